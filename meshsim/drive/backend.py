@@ -1,0 +1,51 @@
+"""What a backend has to provide: how a node is made, stepped, struck and ended.
+
+The conductor (`meshsim.drive.conductor`) knows what must happen; a backend makes it happen. `sim` does it on objects and
+answers what the model expects; `lockstep` does it on OS processes and answers what the kernel says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from meshsim.drive.kernel import ProcessState
+    from meshsim.model.boot import NodeBoot
+    from meshsim.model.commands import NodeCommand
+    from meshsim.model.events import Event
+    from meshsim.model.ids import Node
+    from meshsim.model.process import ExitStatus
+
+
+class BackendError(RuntimeError):
+    """The machine could not do what the run asked (spawn, step or signal in time): the run is inconclusive."""
+
+
+class Backend(Protocol):
+    """One way to have nodes. Calls come one at a time; each returns when it has taken effect."""
+
+    name: str
+
+    def start(self, boot: NodeBoot) -> None:
+        """Make a process that no host owns: a host or a client."""
+
+    def spawn(self, parent: Node, boot: NodeBoot, *, pdeathsig: bool) -> None:
+        """Have the host `parent` start a child process of its own."""
+
+    def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
+        """Feed one event to a running node and return what it asks for."""
+
+    def exit(self, node: Node, code: int) -> None:
+        """Have the process end itself with `_exit(code)`."""
+
+    def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
+        """Send a signal: by the host that owns the process (to its process group), or from outside (None)."""
+
+    def observe(self, node: Node, expected: ProcessState) -> ProcessState:
+        """What state the process is in, after waiting (with a deadline) for the expected one."""
+
+    def reap(self, node: Node, *, by: Node | None, expected: ExitStatus) -> ExitStatus:
+        """Wait for the dead process, in its true parent `by` or in the subreaper (None); the kernel's status."""
+
+    def close(self) -> None:
+        """End every process that is still there and free everything. May be called at any time, and twice."""

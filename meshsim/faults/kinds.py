@@ -1,0 +1,126 @@
+"""What can go wrong, as data. `kind` selects the type; targets are text as scenario files write them.
+
+A fault strikes at a time (`at`), or when a record of the trace matches (`when`, then `count` times, then
+`after`). Adding a kind: a struct here, its row in `meshsim.drive.strike`, one scenario.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Union
+
+import msgspec
+
+from meshsim.units import Duration
+
+#: A value that a record's field must have; `type` and dotted paths select the field.
+Plain = str | int | bool | None
+
+
+class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A condition on trace records: `record` is the tag of the record's body, `where` its fields.
+
+    Keys of `where` are `node` or dotted paths into the body (`rank`, `mesh`, `envelope.message.type`). Actors and nodes
+    may be written as targets (`trainer[1]`, `workers[0]`, `client`).
+    """
+
+    record: str
+    where: dict[str, Plain] = {}
+    #: Strike at the n-th match.
+    count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
+    #: Strike this long after the match.
+    after: Duration = Duration(0)
+
+
+class _Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    target: str
+    at: Duration | None = None
+    when: When | None = None
+
+
+class Exit(_Fault, frozen=True, kw_only=True, tag="exit"):
+    """The process of the target calls `_exit(code)`."""
+
+    code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+
+
+class Signal(_Fault, frozen=True, kw_only=True, tag="signal"):
+    """The process of the target gets a signal, by name (`SIGKILL`) or number as text (`9`)."""
+
+    signal: str
+
+
+class Stall(_Fault, frozen=True, kw_only=True, tag="stall"):
+    """The process of the target is stopped (SIGSTOP), and continued after `for` if given."""
+
+    for_: Duration | None = msgspec.field(name="for", default=None)
+
+
+class Resume(_Fault, frozen=True, kw_only=True, tag="resume"):
+    """The process of the target is continued (SIGCONT)."""
+
+
+class Raise(_Fault, frozen=True, kw_only=True, tag="raise"):
+    """A handler of the target actor returns an error with this text."""
+
+    text: str = "injected error"
+
+
+class Panic(_Fault, frozen=True, kw_only=True, tag="panic"):
+    """A handler of the target actor panics."""
+
+    text: str = "for testing"
+
+
+class Hang(_Fault, frozen=True, kw_only=True, tag="hang"):
+    """A handler of the target actor is busy for a time, or for ever."""
+
+    for_: Duration | None = msgspec.field(name="for", default=None)
+
+
+class StopItself(_Fault, frozen=True, kw_only=True, tag="stop_itself"):
+    """The target actor ends cleanly by itself."""
+
+
+class InitFails(_Fault, frozen=True, kw_only=True, tag="init_fails"):
+    """The init of the target actor returns an error. Strikes when it is spawned: no `at`, no `when`."""
+
+    text: str = "injected init error"
+
+
+class HostCrash(_Fault, frozen=True, kw_only=True, tag="host_crash"):
+    """The host's process is killed; the kernel's parent-death signal takes its procs."""
+
+
+class ControllerExit(_Fault, frozen=True, kw_only=True, tag="controller_exit"):
+    """The process in which the controller of the target mesh lives calls `_exit(code)`."""
+
+    code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+
+
+class ControllerKill(_Fault, frozen=True, kw_only=True, tag="controller_kill"):
+    """The process in which the controller of the target mesh lives gets a signal."""
+
+    signal: str = "SIGKILL"
+
+
+class SubscriberGone(_Fault, frozen=True, kw_only=True, tag="subscriber_gone"):
+    """The target drops its reference to `mesh` without unsubscribing."""
+
+    mesh: str
+
+
+Fault = Union[
+    Exit,
+    Signal,
+    Stall,
+    Resume,
+    Raise,
+    Panic,
+    Hang,
+    StopItself,
+    InitFails,
+    HostCrash,
+    ControllerExit,
+    ControllerKill,
+    SubscriberGone,
+]

@@ -1,0 +1,124 @@
+"""What a machine can ask for.
+
+An `Envelope` in a machine's answer means "send this". A note (`meshsim.model.notes`) means "write this into the
+trace". Everything else is here. The list is carried out in order.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Union
+
+import msgspec
+
+from meshsim.model.ids import ActorId, Name, PortRef
+from meshsim.model.messages import ActorSpec, Envelope
+from meshsim.model.notes import Note
+from meshsim.model.supervision import ActorErrorKind
+
+if TYPE_CHECKING:
+    from meshsim.model.machine import Machine
+
+
+class SetTimer(msgspec.Struct, frozen=True, tag="set_timer"):
+    """Ask for one `TimerFired(actor, key)` after a delay; replaces a pending timer of the same key."""
+
+    actor: ActorId
+    key: str
+    after_ns: int
+
+
+class CancelTimer(msgspec.Struct, frozen=True, tag="cancel_timer"):
+    actor: ActorId
+    key: str
+
+
+class Fail(msgspec.Struct, frozen=True, tag="fail"):
+    """The handler, the init, the cleanup or the supervision hook returns this error."""
+
+    error: ActorErrorKind
+
+
+class Panic(msgspec.Struct, frozen=True, tag="panic"):
+    """The handler panics: the actor fails with `panic: {info}` and without cleanup."""
+
+    info: str
+
+
+class StopSelf(msgspec.Struct, frozen=True, tag="stop_self"):
+    """The actor asks itself to stop, as a `Stop` signal would."""
+
+    reason: str
+
+
+class SpawnActor(msgspec.Struct, frozen=True, tag="spawn_actor"):
+    """ProcAgent: construct an actor of a registered type and spawn it as a root. Answer: `ActorSpawned`."""
+
+    name: Name
+    spec: ActorSpec
+    rank: int
+
+
+class SpawnChild(msgspec.Struct, tag="spawn_child"):
+    """Spawn a machine as a named child of this actor. Answer: `ActorSpawned`. Never leaves the node."""
+
+    name: Name
+    machine: Machine
+
+
+class SignalActor(msgspec.Struct, frozen=True, tag="signal_actor"):
+    """Put a signal into another actor of the same proc: `stop`, `drain_and_stop` or `abort`."""
+
+    actor: ActorId
+    kind: str
+    reason: str
+
+
+class KillTask(msgspec.Struct, frozen=True, tag="kill_task"):
+    """Abort the task of a root actor: no cleanup, no event; it looks like `stopped: instance is dropped`."""
+
+    actor: ActorId
+
+
+class ExitProcess(msgspec.Struct, frozen=True, tag="exit_process"):
+    """End the OS process this machine lives in, with this code (the kernel keeps the low eight bits)."""
+
+    code: int
+
+
+class SpawnProcess(msgspec.Struct, frozen=True, tag="spawn_process"):
+    """HostAgent: start a child OS process that boots this proc and calls back on `callback`."""
+
+    name: Name
+    callback: PortRef
+    #: Configuration overrides that the child installs as its ClientOverride layer.
+    config: dict[str, int]
+    #: Whether the kernel kills the child when this host dies.
+    pdeathsig: bool
+
+
+class SignalProcess(msgspec.Struct, frozen=True, tag="signal_process"):
+    """HostAgent: send a signal to a child's process group. A child that is gone already counts as success."""
+
+    name: Name
+    signal: int
+
+
+Command = Union[
+    Envelope,
+    SetTimer,
+    CancelTimer,
+    Fail,
+    Panic,
+    StopSelf,
+    SpawnActor,
+    SpawnChild,
+    SignalActor,
+    KillTask,
+    ExitProcess,
+    SpawnProcess,
+    SignalProcess,
+    Note,
+]
+
+#: What leaves a node: the rest is carried out inside it.
+NodeCommand = Union[Envelope, SetTimer, CancelTimer, ExitProcess, SpawnProcess, SignalProcess, Note]

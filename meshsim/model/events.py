@@ -1,0 +1,72 @@
+"""What a machine can be told.
+
+A machine takes one event through `handle(event, now_ns)` and answers with commands. Messages arrive as the
+`Envelope` they travelled in; everything else is here.
+"""
+
+from __future__ import annotations
+
+from typing import Union
+
+import msgspec
+
+from meshsim.model.ids import ActorId, Name
+from meshsim.model.messages import Envelope
+from meshsim.model.process import ExitStatus
+from meshsim.model.supervision import ActorStatus, ActorSupervisionEvent
+
+
+class Started(msgspec.Struct, frozen=True, tag="started"):
+    """The actor's init runs. First event of every machine."""
+
+
+class TimerFired(msgspec.Struct, frozen=True, tag="timer"):
+    """A timer that `SetTimer` asked for is due."""
+
+    actor: ActorId
+    key: str
+
+
+class ChildFailed(msgspec.Struct, frozen=True, tag="child_failed"):
+    """The supervision hook: a child's event. `Fail(UnhandledSupervisionEvent)` unless the actor handles it."""
+
+    event: ActorSupervisionEvent
+
+
+class ActorSpawned(msgspec.Struct, frozen=True, tag="actor_spawned"):
+    """Answer to `SpawnActor` and `SpawnChild`: the id, or the error text of constructor or runtime."""
+
+    name: Name
+    actor_id: ActorId | None
+    error: str | None = None
+
+
+class ActorEnded(msgspec.Struct, frozen=True, tag="actor_ended"):
+    """A root actor of the agent's proc reached a terminal status (its status watch)."""
+
+    actor_id: ActorId
+    status: ActorStatus
+
+
+class ChildExited(msgspec.Struct, frozen=True, tag="child_exited"):
+    """A child process of this host ended, and this is what waiting for it returned."""
+
+    name: Name
+    status: ExitStatus
+
+
+class CleanupStarted(msgspec.Struct, frozen=True, tag="cleanup"):
+    """The actor has left its loop; its cleanup hook runs. `failed` when it ends with an error."""
+
+    failed: bool
+
+
+class ClockSet(msgspec.Struct, frozen=True, tag="clock_set"):
+    """Wall time of this node is `now_ns + offset_ns`."""
+
+    offset_ns: int
+
+
+Event = Union[
+    Envelope, Started, TimerFired, ChildFailed, ActorSpawned, ActorEnded, ChildExited, CleanupStarted, ClockSet
+]

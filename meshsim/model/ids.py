@@ -1,0 +1,146 @@
+"""Names and ids of the modelled system, in the text form of the described revision.
+
+Ids are plain text under a type of their own: they hash fast, compare fast, travel as they are, and print as
+the reference prints them (supervision.md 1.3, mesh_model.md 7):
+
+    ProcId    {address},{proc name}              unix:@host0,workers_0-1aaaaaaaaaaa
+    ActorId   {address},{proc name},{actor}[{pid}]   unix:@host0,workers_0-1aaaaaaaaaaa,proc_agent[0]
+
+A `Node` is one OS process of the modelled world; its name (`host0`, `host0/workers_0`, `client`) is ours and is
+what scenario files and traces use.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NewType
+
+import msgspec
+
+Node = NewType("Node", str)
+Name = NewType("Name", str)
+ProcId = NewType("ProcId", str)
+ActorId = NewType("ActorId", str)
+
+#: Flickr base-58: no 0, O, I, l.
+ALPHABET = "123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
+UUID_DIGITS = 12
+_MASK = (1 << 64) - 1
+_BASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+SERVICE_PROC = Name("service")
+LOCAL_PROC = Name("local")
+HOST_AGENT = Name("host_agent")
+PROC_AGENT = Name("proc_agent")
+
+
+class InvalidNameError(ValueError):
+    """A base name breaks the rule of supervision.md 1.3; the text is the reference's."""
+
+
+def short_uuid(number: int) -> str:
+    """A 64-bit number as twelve base-58 digits, most significant first: 0 is `111111111111`."""
+    digits = []
+    for _ in range(UUID_DIGITS):
+        number, digit = divmod(number, 58)
+        digits.append(ALPHABET[digit])
+    return "".join(reversed(digits))
+
+
+def checked_base(base: str) -> str:
+    """`base` if it may begin a name; the empty text becomes `unnamed`.
+
+    Raises:
+        InvalidNameError: something else than letters, digits and underscores, or a leading digit.
+    """
+    if base == "":
+        return "unnamed"
+    if _BASE.match(base) is None:
+        raise InvalidNameError(
+            f"invalid name '{base}': names must contain only alphanumeric characters and underscores, "
+            "and must start with a letter or underscore"
+        )
+    return base
+
+
+class NameSource(msgspec.Struct):
+    """Draws suffixed names. A counter-keyed hash, so that a machine which holds one stays pure."""
+
+    key: int
+    drawn: int = 0
+
+    def draw(self, base: str) -> Name:
+        """The next suffixed name, `{base}-{12 digits}`."""
+        self.drawn += 1
+        return Name(f"{checked_base(base)}-{short_uuid(_splitmix64(self.key + self.drawn))}")
+
+
+def _splitmix64(value: int) -> int:
+    value = (value * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) & _MASK
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK
+    return value ^ (value >> 31)
+
+
+def base_of(name: str) -> str:
+    """A suffixed name without its suffix; a reserved name unchanged."""
+    return name.split("-", 1)[0]
+
+
+def address_of_node(node: str) -> str:
+    """The front-end address that a host or client process serves."""
+    return f"unix:@{node}"
+
+
+def proc_id(address: str, proc: str) -> ProcId:
+    return ProcId(f"{address},{proc}")
+
+
+def actor_id(proc: str, actor: str, pid: int = 0) -> ActorId:
+    return ActorId(f"{proc},{actor}[{pid}]")
+
+
+def host_agent_id(host: str) -> ActorId:
+    """Attested, not looked up: the agent of a host is where it must be."""
+    return actor_id(proc_id(address_of_node(host), SERVICE_PROC), HOST_AGENT)
+
+
+def proc_agent_id(proc: ProcId) -> ActorId:
+    return actor_id(proc, PROC_AGENT)
+
+
+@lru_cache(maxsize=1 << 17)
+def proc_of(actor: ActorId) -> ProcId:
+    return ProcId(actor.rsplit(",", 1)[0])
+
+
+def address_of(proc: ProcId) -> str:
+    return proc.rsplit(",", 1)[0]
+
+
+def proc_name_of(proc: ProcId) -> Name:
+    return Name(proc.rsplit(",", 1)[1])
+
+
+def actor_name_of(actor: ActorId) -> Name:
+    """The name part of an actor id, without address, proc and pid."""
+    return Name(actor.rsplit(",", 1)[1].rsplit("[", 1)[0])
+
+
+def pid_of(actor: ActorId) -> int:
+    """The number in brackets: 0 for root actors, 1 and up for children."""
+    return int(actor.rsplit("[", 1)[1][:-1])
+
+
+class PortRef(msgspec.Struct, frozen=True, array_like=True):
+    """A port of an actor; `index` 0 stands for its handler ports, 1024 and up for ports it opened."""
+
+    actor: ActorId
+    index: int
+    #: Whether a reply that cannot be delivered comes back to the one who replies.
+    returnable: bool = True
+
+
+#: First index of a port that an actor opens itself. Source: mesh_model.md 3.1.
+FIRST_EPHEMERAL_PORT = 1024

@@ -1,0 +1,34 @@
+"""What every machine of the model has in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from meshsim.model.commands import Command
+    from meshsim.model.events import Event
+    from meshsim.model.ids import ActorId
+
+
+@runtime_checkable
+class Machine(Protocol):
+    """The behaviour of one actor: a struct that is its own state, changed through `handle` alone.
+
+    A machine is a mutable `msgspec.Struct` of plain data: it can be compared, deep-copied and encoded, and its
+    fingerprint (`meshsim.model.state`) is a function of its value. It never blocks, sleeps, draws a random
+    number, reads a clock or does I/O. A handler that has to wait says so: `busy` is true and the runtime keeps
+    further messages to handler ports in the mailbox; replies to its own ports, timers, exits of child
+    processes and the ends of watched actors are passed on at once.
+    """
+
+    me: ActorId
+
+    @property
+    def busy(self) -> bool:
+        """Whether a handler (init and cleanup included) is waiting for something."""
+
+    def accepts(self, port: int) -> bool:
+        """Whether this ephemeral port is open. A message to a closed one bounces."""
+
+    def handle(self, event: Event, now_ns: int) -> list[Command]:
+        """Take one event at monotonic time `now_ns` and return what is to be done, in order."""

@@ -1,0 +1,243 @@
+"""What travels between actors.
+
+An `Envelope` carries one message from an actor to a port of another. It is a command when a machine returns it
+("send this") and an event when another machine takes it ("this arrived"): the same value all the way, on every
+backend and in the trace.
+
+Source: supervision.md 2.3 (resource protocol), 5 (controller), 4.6 (undeliverables).
+"""
+
+from __future__ import annotations
+
+from typing import Union
+
+import msgspec
+
+from meshsim.model.ids import ActorId, Name, PortRef
+from meshsim.model.operations import Operation
+from meshsim.model.process import ProcStatus
+from meshsim.model.status import Run, State
+from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure
+
+#: Marks what a controller sends to subscribers, so that a dead one costs it nothing (supervision.md 5.9).
+SUBSCRIBER_HEADER = "actor_mesh_subscriber_message"
+
+
+class ActorSpec(msgspec.Struct, frozen=True, tag="actor_spec"):
+    """Which actor to create: a type of the registry and its parameters (plain JSON values)."""
+
+    actor_type: str
+    params: dict[str, object] = {}
+    #: Mesh-level display base; the ranked display name is derived from it (supervision.md 1.4).
+    display_base: str | None = None
+    #: Extent of the mesh it is created for, as (label, size) pairs.
+    extent: tuple[tuple[str, int], ...] = ()
+
+
+class ProcSpec(msgspec.Struct, frozen=True, tag="proc_spec"):
+    """Which proc to create: the spawner's propagatable configuration, as overrides by attribute name."""
+
+    config: dict[str, int] = {}
+
+
+# --- resource protocol -------------------------------------------------------------------------------------
+
+
+class CreateOrUpdate(msgspec.Struct, frozen=True, tag="create_or_update"):
+    """Create a resource if its name is unknown; nothing at all if it is known."""
+
+    name: Name
+    rank: int
+    spec: ActorSpec | ProcSpec
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    name: Name
+    reason: str
+
+
+class StopAll(msgspec.Struct, frozen=True, tag="stop_all"):
+    """Stop every root actor of a proc except its agent, then end the process."""
+
+    reason: str
+
+
+class GetState(msgspec.Struct, frozen=True, tag="get_state"):
+    name: Name
+    reply: PortRef
+
+
+class KeepaliveGetState(msgspec.Struct, frozen=True, tag="keepalive_get_state"):
+    """GetState that also moves the expiry of the actor; `expires_after_ns` is wall time of the sender."""
+
+    expires_after_ns: int
+    name: Name
+    reply: PortRef
+
+
+class GetRankStatus(msgspec.Struct, frozen=True, tag="get_rank_status"):
+    name: Name
+    reply: PortRef
+
+
+class ListResources(msgspec.Struct, frozen=True, tag="list"):
+    reply: PortRef
+
+
+class SetClientConfig(msgspec.Struct, frozen=True, tag="set_client_config"):
+    """Replace the ClientOverride layer of a host's configuration."""
+
+    config: dict[str, int]
+    reply: PortRef
+
+
+class ShutdownHost(msgspec.Struct, frozen=True, tag="shutdown_host"):
+    timeout_ns: int
+    max_in_flight: int
+    ack: PortRef
+
+
+class StateReply(msgspec.Struct, frozen=True, tag="state"):
+    state: State
+
+
+class RankStatus(msgspec.Struct, frozen=True, tag="rank_status"):
+    """An overlay: sorted, disjoint runs of (start, end, status). Empty when the name is unknown."""
+
+    runs: tuple[Run, ...]
+
+
+class ResourceNames(msgspec.Struct, frozen=True, tag="names"):
+    names: tuple[Name, ...]
+
+
+class Ack(msgspec.Struct, frozen=True, tag="ack"):
+    pass
+
+
+# --- controller --------------------------------------------------------------------------------------------
+
+
+class Subscribe(msgspec.Struct, frozen=True, tag="subscribe"):
+    port: PortRef
+
+
+class Unsubscribe(msgspec.Struct, frozen=True, tag="unsubscribe"):
+    port: PortRef
+
+
+class GetSubscriberCount(msgspec.Struct, frozen=True, tag="get_subscriber_count"):
+    reply: PortRef
+
+
+class SubscriberCount(msgspec.Struct, frozen=True, tag="subscriber_count"):
+    count: int
+
+
+class CheckState(msgspec.Struct, frozen=True, tag="check_state"):
+    """Time to poll; the controller sends it to itself. `expected_ns` is its wall time."""
+
+    expected_ns: int
+
+
+class MeshFailed(msgspec.Struct, frozen=True, tag="mesh_failed"):
+    """To an owner: a failure. To a subscriber: a failure, or none as a heartbeat."""
+
+    failure: MeshFailure | None
+
+
+# --- runtime -----------------------------------------------------------------------------------------------
+
+
+class ActorEvent(msgspec.Struct, frozen=True, tag="actor_event"):
+    """A supervision event, on its way to the proc's coordinator (its ProcAgent)."""
+
+    event: ActorSupervisionEvent
+
+
+class ProcReady(msgspec.Struct, frozen=True, tag="proc_ready"):
+    """A new process calls back: this proc serves, with this agent (supervision.md 3.7)."""
+
+    name: Name
+    addr: str
+    agent: ActorId
+
+
+class Undeliverable(msgspec.Struct, frozen=True, tag="undeliverable"):
+    """A message comes back to the actor that sent it, with why."""
+
+    envelope: Envelope
+    errors: tuple[str, ...]
+
+
+# --- test actors and scenario ------------------------------------------------------------------------------
+
+
+class Work(msgspec.Struct, frozen=True, tag="work"):
+    """Something to do for an actor that is busy `busy_ns` with it."""
+
+    text: str = ""
+    busy_ns: int = 0
+
+
+class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
+    """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`."""
+
+    kind: str
+    text: str = ""
+    busy_ns: int = 0
+
+
+class Operate(msgspec.Struct, frozen=True, tag="operate"):
+    """An operation that the scenario asks of an actor's own code."""
+
+    index: int
+    operation: Operation
+
+
+Message = Union[
+    CreateOrUpdate,
+    Stop,
+    StopAll,
+    GetState,
+    KeepaliveGetState,
+    GetRankStatus,
+    ListResources,
+    SetClientConfig,
+    ShutdownHost,
+    StateReply,
+    RankStatus,
+    ResourceNames,
+    Ack,
+    Subscribe,
+    Unsubscribe,
+    GetSubscriberCount,
+    SubscriberCount,
+    CheckState,
+    MeshFailed,
+    ActorEvent,
+    ProcReady,
+    Undeliverable,
+    Work,
+    CauseFault,
+    Operate,
+]
+
+
+class Envelope(msgspec.Struct, frozen=True, tag="message", omit_defaults=True):
+    """One message on its way."""
+
+    sender: ActorId
+    dest: ActorId
+    message: Message
+    #: 0: the handler port of the message's type; otherwise a port that the receiver opened.
+    port: int = 0
+    #: Comes back to the sender as `Undeliverable` when it cannot be delivered.
+    returnable: bool = True
+    #: True on what a controller sends to subscribers (`SUBSCRIBER_HEADER`).
+    subscriber: bool = False
+
+
+def reply_to(port: PortRef, sender: ActorId, message: Message) -> Envelope:
+    """An envelope to a port that somebody gave out."""
+    return Envelope(sender=sender, dest=port.actor, message=message, port=port.index, returnable=port.returnable)

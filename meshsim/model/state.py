@@ -1,0 +1,22 @@
+"""Copy and fingerprint of machine states, for exploring and for tests."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+from typing import TypeVar
+
+import msgspec
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def copied(machine: _T) -> _T:
+    """An independent copy: changing one does not change the other."""
+    return copy.deepcopy(machine)
+
+
+def fingerprint(machine: msgspec.Struct) -> str:
+    """A digest of the whole state; equal states have equal fingerprints, in every process."""
+    return hashlib.blake2b(_ENCODER.encode(machine), digest_size=16).hexdigest()

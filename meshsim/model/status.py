@@ -1,0 +1,132 @@
+"""Resource statuses and states: what agents answer when asked how something is.
+
+Source: supervision.md 2.1 and 2.2, mesh_model.md 2.6.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from meshsim.model.ids import ActorId
+from meshsim.model.process import ProcStatus
+from meshsim.model.supervision import ActorSupervisionEvent
+from meshsim.units import debug_duration
+
+
+class StatusKind(Enum):
+    """In declaration order, which is also the order statuses sort in."""
+
+    NOT_EXIST = "NotExist"
+    INITIALIZING = "Initializing"
+    RUNNING = "Running"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+    TIMEOUT = "Timeout"
+    UNKNOWN = "Unknown"
+
+
+_TERMINATING = frozenset({StatusKind.STOPPING, StatusKind.STOPPED, StatusKind.FAILED, StatusKind.TIMEOUT})
+_FAILURE = frozenset({StatusKind.FAILED, StatusKind.TIMEOUT})
+_HEALTHY = frozenset({StatusKind.INITIALIZING, StatusKind.RUNNING})
+
+
+class Status(msgspec.Struct, frozen=True, array_like=True):
+    """How a resource is. Equality is structural: two Failed are equal only when their texts are."""
+
+    kind: StatusKind
+    #: What went wrong, for Failed.
+    text: str = ""
+    #: How long was waited, for Timeout.
+    elapsed_ns: int = 0
+
+    @property
+    def is_terminating(self) -> bool:
+        """Stopping, Stopped, Failed or Timeout. Q1: Stopping counts although the process still lives."""
+        return self.kind in _TERMINATING
+
+    @property
+    def is_failure(self) -> bool:
+        return self.kind in _FAILURE
+
+    @property
+    def is_healthy(self) -> bool:
+        return self.kind in _HEALTHY
+
+    def __str__(self) -> str:
+        if self.kind is StatusKind.FAILED:
+            return f"Failed({self.text})"
+        if self.kind is StatusKind.TIMEOUT:
+            return f"Timeout({debug_duration(self.elapsed_ns)})"
+        return str(self.kind.value)
+
+
+NOT_EXIST = Status(StatusKind.NOT_EXIST)
+INITIALIZING = Status(StatusKind.INITIALIZING)
+RUNNING = Status(StatusKind.RUNNING)
+STOPPING = Status(StatusKind.STOPPING)
+STOPPED = Status(StatusKind.STOPPED)
+UNKNOWN = Status(StatusKind.UNKNOWN)
+
+
+def failed(text: str) -> Status:
+    return Status(StatusKind.FAILED, text=text)
+
+
+def timeout(elapsed_ns: int) -> Status:
+    return Status(StatusKind.TIMEOUT, elapsed_ns=elapsed_ns)
+
+
+class ActorState(msgspec.Struct, frozen=True, tag="actor"):
+    """What a ProcAgent knows of one actor. Source: supervision.md 2.2."""
+
+    actor_id: ActorId
+    create_rank: int
+    #: Oldest first.
+    supervision_events: tuple[ActorSupervisionEvent, ...] = ()
+
+
+class ProcState(msgspec.Struct, frozen=True, tag="proc"):
+    """What a HostAgent knows of one proc. Source: supervision.md 2.2."""
+
+    proc_id: str
+    create_rank: int
+    mesh_agent: ActorId
+    bootstrap_command: str | None = None
+    proc_status: ProcStatus | None = None
+
+
+class MeshState(msgspec.Struct, frozen=True, tag="mesh"):
+    """What an ActorMeshController knows: one status for each rank of its region."""
+
+    statuses: tuple[Status, ...]
+
+
+class State(msgspec.Struct, frozen=True):
+    """Reply to GetState. `state` is absent where nothing is known beyond the status."""
+
+    name: str
+    status: Status
+    state: ActorState | ProcState | MeshState | None = None
+
+
+#: One run of an overlay: ranks start <= r < end have this status.
+Run = tuple[int, int, Status]
+
+
+def inverted(statuses: list[Status] | tuple[Status, ...]) -> str:
+    """Ranks grouped by status, as error texts print them: `Running=0..2;Failed(x)=2..3`.
+
+    Statuses come in the order of their first rank (the reference follows a hash map; mesh_model.md 2.7 asks a
+    simulator to choose).
+    """
+    runs: dict[Status, list[tuple[int, int]]] = {}
+    for rank, status in enumerate(statuses):
+        ranges = runs.setdefault(status, [])
+        if ranges and ranges[-1][1] == rank:
+            ranges[-1] = (ranges[-1][0], rank + 1)
+        else:
+            ranges.append((rank, rank + 1))
+    return ";".join(f"{status}={','.join(f'{a}..{b}' for a, b in ranges)}" for status, ranges in runs.items())

@@ -1,0 +1,206 @@
+"""The scenario file, as types. Decoding is strict: an unknown key is an error, with its path.
+
+A file is data: reading one executes nothing. Cross-references (targets, names, ranks) are checked in
+`meshsim.scenario.check`; what is left is a `Scenario` value, which `meshsim.scenario.plan` turns into a `Plan`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Union
+
+import msgspec
+
+from meshsim.faults.kinds import Fault
+from meshsim.oracle.expectations import Expectation, Known
+from meshsim.units import Duration
+
+#: Names of meshes, procs and clients: they become base names of the modelled system.
+Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
+Size = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
+BackendName = Literal["sim", "lockstep"]
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Procs(_Part, frozen=True, kw_only=True):
+    """A proc mesh, spawned on hosts through their agents."""
+
+    name: Label
+    #: Hosts in rank order; all hosts when not given.
+    hosts: list[str] = []
+    #: Procs on each host, by dimension; one proc when empty.
+    per_host: dict[str, Size] = {}
+    #: The client that spawns it.
+    by: str = "client"
+
+
+class Actors(_Part, frozen=True, kw_only=True):
+    """An actor mesh, one actor on each proc of a proc mesh."""
+
+    name: Label
+    procs: str
+    #: A registered actor type.
+    actor: str = "TestActor"
+    params: dict[str, str | int | bool] = {}
+    #: Who spawns it, hears of its failures, and shares a process with its controller: a client, or `mesh[rank]`.
+    owner: str = "client"
+    #: Mesh-level display base (supervision.md 1.4).
+    display: str | None = None
+    #: A system actor mesh has no controller.
+    system: bool = False
+
+
+class Subscriber(_Part, frozen=True, kw_only=True):
+    """Somebody who watches an actor mesh: a client, or an actor `mesh[rank]`."""
+
+    mesh: str
+    by: str
+
+
+class Topology(_Part, frozen=True, kw_only=True):
+    """The world at the start. Brought up in this order: procs, actors, subscribers, as they are written."""
+
+    #: Number of hosts: host0, host1, …
+    hosts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    #: Client processes; each is an OS process with a root client.
+    clients: list[Label] = msgspec.field(default_factory=lambda: ["client"])
+    procs: list[Procs] = []
+    actors: list[Actors] = []
+    subscribers: list[Subscriber] = []
+
+
+class Link(_Part, frozen=True, kw_only=True):
+    """Latency, jitter and loss from one process to another; `*` is any."""
+
+    src: str = "*"
+    dst: str = "*"
+    latency: Duration | None = None
+    jitter: Duration | None = None
+    loss: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+
+
+class Network(_Part, frozen=True, kw_only=True):
+    """The network between processes. Messages inside one process take no time."""
+
+    latency: Duration = Duration(1_000_000)
+    #: Uniform extra delay, drawn per message from the link's own stream; order on a link is kept.
+    jitter: Duration = Duration(0)
+    #: Share of messages that are lost without a word.
+    loss: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
+    #: From the fork of a child process to its first step.
+    spawn: Duration = Duration(5_000_000)
+    links: list[Link] = []
+
+
+class _Operation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="do"):
+    #: When; without it, as soon as bring-up and the operation before it are over.
+    at: Duration | None = None
+    #: Which client or actor does it.
+    by: str = "client"
+
+
+class SpawnProcsOp(_Operation, frozen=True, kw_only=True, tag="spawn_procs"):
+    name: Label
+    hosts: list[str] = []
+    per_host: dict[str, Size] = {}
+
+
+class SpawnActorsOp(_Operation, frozen=True, kw_only=True, tag="spawn_actors"):
+    name: Label
+    procs: str
+    actor: str = "TestActor"
+    params: dict[str, str | int | bool] = {}
+    display: str | None = None
+    system: bool = False
+
+
+class StopActorsOp(_Operation, frozen=True, kw_only=True, tag="stop_actors"):
+    mesh: str
+    reason: str = "stopped by client"
+
+
+class StopProcsOp(_Operation, frozen=True, kw_only=True, tag="stop_procs"):
+    procs: str
+    reason: str = "stopped by client"
+
+
+class ShutdownHostsOp(_Operation, frozen=True, kw_only=True, tag="shutdown_hosts"):
+    #: All hosts when empty.
+    hosts: list[str] = []
+
+
+class SubscribeOp(_Operation, frozen=True, kw_only=True, tag="subscribe"):
+    mesh: str
+
+
+class DropOp(_Operation, frozen=True, kw_only=True, tag="drop"):
+    mesh: str
+
+
+class CastOp(_Operation, frozen=True, kw_only=True, tag="cast"):
+    mesh: str
+    text: str = ""
+    busy: Duration = Duration(0)
+
+
+class QueryOp(_Operation, frozen=True, kw_only=True, tag="query"):
+    mesh: str
+
+
+class EndOp(_Operation, frozen=True, kw_only=True, tag="end"):
+    """The actor (or client) `by` stops itself."""
+
+    reason: str = "done"
+
+
+OperationSpec = Union[
+    SpawnProcsOp,
+    SpawnActorsOp,
+    StopActorsOp,
+    StopProcsOp,
+    ShutdownHostsOp,
+    SubscribeOp,
+    DropOp,
+    CastOp,
+    QueryOp,
+    EndOp,
+]
+
+
+class Relaxed(_Part, frozen=True, kw_only=True):
+    """An invariant that is not judged in this scenario, and why."""
+
+    invariant: str
+    reason: str
+
+
+class Scenario(_Part, frozen=True, kw_only=True):
+    """One scenario file. The file's name (without `.toml`) must equal `name`."""
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
+    #: What is learnt when it fails.
+    about: str = ""
+    seeds: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]], msgspec.Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: [0]
+    )
+    #: Virtual time at which the run ends.
+    horizon: Duration
+    backends: Annotated[list[BackendName], msgspec.Meta(min_length=1)] = msgspec.field(
+        default_factory=lambda: ["sim", "lockstep"]
+    )
+    profile: Literal["2026-03"] = "2026-03"
+    #: Configuration attributes by Python or environment name; durations as text.
+    config: dict[str, str | int | bool] = {}
+    topology: Topology = Topology()
+    network: Network = Network()
+    #: Wall clock of a host or client minus virtual time.
+    clocks: dict[str, Duration] = {}
+    operations: list[OperationSpec] = []
+    faults: list[Fault] = []
+    expect: list[Expectation] = []
+    known: list[Known] = []
+    relax: list[Relaxed] = []
+    #: Dotted key path -> values: one scenario for each combination.
+    matrix: dict[str, Annotated[list[str | int | bool | float], msgspec.Meta(min_length=1)]] = {}
