@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Any
+
+import msgspec
 
 NS = 1
 US = 1_000 * NS
@@ -136,3 +139,8 @@ def _decimal(value: int, size: int) -> str:
 
 class Duration(int):
     """Nanoseconds that are written as text with a unit in scenario files and plans."""
+
+
+def duration(default_ns: int) -> Any:
+    """A struct field with this default. A factory, because msgspec cannot put a custom type into a JSON schema."""
+    return msgspec.field(default_factory=lambda: Duration(default_ns))

@@ -10,7 +10,7 @@ from typing import Annotated, Union
 
 import msgspec
 
-from meshsim.units import Duration
+from meshsim.units import Duration, duration
 
 #: A value that a record's field must have; `type` and dotted paths select the field.
 Plain = str | int | bool | None
@@ -28,7 +28,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     #: Strike at the n-th match.
     count: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 1
     #: Strike this long after the match.
-    after: Duration = Duration(0)
+    after: Duration = duration(0)
 
 
 class _Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):

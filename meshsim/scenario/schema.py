@@ -12,7 +12,7 @@ import msgspec
 
 from meshsim.faults.kinds import Fault
 from meshsim.oracle.expectations import Expectation, Known
-from meshsim.units import Duration
+from meshsim.units import Duration, duration
 
 #: Names of meshes, procs and clients: they become base names of the modelled system.
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
@@ -84,13 +84,13 @@ class Link(_Part, frozen=True, kw_only=True):
 class Network(_Part, frozen=True, kw_only=True):
     """The network between processes. Messages inside one process take no time."""
 
-    latency: Duration = Duration(1_000_000)
+    latency: Duration = duration(1_000_000)
     #: Uniform extra delay, drawn per message from the link's own stream; order on a link is kept.
-    jitter: Duration = Duration(0)
+    jitter: Duration = duration(0)
     #: Share of messages that are lost without a word.
     loss: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.0
     #: From the fork of a child process to its first step.
-    spawn: Duration = Duration(5_000_000)
+    spawn: Duration = duration(5_000_000)
     links: list[Link] = []
 
 
@@ -142,7 +142,7 @@ class DropOp(_Operation, frozen=True, kw_only=True, tag="drop"):
 class CastOp(_Operation, frozen=True, kw_only=True, tag="cast"):
     mesh: str
     text: str = ""
-    busy: Duration = Duration(0)
+    busy: Duration = duration(0)
 
 
 class QueryOp(_Operation, frozen=True, kw_only=True, tag="query"):
