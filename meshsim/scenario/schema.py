@@ -193,8 +193,8 @@ class Scenario(_Part, frozen=True, kw_only=True):
     profile: Literal["2026-03"] = "2026-03"
     #: Configuration attributes by Python or environment name; durations as text.
     config: dict[str, str | int | bool] = {}
-    topology: Topology = Topology()
-    network: Network = Network()
+    topology: Topology = msgspec.field(default_factory=Topology)
+    network: Network = msgspec.field(default_factory=Network)
     #: Wall clock of a host or client minus virtual time.
     clocks: dict[str, Duration] = {}
     operations: list[OperationSpec] = []
