@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
-from meshsim.model.ids import Name, Node, PortRef
+from meshsim.model.config import Config
+from meshsim.model.ids import ActorId, Name, Node, PortRef
+from meshsim.model.machine import Machine
 
 
 class NodeBoot(msgspec.Struct, frozen=True):
@@ -26,7 +30,31 @@ class NodeBoot(msgspec.Struct, frozen=True):
     callback: PortRef | None = None
 
 
+class ConstructorError(Exception):
+    """An actor type refuses to be constructed; the text becomes the spawn error."""
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """What an actor is constructed with, beside its parameters."""
+
+    me: ActorId
+    rank: int
+    config: Config
+    name_key: int
+
+
+class ActorType(Protocol):
+    """A class of actors that a spawn may name."""
+
+    def construct(self, setting: Setting, params: dict[str, object]) -> Machine:
+        """Make one.
+
+        Raises:
+            ConstructorError: it cannot be made with these parameters.
+        """
+
+
 class Program(msgspec.Struct, frozen=True):
     """Code that nodes need: actor types by registered name. Shipped with dill, once, before the first fork."""
 
-    actor_types: dict[str, type]
+    actor_types: dict[str, ActorType]

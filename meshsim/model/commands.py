@@ -13,7 +13,7 @@ import msgspec
 from meshsim.model.ids import ActorId, Name, PortRef
 from meshsim.model.messages import ActorSpec, Envelope
 from meshsim.model.notes import Note
-from meshsim.model.supervision import ActorErrorKind
+from meshsim.model.supervision import ActorErrorKind, ActorStatus, ActorSupervisionEvent
 
 if TYPE_CHECKING:
     from meshsim.model.machine import Machine
@@ -91,7 +91,7 @@ class SpawnProcess(msgspec.Struct, frozen=True, tag="spawn_process"):
     name: Name
     callback: PortRef
     #: Configuration overrides that the child installs as its ClientOverride layer.
-    config: dict[str, int]
+    config: dict[str, int | bool | str]
     #: Whether the kernel kills the child when this host dies.
     pdeathsig: bool
 
@@ -119,6 +119,23 @@ Command = Union[
     SignalProcess,
     Note,
 ]
+
+class ActorFinished(msgspec.Struct, frozen=True, tag="actor_finished"):
+    """Runtime to node: this actor reached its terminal status; `event` goes to its parent or coordinator."""
+
+    actor: ActorId
+    status: ActorStatus
+    event: ActorSupervisionEvent | None
+
+
+class UnlinkChildren(msgspec.Struct, frozen=True, tag="unlink_children"):
+    """Runtime to node: these children took too long to stop; they have no parent any more (Q9)."""
+
+    children: tuple[ActorId, ...]
+
+
+#: What an actor's runtime asks of its node.
+RuntimeCommand = Union[Command, ActorFinished, UnlinkChildren]
 
 #: What leaves a node: the rest is carried out inside it.
 NodeCommand = Union[Envelope, SetTimer, CancelTimer, ExitProcess, SpawnProcess, SignalProcess, Note]

@@ -67,6 +67,22 @@ class ClockSet(msgspec.Struct, frozen=True, tag="clock_set"):
     offset_ns: int
 
 
+class SignalReceived(msgspec.Struct, frozen=True, tag="signal"):
+    """A signal is put into an actor's signal queue: `stop`, `drain_and_stop` or `abort`."""
+
+    kind: str
+    reason: str
+
+
+class ChildStopped(msgspec.Struct, frozen=True, tag="child_stopped"):
+    """A child of this actor reached its end."""
+
+    child: ActorId
+
+
 Event = Union[
     Envelope, Started, TimerFired, ChildFailed, ActorSpawned, ActorEnded, ChildExited, CleanupStarted, ClockSet
 ]
+
+#: What an actor's runtime can be told, beyond what it passes on to the machine.
+RuntimeEvent = Union[Event, SignalReceived, ChildStopped]

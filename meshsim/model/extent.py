@@ -6,9 +6,12 @@ Source: mesh_model.md 1.1 to 1.5; supervision.md 1.2 and 1.4. Slices and views c
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from math import prod
 
 import msgspec
+
+from meshsim.model.debug_form import debug_text
 
 _BARE_LABEL = re.compile(r"[A-Za-z0-9_]+\Z")
 
@@ -35,6 +38,18 @@ class Extent(msgspec.Struct, frozen=True):
     def num_ranks(self) -> int:
         return prod(self.sizes)
 
+    def position(self, label: str) -> int | None:
+        """Index of the dimension with this label: the first one, if a label occurs twice."""
+        return self.labels.index(label) if label in self.labels else None
+
+    def size(self, label: str) -> int | None:
+        position = self.position(label)
+        return None if position is None else self.sizes[position]
+
+    def points(self) -> Iterator[Point]:
+        """Every point in order of rank."""
+        return (Point(rank=rank, extent=self) for rank in range(self.num_ranks))
+
     def concat(self, other: Extent) -> Extent:
         """This extent's dimensions, then the other's.
 
@@ -47,19 +62,29 @@ class Extent(msgspec.Struct, frozen=True):
         return Extent(labels=self.labels + other.labels, sizes=self.sizes + other.sizes)
 
     def rank_of_coords(self, coords: tuple[int, ...]) -> int:
-        """Row-major rank: the last dimension varies fastest."""
+        """Row-major rank: the last dimension varies fastest.
+
+        Raises:
+            ExtentError: not one coordinate for each dimension, or one that its dimension does not have; of several
+                the innermost is named.
+        """
         if len(coords) != len(self.sizes):
             raise ExtentError(f"dimension mismatch: expected {len(self.sizes)}, got {len(coords)}")
         rank, stride = 0, 1
         for coord, size in zip(reversed(coords), reversed(self.sizes), strict=True):
-            if coord >= size:
+            if not 0 <= coord < size:
                 raise ExtentError(f"out of range: dim size {size}; does not contain index {coord}")
             rank += coord * stride
             stride *= size
         return rank
 
     def point_of_rank(self, rank: int) -> Point:
-        if rank >= self.num_ranks:
+        """The point at this rank.
+
+        Raises:
+            ExtentError: the extent has no such rank.
+        """
+        if not 0 <= rank < self.num_ranks:
             raise ExtentError(f"out of range: total ranks {self.num_ranks}; does not contain rank {rank}")
         return Point(rank=rank, extent=self)
 
@@ -81,6 +106,15 @@ class Point(msgspec.Struct, frozen=True):
             rest, coord = divmod(rest, size)
             coords.append(coord)
         return tuple(reversed(coords))
+
+    @property
+    def dict_form(self) -> str:
+        """The form that display names use: `{'hosts': 1/2, 'gpus': 0/8}`."""
+        items = (
+            f"'{label}': {coord}/{size}"
+            for label, coord, size in zip(self.extent.labels, self.coords, self.extent.sizes, strict=True)
+        )
+        return "{" + ", ".join(items) + "}"
 
     def __str__(self) -> str:
         return ",".join(
@@ -117,11 +151,49 @@ class Region(msgspec.Struct, frozen=True):
 
     def base_rank_of(self, rank: int) -> int:
         """The base rank of the element at view rank `rank`."""
-        coords = self.extent.point_of_rank(rank).coords
-        return self.offset + sum(c * s for c, s in zip(coords, self.strides, strict=True))
+        return self._base_rank_at(self.extent.point_of_rank(rank).coords)
+
+    def base_rank_of_point(self, point: Point) -> int:
+        """The base rank of a point of this region's own extent.
+
+        Raises:
+            ExtentError: a point of some other extent.
+        """
+        if point.extent != self.extent:
+            raise ExtentError(
+                "invalid point: this point does not belong to this region: "
+                "mismatched extent: p must be a point in this region’s extent"
+            )
+        return self._base_rank_at(point.coords)
+
+    def point_of_base_rank(self, base_rank: int) -> Point:
+        """The point, in this region's own extent, of the element with this base rank.
+
+        Raises:
+            ExtentError: the region has no such base rank. The text repeats the rank where a reason was meant.
+        """
+        coords = self._coords_of(base_rank)
+        if coords is None:
+            raise ExtentError(
+                f"out of range base rank: this base rank {base_rank} does not belong to this region: {base_rank}"
+            )
+        return self.extent.point_of_rank(self.extent.rank_of_coords(coords))
 
     def contains_base_rank(self, base_rank: int) -> bool:
-        return any(self.base_rank_of(rank) == base_rank for rank in range(self.num_ranks))
+        return self._coords_of(base_rank) is not None
+
+    def _base_rank_at(self, coords: tuple[int, ...]) -> int:
+        return self.offset + sum(coord * stride for coord, stride in zip(coords, self.strides, strict=True))
+
+    def _coords_of(self, base_rank: int) -> tuple[int, ...] | None:
+        """Divide out the strides, largest first: each is a multiple of the next (mesh_model.md 1.4)."""
+        rest = base_rank - self.offset
+        coords = [0] * len(self.sizes)
+        for dimension in sorted(range(len(self.sizes)), key=lambda i: (self.strides[i], self.sizes[i]), reverse=True):
+            coords[dimension], rest = divmod(rest, self.strides[dimension])
+            if not 0 <= coords[dimension] < self.sizes[dimension]:
+                return None
+        return tuple(coords) if rest == 0 else None
 
     def __str__(self) -> str:
         items = ",".join(
@@ -138,16 +210,9 @@ def ranked_display_name(base: str, point: Point) -> str:
     """
     if not point.extent.labels:
         return base
-    items = ", ".join(
-        f"'{label}': {coord}/{size}"
-        for label, coord, size in zip(point.extent.labels, point.coords, point.extent.sizes, strict=True)
-    )
     head, bracket, tail = base.rpartition(">")
-    place = "{" + items + "}"
-    return f"{head}{place}>{tail}" if bracket else f"{base}{place}"
+    return f"{head}{point.dict_form}>{tail}" if bracket else f"{base}{point.dict_form}"
 
 
 def _label(label: str) -> str:
-    if _BARE_LABEL.match(label):
-        return label
-    return '"' + label.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return label if _BARE_LABEL.match(label) else debug_text(label)

@@ -73,7 +73,7 @@ class NameSource(msgspec.Struct):
     def draw(self, base: str) -> Name:
         """The next suffixed name, `{base}-{12 digits}`."""
         self.drawn += 1
-        return Name(f"{checked_base(base)}-{short_uuid(_splitmix64(self.key + self.drawn))}")
+        return Name(f"{checked_base(base)}-{short_uuid(_splitmix64(_splitmix64(self.key) + self.drawn))}")
 
 
 def _splitmix64(value: int) -> int:

@@ -37,7 +37,7 @@ class ActorSpec(msgspec.Struct, frozen=True, tag="actor_spec"):
 class ProcSpec(msgspec.Struct, frozen=True, tag="proc_spec"):
     """Which proc to create: the spawner's propagatable configuration, as overrides by attribute name."""
 
-    config: dict[str, int] = {}
+    config: dict[str, int | bool | str] = {}
 
 
 # --- resource protocol -------------------------------------------------------------------------------------
@@ -87,7 +87,7 @@ class ListResources(msgspec.Struct, frozen=True, tag="list"):
 class SetClientConfig(msgspec.Struct, frozen=True, tag="set_client_config"):
     """Replace the ClientOverride layer of a host's configuration."""
 
-    config: dict[str, int]
+    config: dict[str, int | bool | str]
     reply: PortRef
 
 
@@ -138,6 +138,10 @@ class CheckState(msgspec.Struct, frozen=True, tag="check_state"):
     """Time to poll; the controller sends it to itself. `expected_ns` is its wall time."""
 
     expected_ns: int
+
+
+class SelfCheck(msgspec.Struct, frozen=True, tag="self_check"):
+    """Time to look for orphans; a ProcAgent sends it to itself (supervision.md 8.8)."""
 
 
 class MeshFailed(msgspec.Struct, frozen=True, tag="mesh_failed"):
@@ -214,6 +218,7 @@ Message = Union[
     GetSubscriberCount,
     SubscriberCount,
     CheckState,
+    SelfCheck,
     MeshFailed,
     ActorEvent,
     ProcReady,

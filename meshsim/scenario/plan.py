@@ -6,12 +6,31 @@ during the run (delays, losses, names) comes from named streams of the plan's se
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterator
+
 import msgspec
 
 from meshsim.faults.kinds import Fault
 from meshsim.oracle.expectations import Expectation, Known
-from meshsim.scenario.schema import Network, OperationSpec, Relaxed, Topology
-from meshsim.units import Duration
+from meshsim.scenario.check import check, resolved_config
+from meshsim.scenario.decode import decode, decode_hook
+from meshsim.scenario.errors import ScenarioError
+from meshsim.scenario.load import Loaded
+from meshsim.scenario.schema import (
+    Network,
+    OperationSpec,
+    Relaxed,
+    Scenario,
+    SpawnActorsOp,
+    SpawnProcsOp,
+    SubscribeOp,
+    Topology,
+)
+from meshsim.scenario.world import host_names
+from meshsim.units import Duration, format_duration
+
+SEED_MAX = 2**63 - 1
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,3 +67,103 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     expect: tuple[Expectation, ...]
     known: tuple[Known, ...]
     relax: tuple[Relaxed, ...]
+
+
+def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
+    """The plan of a scenario under a seed. A scenario built in Python is checked first, as a file is.
+
+    Raises:
+        ScenarioError: the scenario is wrong, or the seed is not a whole number from 0 to 2**63 - 1.
+    """
+    if isinstance(scenario, Scenario):
+        scenario = Loaded(scenario=_checked(scenario), source="")
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= SEED_MAX:
+        raise ScenarioError("seed", "expected a whole number from 0 to 2**63 - 1", value=seed)
+    value = scenario.scenario
+    return Plan(
+        scenario=value.name,
+        about=value.about,
+        source=scenario.source,
+        variant=scenario.variant,
+        seed=seed,
+        horizon=value.horizon,
+        profile=value.profile,
+        backends=tuple(value.backends),
+        config=resolved_config(value.config),
+        hosts=host_names(value.topology),
+        clients=tuple(value.topology.clients),
+        topology=value.topology,
+        network=value.network,
+        clocks=value.clocks,
+        steps=_steps(value),
+        faults=tuple(value.faults),
+        expect=tuple(value.expect),
+        known=tuple(value.known),
+        relax=tuple(value.relax),
+    )
+
+
+def encode_plan(plan: Plan) -> bytes:
+    """The plan as one line of JSON, durations as text; equal plans give equal bytes."""
+    return _ENCODER.encode(plan)
+
+
+def decode_plan(data: bytes) -> Plan:
+    """The plan that `encode_plan` wrote.
+
+    Raises:
+        msgspec.ValidationError: JSON, but not a plan.
+        msgspec.DecodeError: not JSON.
+    """
+    return _DECODER.decode(data)
+
+
+def plan_digest(plan: Plan) -> str:
+    """What identifies a plan: SHA-256, in hex. Where its file lay does not count, so any folder gives the same."""
+    return hashlib.sha256(encode_plan(msgspec.structs.replace(plan, source=""))).hexdigest()
+
+
+def _steps(scenario: Scenario) -> tuple[Step, ...]:
+    operations = [(operation, True) for operation in _bring_up(scenario.topology)]
+    operations += [(operation, False) for operation in scenario.operations]
+    return tuple(
+        Step(index=index, operation=operation, bring_up=bring_up)
+        for index, (operation, bring_up) in enumerate(operations)
+    )
+
+
+def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
+    """The topology as operations: procs, then actors, then subscribers, each as they are written."""
+    for procs in topology.procs:
+        yield SpawnProcsOp(by=procs.by, name=procs.name, hosts=procs.hosts, per_host=procs.per_host)
+    for actors in topology.actors:
+        yield SpawnActorsOp(
+            by=actors.owner,
+            name=actors.name,
+            procs=actors.procs,
+            actor=actors.actor,
+            params=actors.params,
+            display=actors.display,
+            system=actors.system,
+        )
+    for subscriber in topology.subscribers:
+        yield SubscribeOp(by=subscriber.by, mesh=subscriber.mesh)
+
+
+def _checked(scenario: Scenario) -> Scenario:
+    """A scenario built in Python, with the types a file would have given it."""
+    if scenario.matrix:
+        raise ScenarioError("matrix", "only files are expanded; build one scenario for each combination")
+    checked = decode(msgspec.to_builtins(scenario, enc_hook=_encode_hook))
+    check(checked)
+    return checked
+
+
+def _encode_hook(value: object) -> object:
+    if isinstance(value, Duration):
+        return format_duration(value)
+    raise NotImplementedError(type(value))
+
+
+_ENCODER = msgspec.json.Encoder(enc_hook=_encode_hook, order="deterministic")
+_DECODER = msgspec.json.Decoder(Plan, dec_hook=decode_hook)

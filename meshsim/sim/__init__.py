@@ -1,0 +1,5 @@
+"""Backend in virtual time on objects."""
+
+from meshsim.sim.backend import SimBackend
+
+__all__ = ["SimBackend"]

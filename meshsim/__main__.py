@@ -1,0 +1,7 @@
+"""`python -m meshsim`."""
+
+import sys
+
+from meshsim.cli import main
+
+sys.exit(main())

@@ -1,0 +1,79 @@
+"""The `meshsim` command. Exit codes: 0 passed, 1 violated, 2 bad input, 3 inconclusive, 130 interrupted.
+
+Commands are imported when they are called: `meshsim --help` loads none of them.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from meshsim.cli.console import err
+
+PASSED, VIOLATED, BAD_INPUT, INCONCLUSIVE, INTERRUPTED = 0, 1, 2, 3, 130
+#: What a shell reports for a command whose reader went away (128 + SIGPIPE).
+READER_GONE = 141
+
+app = App(
+    name="meshsim",
+    help="Simulate and test supervised actor meshes: one scenario file, one verdict, in simulation and on real "
+    "processes.",
+    help_epilogue="Exit codes: 0 passed, 1 violated, 2 bad input or usage, 3 inconclusive, 130 interrupted.",
+    help_format="plaintext",
+    version=lambda: f"meshsim {_version()}",
+    version_flags=["--version"],
+    print_error=False,
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
+    result_action="return_value",
+)
+for _name, _place, _help in (
+    ("run", "meshsim.cli.run:run", "Run scenarios and judge them."),
+    ("list", "meshsim.cli.scenarios:list_scenarios", "List scenarios."),
+    ("check", "meshsim.cli.scenarios:check", "Validate scenario files; run nothing."),
+    ("show", "meshsim.cli.show:show", "Show the plan of a scenario, in words and as a table."),
+    ("trace", "meshsim.cli.traces:trace", "Print the records of a run."),
+    ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
+    ("report", "meshsim.cli.report:report", "Write a page about runs."),
+    ("schema", "meshsim.cli.scenarios:schema", "Print the JSON schema of scenario files."),
+    ("doctor", "meshsim.cli.doctor:doctor", "Say what this machine can do."),
+):
+    app.command(_place, name=_name, help=_help)
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run one command line (that of the process, if not given) and return its exit code."""
+    # Frames are for people; a pipe or a file gets plain characters.
+    app.help_formatter = "default" if sys.stdout.isatty() else "plain"
+    try:
+        return app(tokens) or PASSED
+    except CycloptsError as error:
+        return _refused(" ".join(str(error).split()))
+    except KeyboardInterrupt:
+        err("interrupted: the processes of the run have ended, runs that were complete are kept")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output left, as `head` does; nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    except Exception as error:
+        from meshsim.cli.errors import USER_ERRORS
+
+        if not isinstance(error, USER_ERRORS):
+            raise
+        return _refused(str(error))
+
+
+def _version() -> str:
+    from meshsim.run.versions import version_of
+
+    return version_of("meshsim")
+
+
+def _refused(message: str) -> int:
+    for line in message.splitlines():
+        err(line)
+    return BAD_INPUT

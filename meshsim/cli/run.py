@@ -1,0 +1,206 @@
+"""`meshsim run`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED, console
+from meshsim.cli.console import err, table
+from meshsim.cli.errors import UsageError
+from meshsim.cli.load import plans_of
+from meshsim.report.stories import evidence_lines
+from meshsim.run import RunResult, compared, prepare, reproduce_line, run_plan, write_run
+from meshsim.scenario.matrix import variant_label
+from meshsim.scenario.plan import Plan
+from meshsim.units import S, format_duration
+
+#: Version of the lines that `--json` prints.
+JSON_SCHEMA = 1
+
+#: Records shown for one violation. Source: chosen here; the whole story is one `meshsim trace` away.
+_STORY_LINES_MAX = 12
+_DIGEST_DIGITS = 12
+
+
+class Kept(NamedTuple):
+    """A result and the run directory it was written to."""
+
+    result: RunResult
+    place: Path
+
+
+def run(
+    *paths: Path,
+    backend: Literal["sim", "lockstep", "both"] = "both",
+    seed: int | None = None,
+    variant: str | None = None,
+    out: Path = Path("out"),
+    report: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Run scenarios and judge them.
+
+    All files are loaded and checked before the first process starts. Every run is kept as a directory below `--out`.
+    Where a plan runs on both backends the digests must be equal.
+
+    Parameters
+    ----------
+    paths
+        Scenario files, or folders of them; the folder `scenarios` when none is given.
+    backend
+        Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names.
+    seed
+        Run with this seed instead of those in the file.
+    variant
+        Only the variant of a scenario's matrix with this label, e.g. `poll=1s`.
+    out
+        Folder for run directories.
+    report
+        Also write a page about the runs: a file, or a folder for `index.html`.
+    json
+        One JSON object a line on standard output, and nothing else.
+    """
+    plans = plans_of(paths or (Path("scenarios"),), seed=seed, variant=variant)
+    jobs = [(plan, backends) for plan in plans if (backends := _backends_of(plan, backend))]
+    if not jobs:
+        raise UsageError(f"--backend {backend}: none of the scenarios is for it")
+    prepare(out)
+    with _progress(sum(len(backends) for _, backends in jobs)) as advance:
+        kept = [one for plan, backends in jobs for one in _run_one(plan, backends, out, advance, json=json)]
+    if not json:
+        _print_summary(kept)
+    if report is not None:
+        _write_report(kept, report, json=json)
+    return _exit_code(kept)
+
+
+def _backends_of(plan: Plan, wanted: str) -> tuple[str, ...]:
+    if wanted == "both":
+        return plan.backends
+    if wanted not in plan.backends:
+        err(f"{plan.source}: not run: it is for {' and '.join(plan.backends)}, not for {wanted}")
+        return ()
+    return (wanted,)
+
+
+def _run_one(
+    plan: Plan, backends: Sequence[str], out: Path, advance: Callable[[str], None], *, json: bool
+) -> list[Kept]:
+    """Run one plan on its backends and keep the results, each as soon as it is there."""
+    results: dict[str, RunResult] = {}
+    kept = []
+    # `sim` first: it is what `lockstep` is compared with.
+    for backend in sorted(backends, key=lambda name: name != "sim"):
+        advance(f"{plan.scenario} {backend}")
+        result = run_plan(plan, backend)
+        if backend == "lockstep" and "sim" in results:
+            result = compared(results["sim"], result)
+        results[backend] = result
+        kept.append(Kept(result, write_run(result, out)))
+        if json:
+            _print_json(kept[-1])
+    return kept
+
+
+def _exit_code(kept: Sequence[Kept]) -> int:
+    outcomes = {one.result.verdict.outcome for one in kept}
+    if "violated" in outcomes:
+        return VIOLATED
+    return INCONCLUSIVE if "inconclusive" in outcomes else PASSED
+
+
+def _print_json(one: Kept) -> None:
+    result = one.result
+    value = {
+        "schema": JSON_SCHEMA,
+        "scenario": result.plan.scenario,
+        "variant": variant_label(result.plan.variant),
+        "backend": result.backend,
+        "seed": result.plan.seed,
+        "verdict": result.verdict.outcome,
+        "reason": result.verdict.reason,
+        "violations": result.verdict.violations,
+        "digest": result.digest,
+        "virtual_ns": result.virtual_ns,
+        "wall_s": result.wall_s,
+        "run_dir": str(one.place),
+    }
+    console.out(msgspec.json.encode(value).decode())
+
+
+def _print_summary(kept: Sequence[Kept]) -> None:
+    table(
+        ("scenario", "backend", "seed", "verdict", "virtual", "wall", "digest"),
+        [_row(one.result) for one in kept],
+        right=("seed", "virtual", "wall"),
+    )
+    for one in kept:
+        if one.result.verdict.outcome != "passed":
+            _print_red(one)
+    counts = {outcome: sum(one.result.verdict.outcome == outcome for one in kept) for outcome in ("passed", "violated")}
+    other = len(kept) - sum(counts.values())
+    console.out()
+    console.out(f"{len(kept)} runs: {counts['passed']} passed, {counts['violated']} violated, {other} inconclusive")
+
+
+def _row(result: RunResult) -> tuple[str, ...]:
+    plan = result.plan
+    return (
+        f"{plan.scenario} [{variant_label(plan.variant)}]" if plan.variant else plan.scenario,
+        result.backend,
+        str(plan.seed),
+        result.verdict.outcome,
+        format_duration(result.virtual_ns),
+        f"{result.wall_s:.2f}s",
+        result.digest[:_DIGEST_DIGITS],
+    )
+
+
+def _print_red(one: Kept) -> None:
+    """What was violated, the records that led to it, and how to see it again."""
+    result = one.result
+    console.out()
+    console.out(f"{result.verdict.outcome}: {result.plan.scenario} on {result.backend}, seed {result.plan.seed}")
+    if result.verdict.outcome == "inconclusive":
+        console.out(f"  {result.verdict.reason}")
+    for violation in result.verdict.violations:
+        console.out(f"  {violation.invariant} ({violation.kind}) at {violation.at / S:.3f}s: {violation.message}")
+        for line in evidence_lines(result.records, violation.records, _STORY_LINES_MAX):
+            console.out(f"    {line}")
+    console.out(f"  kept in {one.place}")
+    console.out(f"  reproduce: {reproduce_line(result)}")
+
+
+def _write_report(kept: Sequence[Kept], place: Path, *, json: bool) -> None:
+    from meshsim.cli.report import write_report
+
+    page = write_report([one.result for one in kept], place)
+    (err if json else console.out)(f"report: {page}")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A bar on standard error while it is a terminal; nothing otherwise. Call with what comes next."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total)
+        started = False
+
+        def advance(name: str) -> None:
+            nonlocal started
+            progress.update(task, advance=1 if started else 0, description=name)
+            started = True
+
+        yield advance

@@ -1,0 +1,60 @@
+"""`meshsim show`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import wrap
+
+from meshsim.cli import PASSED
+from meshsim.cli.console import out, table
+from meshsim.cli.load import plans_of
+from meshsim.cli.words import expectation_words, timetable, world_lines
+from meshsim.scenario.matrix import variant_label
+from meshsim.scenario.plan import Plan, encode_plan
+
+
+def show(path: Path, *, seed: int | None = None, variant: str | None = None, json: bool = False) -> int:
+    """Show the plan of a scenario, in words and as a table. Nothing is run.
+
+    Parameters
+    ----------
+    path
+        A scenario file, or a folder of them.
+    seed
+        Seed of the plan, instead of those in the file.
+    variant
+        Only the variant of the scenario's matrix with this label, e.g. `poll=1s`.
+    json
+        The plans as JSON, one a line: what `plan.json` of a run directory holds.
+    """
+    for number, plan in enumerate(plans_of([path], seed=seed, variant=variant)):
+        if json:
+            out(encode_plan(plan).decode().rstrip("\n"))
+            continue
+        if number:
+            out()
+        _show(plan)
+    return PASSED
+
+
+def _show(plan: Plan) -> None:
+    variant = f" [{variant_label(plan.variant)}]" if plan.variant else ""
+    out(f"{plan.scenario}{variant}, seed {plan.seed}, on {' and '.join(plan.backends)}  ({plan.source})")
+    for line in wrap(" ".join(plan.about.split()), width=96):
+        out(f"  {line}")
+    out()
+    for line in world_lines(plan):
+        out(f"  {line}")
+    out()
+    table(("when", "what", "how"), timetable(plan))
+    _list("expected", [expectation_words(expectation) for expectation in plan.expect])
+    _list("known", [f"{k.invariant} breaks here ({k.quirk}): {k.reason}" for k in plan.known])
+    _list("not judged", [f"{relaxed.invariant}: {relaxed.reason}" for relaxed in plan.relax])
+
+
+def _list(title: str, lines: list[str]) -> None:
+    if lines:
+        out()
+        out(title)
+        for number, line in enumerate(lines):
+            out(f"  {number}  {line}")

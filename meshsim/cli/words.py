@@ -1,0 +1,171 @@
+"""Plans in words: what is built, what happens when, and what is expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from meshsim.faults.kinds import Fault, When
+from meshsim.model.config import ATTRIBUTES, defaults
+from meshsim.oracle.expectations import (
+    Expectation,
+    Final,
+    Hears,
+    NeverHears,
+    NothingLeft,
+    OperationResult,
+    RecordCount,
+)
+from meshsim.scenario.plan import Plan, Step
+from meshsim.scenario.schema import SpawnActorsOp, SpawnProcsOp
+from meshsim.units import Duration, format_duration
+
+
+def world_lines(plan: Plan) -> list[str]:
+    """Hosts, clients, meshes, network and what the configuration changes, a line each."""
+    topology, network = plan.topology, plan.network
+    lines = [
+        f"{_counted(len(plan.hosts), 'host')} and {_counted(len(plan.clients), 'client')} ({', '.join(plan.clients)}), "
+        f"for {format_duration(plan.horizon)} of virtual time, profile {plan.profile}",
+        f"messages between processes take {format_duration(network.latency)}"
+        + (f" and up to {format_duration(network.jitter)} more" if network.jitter else "")
+        + (f"; {network.loss:.3%} are lost" if network.loss else ""),
+    ]
+    for procs in topology.procs:
+        shape = " x ".join(
+            [f"{len(procs.hosts or plan.hosts)} hosts", *(f"{n} {d}" for d, n in procs.per_host.items())]
+        )
+        lines.append(f"procs {procs.name}: {shape}, spawned by {procs.by}")
+    for actors in topology.actors:
+        watch = "without a controller" if actors.system else f"owned by {actors.owner}"
+        lines.append(f"actors {actors.name}: {actors.actor} on {actors.procs}, {watch}")
+    lines += [f"subscriber: {subscriber.by} watches {subscriber.mesh}" for subscriber in topology.subscribers]
+    return lines + [f"config {change}" for change in _config_changes(plan)]
+
+
+def timetable(plan: Plan) -> list[tuple[str, str, str]]:
+    """What the plan does: (when, what, to whom and how), operations first, then faults, each in file order."""
+    rows = [(_step_time(step), f"step {step.index}", _step_words(step)) for step in plan.steps]
+    return rows + [
+        (_fault_time(f), f"fault {i}", f"{_tag(f)} {_fields(f, 'at', 'when')}") for i, f in enumerate(plan.faults)
+    ]
+
+
+def expectation_words(expectation: Expectation) -> str:
+    """One expectation as a sentence without its full stop."""
+    match expectation:
+        case Hears():
+            return f"{expectation.listener} hears {_hearing(expectation)}{_counts(expectation)}{_within(expectation)}"
+        case NeverHears():
+            return f"{expectation.listener} never hears {_hearing(expectation)}"
+        case Final():
+            return f"at the end {expectation.target} is {_fields(expectation, 'target')}"
+        case OperationResult():
+            return _operation_words(expectation)
+        case NothingLeft(targets=targets):
+            return f"no process is left of {', '.join(targets) or 'any host'}"
+        case RecordCount():
+            after = "" if expectation.after_fault is None else f" after fault {expectation.after_fault}"
+            return f"the trace has {expectation.record}{_conditions(expectation.where)}{_counts(expectation)}{after}"
+
+
+def _hearing(expectation: Hears | NeverHears) -> str:
+    mesh = expectation.mesh or "anything"
+    parts = [mesh if expectation.rank is None else f"{mesh}[{expectation.rank}]", expectation.status or "fail"]
+    if expectation.role:
+        parts.append(f"as {expectation.role}")
+    if expectation.text:
+        parts.append(f"with {expectation.text!r}")
+    return " ".join(parts)
+
+
+def _counts(expectation: Hears | RecordCount) -> str:
+    words = [
+        f"{word} {count}"
+        for word, count in (
+            ("exactly", expectation.times),
+            ("at least", expectation.at_least),
+            ("at most", expectation.at_most),
+        )
+        if count is not None
+    ]
+    return f", {' and '.join(words)} times" if words else ""
+
+
+def _within(expectation: Hears) -> str:
+    if expectation.within is None:
+        return ""
+    return f", within {format_duration(expectation.within)} of fault {expectation.fault}"
+
+
+def _operation_words(expectation: OperationResult) -> str:
+    name = f"{expectation.do} {expectation.name}" if expectation.name else expectation.do
+    if not expectation.ends:
+        return f"{name} is still waiting at the end"
+    words = (
+        f"{name} ends with an error that contains {expectation.error!r}" if expectation.error else f"{name} ends well"
+    )
+    if expectation.result:
+        words += f", returning {expectation.result!r}"
+    return words if expectation.within is None else f"{words}, within {format_duration(expectation.within)}"
+
+
+def _step_time(step: Step) -> str:
+    if step.bring_up:
+        return "bring-up"
+    return "next" if step.operation.at is None else f"at {format_duration(step.operation.at)}"
+
+
+def _step_words(step: Step) -> str:
+    operation = step.operation
+    if isinstance(operation, SpawnProcsOp | SpawnActorsOp):
+        return f"{_tag(operation)} {operation.name}, by {operation.by}"
+    fields = _fields(operation, "at", "by")
+    return f"{_tag(operation)} {fields + ', ' if fields else ''}by {operation.by}"
+
+
+def _fault_time(fault: Fault) -> str:
+    if fault.at is not None:
+        return f"at {format_duration(fault.at)}"
+    return "at its spawn" if fault.when is None else _when_words(fault.when)
+
+
+def _when_words(when: When) -> str:
+    after = f"{format_duration(when.after)} after " if when.after else "on "
+    nth = f"match {when.count} of " if when.count > 1 else ""
+    return f"{after}{nth}{when.record}{_conditions(when.where)}"
+
+
+def _conditions(where: dict[str, Any]) -> str:
+    return f" with {', '.join(f'{key} = {value}' for key, value in where.items())}" if where else ""
+
+
+def _config_changes(plan: Plan) -> Iterable[str]:
+    usual = defaults()
+    for attribute in ATTRIBUTES:
+        value, default = plan.config[attribute.name], usual[attribute.name]
+        if value != default:
+            texts = [format_duration(int(v)) if attribute.kind == "duration" else str(v) for v in (value, default)]
+            yield f"{attribute.python_name or attribute.name.lower()} = {texts[0]} (default {texts[1]})"
+
+
+def _fields(struct: msgspec.Struct, *without: str) -> str:
+    """The fields that say something, the first as it is, the others as `name value`."""
+    words = []
+    for field in msgspec.structs.fields(struct):
+        value = getattr(struct, field.name)
+        if field.name in without or value is None or value in ("", {}, []):
+            continue
+        text = format_duration(value) if isinstance(value, Duration) else str(value)
+        words.append(text if not words else f"{field.encode_name} {text}")
+    return ", ".join(words)
+
+
+def _tag(struct: msgspec.Struct) -> str:
+    return str(struct.__struct_config__.tag)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,430 @@
+"""The conductor: owns time, deliveries, timers, processes and trace of one run, whatever the backend.
+
+It feeds one event at a time to a node, records it, and carries out what comes back. Time is a SimPy environment
+in integer nanoseconds. Faults (`meshsim.drive.injector`) and operations (`meshsim.drive.stage`) are SimPy processes beside it.
+
+A record's cause is the record whose handling led to it: the commands of one step carry the number of the
+record that was fed to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import simpy
+
+from meshsim.drive.agenda import Agenda, TieOrder
+from meshsim.drive.backend import Backend
+from meshsim.drive.kernel import Change, Process, ProcessState, ProcessTable
+from meshsim.drive.network import CLOSED, UNROUTABLE, Network, Unacknowledged
+from meshsim.model.boot import NodeBoot
+from meshsim.model.commands import (
+    CancelTimer,
+    ExitProcess,
+    NodeCommand,
+    SetTimer,
+    SignalProcess,
+    SpawnProcess,
+)
+from meshsim.model.events import ChildExited, Event, Started, TimerFired
+from meshsim.model.ids import (
+    LOCAL_PROC,
+    SERVICE_PROC,
+    ActorId,
+    Name,
+    Node,
+    ProcId,
+    address_of_node,
+    base_of,
+    proc_id,
+    proc_of,
+)
+from meshsim.model.messages import Envelope, Undeliverable
+from meshsim.model.notes import MeshSpawned, OperationEnded
+from meshsim.model.process import ExitStatus
+from meshsim.scenario.plan import Plan, plan_digest
+from meshsim.scenario.streams import stream_key
+from meshsim.trace.digest import TraceWriter
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import (
+    NO_CAUSE,
+    TRACE_SCHEMA,
+    WORLD,
+    Body,
+    InFlight,
+    KernelDisagreed,
+    MessageLost,
+    MessageReturned,
+    ProcessContinued,
+    ProcessDied,
+    ProcessReaped,
+    ProcessSignalled,
+    ProcessStarted,
+    ProcessStopped,
+    Record,
+    RunEnded,
+    RunStarted,
+)
+
+
+class _Abandoned(Exception):
+    """The kernel did something else than the model expects: the rest of the run would mean nothing."""
+
+
+class Conductor:
+    """One run of one plan on one backend."""
+
+    def __init__(self, plan: Plan, backend: Backend, tie_order: TieOrder | None = None) -> None:
+        self.plan = plan
+        self.env = simpy.Environment(initial_time=0)
+        self.directory = Directory()
+        self.table = ProcessTable()
+        self._backend = backend
+        self._agenda = Agenda(self.env, tie_order)
+        self._network = Network(plan)
+        self._writer = TraceWriter()
+        self._routes: dict[ActorId, Node] = {}
+        self._nodes_of_procs: dict[ProcId, Node] = {}
+        #: Host whose front end every message to this proc passes.
+        self._front: dict[Node, Node | None] = {}
+        self._running: dict[Node, bool] = {}
+        #: What waits for a stopped process, in order.
+        self._inbox: dict[Node, list[tuple[Callable[..., None], tuple[Any, ...]]]] = {}
+        self._timers: dict[tuple[ActorId, str], int] = {}
+        self._timer_count = 0
+        #: Called with every record, for triggers.
+        self.watchers: list[Callable[[Record], None]] = []
+        #: Called when an operation has ended, for the stage.
+        self.on_operation_ended: Callable[[OperationEnded], None] = lambda _: None
+
+    @property
+    def records(self) -> list[Record]:
+        """Everything that was recorded so far."""
+        return self._writer.records
+
+    @property
+    def now_ns(self) -> int:
+        return int(self.env.now)
+
+    def digest(self) -> str:
+        """Digest of the trace so far."""
+        return self._writer.digest()
+
+    def run(self) -> None:
+        """Run to the horizon. The trace is in `records` afterwards, whatever happened."""
+        from meshsim.drive.injector import inject
+        from meshsim.drive.stage import Stage
+
+        plan = self.plan
+        self.record(WORLD, NO_CAUSE, RunStarted(TRACE_SCHEMA, plan.scenario, plan.seed, plan_digest(plan)))
+        why = "horizon"
+        try:
+            for host in plan.hosts:
+                self._start_root(Node(host), "host")
+            for client in plan.clients:
+                self._start_root(Node(client), "client")
+            Stage(self).begin()
+            inject(self)
+            self.env.run(until=int(plan.horizon))
+        except _Abandoned:
+            why = "kernel_disagreed"
+        self._finish(why)
+
+    def _finish(self, why: str) -> None:
+        held = [entry for entries in self._inbox.values() for entry in entries]
+        for function, arguments in [*held, *self._agenda.remaining()]:
+            if function == self._deliver:
+                _, dst, envelope, cause, _ = arguments
+                self.record(dst, cause, InFlight(envelope))
+        self.record(WORLD, NO_CAUSE, RunEnded(why, tuple(self.table.alive())))
+
+    # --- records -------------------------------------------------------------------------------------------
+
+    def record(self, node: str, cause: int, what: Body) -> int:
+        """Append a record at the present instant; its number."""
+        records = self._writer.records
+        seq = len(records)
+        record = Record(seq, int(self.env.now), node, cause, what)
+        self._writer.append(record)
+        if type(what) is ProcessStarted or type(what) is MeshSpawned:
+            self.directory.observe(record)
+        for watcher in self.watchers:
+            watcher(record)
+        return seq
+
+    # --- stepping nodes --------------------------------------------------------------------------------------
+
+    def _step(self, node: Node, event: Event, cause: int) -> None:
+        """Feed one event to a running node and carry out what it asks for."""
+        now_ns = int(self.env.now)
+        for command in self._backend.step(node, event, now_ns):
+            if type(command) is Envelope:
+                self._send(node, command, cause, now_ns)
+            else:
+                self._carry_out(node, command, cause)
+
+    def _carry_out(self, node: Node, command: NodeCommand, cause: int) -> None:
+        match command:
+            case SetTimer(actor=actor, key=key, after_ns=after_ns):
+                self._timer_count += 1
+                self._timers[(actor, key)] = self._timer_count
+                at_ns = int(self.env.now) + after_ns
+                self._agenda.post(at_ns, self._fire, node, TimerFired(actor, key), self._timer_count, cause)
+            case CancelTimer(actor=actor, key=key):
+                self._timers.pop((actor, key), None)
+            case SpawnProcess():
+                self._spawn(node, command, cause)
+            case SignalProcess(name=name, signal=signal):
+                self._signal_child(node, name, signal, cause)
+            case ExitProcess(code=code):
+                self.exit(node, code, cause)
+            case Envelope():
+                raise AssertionError("messages are sent, not carried out")
+            case note:
+                self.record(node, cause, note)
+                if type(note) is OperationEnded:
+                    self.on_operation_ended(note)
+
+    def _fire(self, node: Node, fired: TimerFired, token: int, cause: int) -> None:
+        if self._timers.get((fired.actor, fired.key)) != token:
+            return
+        if not self._running[node]:
+            self._hold(node, self._fire, node, fired, token, cause)
+            return
+        del self._timers[(fired.actor, fired.key)]
+        self._step(node, fired, self.record(node, cause, fired))
+
+    def _hold(self, node: Node, function: Callable[..., None], *arguments: Any) -> None:
+        """Keep something for a stopped process until it continues; a dead one needs nothing."""
+        if self.table.state(node) is ProcessState.STOPPED:
+            self._inbox.setdefault(node, []).append((function, arguments))
+
+    # --- messages ------------------------------------------------------------------------------------------
+
+    def _send(self, src: Node, envelope: Envelope, cause: int, now_ns: int) -> None:
+        dst = self._routes.get(envelope.dest) or self._route(envelope.dest)
+        if dst is None:
+            self._give_back(src, envelope, cause, UNROUTABLE)
+            return
+        if self._network.is_closed(src, dst):
+            self._give_back(src, envelope, cause, CLOSED)
+            return
+        at_ns = self._network.arrival(src, dst, now_ns)
+        if at_ns is None:
+            self.record(dst, cause, MessageLost(envelope, "the network lost it"))
+        else:
+            self._agenda.post(at_ns, self._deliver, src, dst, envelope, cause, now_ns)
+
+    def _route(self, actor: ActorId) -> Node | None:
+        node = self._nodes_of_procs.get(proc_of(actor))
+        if node is not None:
+            self._routes[actor] = node
+        return node
+
+    def _deliver(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
+        front = self._front[dst]
+        if self._running[dst] and (front is None or self._running[front]):
+            self._step(dst, envelope, self.record(dst, cause, envelope))
+        else:
+            self._not_taken(src, dst, envelope, cause, sent_ns)
+
+    def _not_taken(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
+        """The receiver, or the host whose front end it is behind, is stopped or gone."""
+        front = self._front[dst]
+        blocker = dst if front is None or not self._running[dst] else front
+        stopped = self.table.state(blocker) is ProcessState.STOPPED
+        if stopped:
+            # Written to a socket that nobody reads: it is taken when the process continues, acknowledged or not.
+            self._hold(blocker, self._deliver, src, dst, envelope, cause, sent_ns)
+        elif not envelope.returnable or src == WORLD:
+            self.record(dst, cause, MessageLost(envelope, "the receiver is gone"))
+            return
+        if src != WORLD:
+            look_ns = self._network.keep(src, dst, Unacknowledged(envelope, sent_ns, cause))
+            if look_ns is not None:
+                self._agenda.post(max(look_ns, self.now_ns), self._give_up, src, dst)
+
+    def _give_up(self, src: Node, dst: Node) -> None:
+        """The delivery timeout of a channel: it closes, and everything unacknowledged comes back."""
+        result = self._network.give_up(src, dst, self.now_ns)
+        if isinstance(result, int):
+            self._agenda.post(result, self._give_up, src, dst)
+            return
+        front = self._front[dst]
+        connected = self.table.state(dst if front is None else front) is ProcessState.STOPPED
+        address = address_of_node(front or dst)
+        for waiting in result:
+            error = self._network.timeout_error(src, dst, address, connected=connected)
+            self._give_back(src, waiting.envelope, waiting.cause, error)
+
+    def _give_back(self, src: Node, envelope: Envelope, cause: int, error: str) -> None:
+        """To the sender's own process, without touching the network; its client found out."""
+        if not envelope.returnable:
+            self.record(src, cause, MessageLost(envelope, error))
+            return
+        if self.table.state(src) is ProcessState.STOPPED:
+            self._hold(src, self._give_back, src, envelope, cause, error)
+            return
+        seq = self.record(src, cause, MessageReturned(envelope, (error,)))
+        if self._running[src]:
+            returned = Envelope(envelope.dest, envelope.sender, Undeliverable(envelope, (error,)), returnable=False)
+            self._agenda.post(self.now_ns, self._deliver, src, src, returned, seq, self.now_ns)
+
+    def tell(self, actor: ActorId, envelope: Envelope, cause: int) -> bool:
+        """Hand a message of the scenario itself to an actor, now; False when its process is gone."""
+        node = self._route(actor)
+        if node is None or self.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED):
+            return False
+        self._agenda.post(self.now_ns, self._hand_over, node, envelope, cause)
+        return True
+
+    def _hand_over(self, node: Node, envelope: Envelope, cause: int) -> None:
+        if self._running[node]:
+            self._step(node, envelope, self.record(node, cause, envelope))
+        else:
+            self._hold(node, self._hand_over, node, envelope, cause)
+
+    # --- processes -----------------------------------------------------------------------------------------
+
+    def _start_root(self, node: Node, kind: str) -> None:
+        self._add(Process(node, kind, None, "", pdeathsig=True))
+        boot = NodeBoot(
+            node=node,
+            kind=kind,
+            config=self.plan.config,
+            name_key=stream_key(self.plan.seed, "names", node),
+            clock_offset_ns=self.plan.clocks.get(node, 0),
+        )
+        self._backend.start(boot)
+        seq = self.record(node, NO_CAUSE, ProcessStarted(kind, "", "", pdeathsig=True))
+        self._step(node, Started(), seq)
+
+    def _spawn(self, host: Node, command: SpawnProcess, cause: int) -> None:
+        """A host starts a child; it takes its first step a little later."""
+        node = self._child_node(host, command.name)
+        self._add(Process(node, "proc", host, command.name, command.pdeathsig))
+        boot = NodeBoot(
+            node=node,
+            kind="proc",
+            config={**self.plan.config, **command.config},
+            name_key=stream_key(self.plan.seed, "names", node),
+            clock_offset_ns=self.plan.clocks.get(host, 0),
+            proc_name=command.name,
+            host=host,
+            callback=command.callback,
+        )
+        self._backend.spawn(host, boot, pdeathsig=command.pdeathsig)
+        seq = self.record(node, cause, ProcessStarted("proc", host, command.name, command.pdeathsig))
+        self._agenda.post(self.now_ns + int(self.plan.network.spawn), self._boot, node, seq)
+
+    def _child_node(self, host: Node, name: str) -> Node:
+        """Readable and the same in every run: `host0/workers_1`; a second one of that name gets `~2`."""
+        base = Node(f"{host}/{base_of(name)}")
+        node, count = base, 1
+        while node in self.table.processes:
+            count += 1
+            node = Node(f"{base}~{count}")
+        return node
+
+    def _add(self, process: Process) -> None:
+        node = process.node
+        self.table.add(process)
+        self._running[node] = True
+        self._front[node] = process.parent
+        address = address_of_node(process.parent or node)
+        names = [process.name] if process.name else [SERVICE_PROC, LOCAL_PROC]
+        for name in names:
+            self._nodes_of_procs[proc_id(address, name)] = node
+
+    def _boot(self, node: Node, cause: int) -> None:
+        if self._running[node]:
+            self._step(node, Started(), cause)
+        else:
+            self._hold(node, self._boot, node, cause)
+
+    def exit(self, node: Node, code: int, cause: int) -> None:
+        """The process ends itself."""
+        changes = self.table.exit(node, code)
+        self._backend.exit(node, code)
+        self._follow(changes, cause)
+
+    def signal(self, node: Node, signal: int, cause: int, *, by: Node | None = None) -> None:
+        """A signal to a process: from outside, or from the host that owns it."""
+        seq = self.record(node, cause, ProcessSignalled(signal, by or ""))
+        changes = self.table.signal(node, signal)
+        self._backend.signal(node, signal, by=by)
+        self._follow(changes, seq)
+
+    def _signal_child(self, host: Node, name: str, signal: int, cause: int) -> None:
+        """Supervision.md 3.6: a child that is gone already counts as success."""
+        node = self._nodes_of_procs[proc_id(address_of_node(host), name)]
+        if self.table.state(node) in (ProcessState.RUNNING, ProcessState.STOPPED):
+            self.signal(node, signal, cause, by=host)
+
+    def _follow(self, changes: list[Change], cause: int) -> None:
+        """Hold the kernel to what must follow, record it, and let the model find out."""
+        for change in changes:
+            observed = self._backend.observe(change.node, change.state)
+            if observed is not change.state:
+                self._disagree(change.node, cause, change.state.value, observed.value)
+            match change.state:
+                case ProcessState.STOPPED:
+                    self._running[change.node] = False
+                    self.record(change.node, cause, ProcessStopped())
+                case ProcessState.RUNNING:
+                    self._continue(change.node, cause)
+                case ProcessState.DEAD:
+                    self._running[change.node] = False
+                    seq = self.record(change.node, cause, ProcessDied(change.why))
+                    self._wait_for(change.node, seq)
+                case ProcessState.REAPED:
+                    raise AssertionError("reaping is done here")
+
+    def _continue(self, node: Node, cause: int) -> None:
+        self._running[node] = True
+        self.record(node, cause, ProcessContinued())
+        self._network.acknowledge(node)
+        for child in self.table.processes[node].children:
+            self._network.acknowledge(child)
+        for function, arguments in self._inbox.pop(node, []):
+            self._agenda.post(self.now_ns, function, *arguments)
+
+    def _wait_for(self, node: Node, cause: int) -> None:
+        """The true parent waits for the dead process and learns how it ended."""
+        held = self._inbox.pop(node, [])
+        parent = self.table.processes[node].parent
+        if parent is None or self.table.state(parent) in (ProcessState.DEAD, ProcessState.REAPED):
+            self._reap(node, None, cause)
+        else:
+            self._agenda.post(self.now_ns, self._reap_by_parent, node, parent, cause)
+        for function, arguments in held:
+            # What waited for this process never comes; what this process had to wait for is for the subreaper.
+            if function == self._reap_by_parent:
+                self._reap(arguments[0], None, cause)
+            elif function == self._deliver:
+                self._agenda.post(self.now_ns, function, *arguments)
+
+    def _reap_by_parent(self, node: Node, parent: Node, cause: int) -> None:
+        if self.table.state(parent) is ProcessState.STOPPED:
+            self._hold(parent, self._reap_by_parent, node, parent, cause)
+        elif self._running[parent]:
+            seq, status = self._reap(node, parent, cause)
+            name = self.table.processes[node].name
+            self._step(parent, ChildExited(Name(name), status), seq)
+        else:
+            self._reap(node, None, cause)
+
+    def _reap(self, node: Node, by: Node | None, cause: int) -> tuple[int, ExitStatus]:
+        process = self.table.processes[node]
+        assert process.status is not None
+        status = self._backend.reap(node, by=by, expected=process.status)
+        process.state = ProcessState.REAPED
+        seq = self.record(node, cause, ProcessReaped(by or "", status))
+        if status != process.status:
+            self._disagree(node, seq, str(process.status), str(status))
+        return seq, status
+
+    def _disagree(self, node: Node, cause: int, expected: str, observed: str) -> None:
+        self.record(node, cause, KernelDisagreed(expected, observed))
+        raise _Abandoned

@@ -1,0 +1,146 @@
+"""The network between processes: how long a message takes, whether it arrives, and when a channel gives up.
+
+A channel is what one process has to one address. It keeps order, and delivers exactly once as long as it lives. A message
+that is not acknowledged within `MESSAGE_DELIVERY_TIMEOUT` ends it for good: everything unacknowledged comes back, and so does every
+later message, at once. Delivery acknowledges.
+
+Source: mesh_model.md 3.2, 3.3; supervision.md 4.6, 14.6.
+"""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+
+from meshsim.model.ids import Node
+from meshsim.model.messages import Envelope
+from meshsim.scenario.plan import Plan
+from meshsim.scenario.schema import Link
+from meshsim.scenario.streams import stream, stream_key
+from meshsim.units import debug_duration
+
+CLOSED = "broken link: failed to enqueue in MailboxClient when processing buffer: channel closed with reason None"
+UNROUTABLE = "address not routable: destination not found in routing table"
+
+
+class Unacknowledged(msgspec.Struct):
+    """A message that its receiver has not taken."""
+
+    envelope: Envelope
+    sent_ns: int
+    cause: int
+
+
+class Channel(msgspec.Struct):
+    """State of one sender's link to one address; exists from the first message that was not taken at once."""
+
+    session: int
+    waiting: list[Unacknowledged] = []
+    closed: bool = False
+
+
+class LinkQuality(msgspec.Struct, frozen=True):
+    """What a plan says about one pair of processes."""
+
+    latency_ns: int
+    jitter_ns: int
+    loss: float
+
+
+class Network:
+    """Delays, losses and channels of one run. Draws only from the plan's own streams, one for each link."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._seed = plan.seed
+        self._network = plan.network
+        self._timeout_ns = int(plan.config["MESSAGE_DELIVERY_TIMEOUT"])
+        self._quality: dict[tuple[Node, Node], LinkQuality] = {}
+        self._streams: dict[tuple[Node, Node], Random] = {}
+        self._last_arrival: dict[tuple[Node, Node], int] = {}
+        self._channels: dict[tuple[Node, Node], Channel] = {}
+        uniform = not plan.network.links and not plan.network.jitter and not plan.network.loss
+        #: The latency of every link when all are alike and nothing is drawn; None otherwise.
+        self.uniform_ns: int | None = int(plan.network.latency) if uniform else None
+
+    def arrival(self, src: Node, dst: Node, now_ns: int) -> int | None:
+        """When a message sent now arrives; None when it is lost. Messages of one link never overtake each other."""
+        if self.uniform_ns is not None:
+            return now_ns + self.uniform_ns
+        link = (src, dst)
+        quality = self._quality.get(link) or self._set_quality(link)
+        if quality.loss and self._stream(link).random() < quality.loss:
+            return None
+        at_ns = now_ns + quality.latency_ns
+        if quality.jitter_ns:
+            at_ns += self._stream(link).randrange(quality.jitter_ns + 1)
+            at_ns = max(at_ns, self._last_arrival.get(link, 0))
+            self._last_arrival[link] = at_ns
+        return at_ns
+
+    def _stream(self, link: tuple[Node, Node]) -> Random:
+        found = self._streams.get(link)
+        if found is None:
+            found = self._streams[link] = stream(self._seed, "link", *link)
+        return found
+
+    def _set_quality(self, link: tuple[Node, Node]) -> LinkQuality:
+        """Later entries of `network.links` win, key by key."""
+        latency, jitter, loss = int(self._network.latency), int(self._network.jitter), self._network.loss
+        for entry in self._network.links:
+            if _matches(entry, link):
+                latency = latency if entry.latency is None else int(entry.latency)
+                jitter = jitter if entry.jitter is None else int(entry.jitter)
+                loss = loss if entry.loss is None else entry.loss
+        quality = self._quality[link] = LinkQuality(latency, jitter, loss)
+        return quality
+
+    # --- channels ------------------------------------------------------------------------------------------
+
+    def is_closed(self, src: Node, dst: Node) -> bool:
+        channel = self._channels.get((src, dst))
+        return channel is not None and channel.closed
+
+    def keep(self, src: Node, dst: Node, waiting: Unacknowledged) -> int | None:
+        """Remember a message that was not taken; when to look again, unless somebody looks already."""
+        channel = self._channels.get((src, dst))
+        if channel is None:
+            channel = self._channels[(src, dst)] = Channel(stream_key(self._seed, "session", src, dst))
+        channel.waiting.append(waiting)
+        return waiting.sent_ns + self._timeout_ns if len(channel.waiting) == 1 else None
+
+    def acknowledge(self, dst: Node) -> None:
+        """The process at `dst` reads again: all that waited for it is taken."""
+        for (_, to), channel in self._channels.items():
+            if to == dst and not channel.closed:
+                channel.waiting.clear()
+
+    def give_up(self, src: Node, dst: Node, now_ns: int) -> list[Unacknowledged] | int:
+        """At a deadline: what comes back now that the channel is closed, or when to look again."""
+        channel = self._channels[(src, dst)]
+        if not channel.waiting:
+            return []
+        deadline_ns = channel.waiting[0].sent_ns + self._timeout_ns
+        if now_ns < deadline_ns:
+            return deadline_ns
+        channel.closed = True
+        waiting, channel.waiting = channel.waiting, []
+        return waiting
+
+    def timeout_error(self, src: Node, dst: Node, address: str, *, connected: bool) -> str:
+        """Text of the delivery error when a channel gives up."""
+        session = self._channels[(src, dst)].session
+        limit = debug_duration(self._timeout_ns)
+        what = (
+            f"failed to receive ack within timeout {limit}; link is currently connected"
+            if connected
+            else f"failed to deliver message within timeout {limit}"
+        )
+        return (
+            "broken link: failed to enqueue in MailboxClient when processing buffer: channel closed with reason "
+            f'Some("session {address}.{session:016x}: {what}")'
+        )
+
+
+def _matches(entry: Link, link: tuple[Node, Node]) -> bool:
+    return entry.src in ("*", link[0]) and entry.dst in ("*", link[1])

@@ -1,0 +1,231 @@
+"""Carries out a plan's operations: bring-up one after the other, the rest at their times.
+
+A stage knows which meshes exist (from the trace, as everybody else) and gives each operation the references it needs. It asks an
+actor's own code to do it; from there on it is ordinary messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+import simpy
+
+from meshsim.model.extent import Extent, Region
+from meshsim.model.ids import ActorId, ProcId, host_agent_id, proc_agent_id
+from meshsim.model.messages import Envelope, Operate
+from meshsim.model.notes import MeshSpawned, OperationEnded
+from meshsim.model.operations import (
+    ActorMeshRef,
+    CastTo,
+    DropRef,
+    EndSelf,
+    Operation,
+    ProcMeshRef,
+    ProcRef,
+    QueryMesh,
+    ShutdownHosts,
+    SpawnActors,
+    SpawnProcs,
+    StopActors,
+    StopProcs,
+    SubscribeTo,
+)
+from meshsim.scenario.plan import Plan, Step
+from meshsim.scenario.schema import (
+    CastOp,
+    DropOp,
+    EndOp,
+    OperationSpec,
+    QueryOp,
+    ShutdownHostsOp,
+    SpawnActorsOp,
+    SpawnProcsOp,
+    StopActorsOp,
+    StopProcsOp,
+    SubscribeOp,
+)
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import NO_CAUSE, WORLD
+
+if TYPE_CHECKING:
+    from meshsim.drive.conductor import Conductor
+
+#: Sender of what the scenario itself says to an actor.
+SCENARIO = ActorId("scenario")
+
+HOSTS_DIMENSION = "hosts"
+
+
+class MissingError(Exception):
+    """An operation needs something that was never spawned; the text says what."""
+
+
+class Stage:
+    """Operations of one run."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+        self._env = conductor.env
+        self._references = References(conductor.plan, conductor.directory)
+        self._ended: dict[int, simpy.Event] = {step.index: self._env.event() for step in conductor.plan.steps}
+        self._ready = self._env.event()
+
+    def begin(self) -> None:
+        """Start the SimPy processes that walk the plan's steps."""
+        self._conductor.on_operation_ended = self._on_ended
+        self._env.process(self._in_turn())
+        for step in self._conductor.plan.steps:
+            if step.operation.at is not None:
+                self._env.process(self._at_its_time(step, int(step.operation.at)))
+
+    def _in_turn(self) -> Generator[simpy.Event, object, None]:
+        for step in self._conductor.plan.steps:
+            if step.operation.at is None:
+                if not step.bring_up and not self._ready.triggered:
+                    self._ready.succeed()
+                self._ask(step)
+                yield self._ended[step.index]
+        if not self._ready.triggered:
+            self._ready.succeed()
+
+    def _at_its_time(self, step: Step, at_ns: int) -> Generator[simpy.Event, object, None]:
+        yield self._env.timeout(at_ns)
+        if not self._ready.triggered:
+            yield self._ready
+        self._ask(step)
+
+    def _on_ended(self, ended: OperationEnded) -> None:
+        event = self._ended.get(ended.index)
+        if event is not None and not event.triggered:
+            event.succeed()
+
+    def _ask(self, step: Step) -> None:
+        """Hand the operation to the actor that is to do it, or record why that cannot be."""
+        by = self._conductor.directory.actor(step.operation.by)
+        try:
+            if by is None:
+                raise MissingError(f"{step.operation.by} does not exist")
+            operate = Operate(step.index, self._references.operation(step.operation))
+            message = Envelope(SCENARIO, by, operate, returnable=False)
+            if not self._conductor.tell(by, message, NO_CAUSE):
+                raise MissingError(f"the process of {step.operation.by} is gone")
+        except MissingError as missing:
+            tag = type(step.operation).__struct_config__.tag
+            assert isinstance(tag, str)
+            ended = OperationEnded(
+                index=step.index,
+                by=by or SCENARIO,
+                operation=tag,
+                label=_name(step.operation),
+                error=f"not begun: {missing}",
+            )
+            self._conductor.record(WORLD, NO_CAUSE, ended)
+            self._on_ended(ended)
+
+
+class References:
+    """Turns names of a scenario into the references that operations work with."""
+
+    def __init__(self, plan: Plan, directory: Directory) -> None:
+        self._plan = plan
+        self._directory = directory
+        self._procs: dict[str, ProcMeshRef] = {}
+        self._extents = {
+            step.operation.name: _extent(plan, step.operation)
+            for step in plan.steps
+            if isinstance(step.operation, SpawnProcsOp)
+        }
+        self._procs_of = {
+            step.operation.name: step.operation.procs
+            for step in plan.steps
+            if isinstance(step.operation, SpawnActorsOp)
+        }
+
+    def operation(self, spec: OperationSpec) -> Operation:
+        """The model's form of an operation.
+
+        Raises:
+            MissingError: a mesh that it needs was never spawned.
+        """
+        match spec:
+            case SpawnProcsOp(name=name, per_host=per_host):
+                hosts = tuple(spec.hosts) or self._plan.hosts
+                extent = ((HOSTS_DIMENSION, len(hosts)),)
+                return SpawnProcs(name, hosts, extent, tuple(per_host.items()))
+            case SpawnActorsOp():
+                return SpawnActors(
+                    label=spec.name,
+                    procs=self.procs(spec.procs),
+                    actor_type=spec.actor,
+                    params={**spec.params, **self._injected(spec.name)},
+                    display_base=spec.display,
+                    system=spec.system,
+                )
+            case StopActorsOp(mesh=mesh, reason=reason):
+                return StopActors(self.actors(mesh), reason)
+            case StopProcsOp(procs=procs, reason=reason):
+                return StopProcs(self.procs(procs), reason)
+            case ShutdownHostsOp(hosts=hosts):
+                return ShutdownHosts(tuple(hosts) or self._plan.hosts)
+            case SubscribeOp(mesh=mesh):
+                return SubscribeTo(self.actors(mesh))
+            case DropOp(mesh=mesh):
+                return DropRef(self.actors(mesh))
+            case CastOp(mesh=mesh, text=text, busy=busy):
+                return CastTo(self.actors(mesh), text, int(busy))
+            case QueryOp(mesh=mesh):
+                return QueryMesh(self.actors(mesh))
+            case EndOp(reason=reason):
+                return EndSelf(reason)
+
+    def _injected(self, mesh: str) -> dict[str, object]:
+        """Parameters that make inits fail where the plan says so."""
+        from meshsim.drive.injector import init_faults
+
+        return init_faults(self._plan, mesh)
+
+    def actors(self, label: str) -> ActorMeshRef:
+        spawned = self._spawned(label)
+        return ActorMeshRef(label, spawned.name, self.procs(self._procs_of[label]), spawned.controller)
+
+    def procs(self, label: str) -> ProcMeshRef:
+        found = self._procs.get(label)
+        if found is None:
+            spawned = self._spawned(label)
+            refs = tuple(_proc_ref(ProcId(proc), rank) for rank, proc in enumerate(spawned.members))
+            found = ProcMeshRef(label, spawned.name, Region.of(self._extents[label]), refs)
+            self._procs[label] = found
+        return found
+
+    def _spawned(self, label: str) -> MeshSpawned:
+        spawned = self._directory.mesh(label)
+        if spawned is None:
+            raise MissingError(f"{label} was not spawned")
+        return spawned
+
+
+def _extent(plan: Plan, spec: SpawnProcsOp) -> Extent:
+    hosts = len(spec.hosts) or len(plan.hosts)
+    return Extent.of(((HOSTS_DIMENSION, hosts),)).concat(Extent.of(tuple(spec.per_host.items())))
+
+
+def _proc_ref(proc: ProcId, rank: int) -> ProcRef:
+    host = proc.split(",", 1)[0].removeprefix("unix:@")
+    return ProcRef(proc, rank, proc_agent_id(proc), host_agent_id(host))
+
+
+def _name(spec: OperationSpec) -> str:
+    match spec:
+        case SpawnProcsOp(name=name) | SpawnActorsOp(name=name):
+            return name
+        case StopActorsOp(mesh=mesh) | SubscribeOp(mesh=mesh) | DropOp(mesh=mesh):
+            return mesh
+        case CastOp(mesh=mesh) | QueryOp(mesh=mesh):
+            return mesh
+        case StopProcsOp(procs=procs):
+            return procs
+        case ShutdownHostsOp(hosts=hosts):
+            return ",".join(hosts)
+        case EndOp():
+            return ""

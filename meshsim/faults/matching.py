@@ -1,0 +1,163 @@
+"""Does a record match a condition? Used by triggers of faults (`when`) and by expectations that count records.
+
+A condition names a record by its tag and wants values at paths: `node`, a field of the record (`rank`), or a dotted path
+into it (`envelope.message.type`, where `type` is the tag of whatever is there).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from meshsim.faults.kinds import Plain
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import Body, Record
+
+#: Digits of a name's suffix, with its dash: `workers_0-1aaaaaaaaaaa`.
+_SUFFIX_LENGTH = 13
+
+
+class ConditionError(ValueError):
+    """A condition can never match. `allowed` is what may stand where `part` of it stands."""
+
+    def __init__(self, message: str, part: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.part = part
+        self.allowed = allowed
+
+
+def _record_types() -> dict[str, inspect.StructType]:
+    union = inspect.type_info(Body)
+    assert isinstance(union, inspect.UnionType)
+    return {str(kind.tag): kind for kind in union.types if isinstance(kind, inspect.StructType)}
+
+
+#: Types of records by tag, in the order of `Body`.
+RECORD_TYPES: dict[str, inspect.StructType] = _record_types()
+
+
+def check_condition(record: str, where: Mapping[str, Plain]) -> None:
+    """Whether a record could match.
+
+    Raises:
+        ConditionError: no record has this tag, or it has nothing at a path.
+    """
+    if record not in RECORD_TYPES:
+        raise ConditionError("no such record", record, tuple(RECORD_TYPES))
+    for path in where:
+        if path == "node":
+            continue
+        kinds: tuple[inspect.Type, ...] = (RECORD_TYPES[record],)
+        done: list[str] = []
+        for part in path.split("."):
+            place = ".".join(done) or f"record {record!r}"
+            allowed = ("node", *_parts(kinds)) if not done else _parts(kinds)
+            kinds = tuple(member for kind in kinds for member in _step(kind, part))
+            if not kinds:
+                raise ConditionError(f"nothing there: {place} has no {part!r}", part, allowed)
+            done.append(part)
+
+
+class Matcher:
+    """A condition, ready to be tried on the records of a run as they come.
+
+    Values compare by value and type (1 is not true); an enum counts as its value. A text also matches
+    an actor, a process or a proc that it names as a target does (`trainer[1]`, `workers[0]`, `client`,
+    `trainer.controller`), and a name without its suffix.
+    """
+
+    def __init__(self, record: str, where: Mapping[str, Plain], directory: Directory) -> None:
+        check_condition(record, where)
+        self._type = RECORD_TYPES[record].cls
+        self._wanted = [(path.split("."), value) for path, value in where.items()]
+        self._directory = directory
+
+    def matches(self, record: Record) -> bool:
+        if type(record.what) is not self._type:
+            return False
+        return all(self._equal(_value_at(record, path), wanted) for path, wanted in self._wanted)
+
+    def _equal(self, value: object, wanted: Plain) -> bool:
+        if isinstance(value, Enum):
+            value = value.value
+        if isinstance(wanted, str):
+            return isinstance(value, str) and (value == wanted or self._names(wanted, value))
+        return type(value) is type(wanted) and value == wanted
+
+    def _names(self, target: str, value: str) -> bool:
+        if value.startswith(f"{target}-") and len(value) == len(target) + _SUFFIX_LENGTH:
+            return True
+        node = self._directory.node(target)
+        if node is not None and value in (node, self._directory.proc_names.get(node)):
+            return True
+        actor = self._directory.actor(target)
+        return actor is not None and value == actor
+
+
+class _Nothing:
+    """What a path leads to that a record of this kind does not have."""
+
+
+def _value_at(record: Record, path: list[str]) -> object:
+    if path == ["node"]:
+        return record.node
+    value: Any = record.what
+    for part in path:
+        match value:
+            case msgspec.Struct():
+                if part in value.__struct_fields__:
+                    value = getattr(value, part)
+                elif part == "type" and value.__struct_config__.tag is not None:
+                    value = value.__struct_config__.tag
+                else:
+                    return _Nothing
+            case dict():
+                value = value.get(part, _Nothing)
+            case list() | tuple() if part.isdigit() and int(part) < len(value):
+                value = value[int(part)]
+            case _:
+                return _Nothing
+    return value
+
+
+def _members(kind: inspect.Type) -> tuple[inspect.Type, ...]:
+    if isinstance(kind, inspect.Metadata):
+        return _members(kind.type)
+    if isinstance(kind, inspect.UnionType):
+        return tuple(member for part in kind.types for member in _members(part))
+    return (kind,)
+
+
+def _step(kind: inspect.Type, part: str) -> Iterator[inspect.Type]:
+    """The types that `part` may lead to from a value of type `kind`."""
+    match kind:
+        case inspect.StructType():
+            found = [field.type for field in kind.fields if field.name == part]
+            if not found and part == "type" and kind.tag is not None:
+                found = [inspect.StrType()]
+        case inspect.DictType():
+            found = [kind.value_type]
+        case inspect.AnyType():
+            found = [kind]
+        case inspect.VarTupleType() | inspect.ListType() if part.isdigit():
+            found = [kind.item_type]
+        case inspect.TupleType() if part.isdigit() and int(part) < len(kind.item_types):
+            found = [kind.item_types[int(part)]]
+        case _:
+            found = []
+    return (member for item in found for member in _members(item))
+
+
+def _parts(kinds: tuple[inspect.Type, ...]) -> tuple[str, ...]:
+    """What may follow, for the author: fields, and `type` where there are tags."""
+    parts: dict[str, None] = {}
+    for kind in kinds:
+        if isinstance(kind, inspect.StructType):
+            parts.update(dict.fromkeys(field.name for field in kind.fields))
+            if kind.tag is not None:
+                parts["type"] = None
+    return tuple(parts)

@@ -1,0 +1,33 @@
+"""Signals as scenario files write them: `SIGKILL`, or a number as text such as `9`."""
+
+from __future__ import annotations
+
+import re
+import signal as _signal
+
+#: Highest signal number of Linux (SIGRTMAX).
+SIGNAL_NUMBER_MAX = 64
+
+#: Names that a scenario may use. Real-time signals have numbers only.
+SIGNAL_NUMBERS: dict[str, int] = {
+    member.name: int(member) for member in _signal.Signals if not member.name.startswith("SIGRT")
+}
+
+_NUMBER = re.compile(r"[1-9][0-9]?\Z", re.ASCII)
+
+
+class SignalError(ValueError):
+    """A text is not a signal. `str()` says what was expected and what came."""
+
+
+def signal_number(text: str) -> int:
+    """The number of a signal given by name (`SIGKILL`) or by number (`9`).
+
+    Raises:
+        SignalError: no signal of this machine, or not in 1..64.
+    """
+    if text in SIGNAL_NUMBERS:
+        return SIGNAL_NUMBERS[text]
+    if _NUMBER.match(text) and int(text) <= SIGNAL_NUMBER_MAX:
+        return int(text)
+    raise SignalError(f'expected a signal such as "SIGKILL" or "9", got {text!r}')

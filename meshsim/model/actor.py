@@ -1,0 +1,348 @@
+"""The runtime of one actor: its queues, its children, and how it ends.
+
+A cell wraps a machine (the actor's own behaviour) and gives it what every actor has: one message at a time, signals
+and supervision events on queues of their own, a terminal status that is reported to the parent or to the proc's
+coordinator, and a cleanup hook with a limit.
+
+    INITIALIZING ──▶ IDLE ◀──▶ (the machine is busy) ──▶ STOPPING ──▶ STOPPED
+                                                     children, cleanup ──▶ FAILED
+
+The choice among ready queues is random in the modelled system; here it is signals, then supervision events, then work.
+
+Source: supervision.md 4.5, mesh_model.md 6.2 to 6.5.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshsim.model.commands import (
+    ActorFinished,
+    CancelTimer,
+    Fail,
+    Panic,
+    RuntimeCommand,
+    SetTimer,
+    SignalActor,
+    StopSelf,
+    UnlinkChildren,
+)
+from meshsim.model.events import (
+    ActorEnded,
+    ActorSpawned,
+    ChildExited,
+    ChildFailed,
+    ChildStopped,
+    CleanupStarted,
+    ClockSet,
+    RuntimeEvent,
+    SignalReceived,
+    Started,
+    TimerFired,
+)
+from meshsim.model.ids import ActorId
+from meshsim.model.machine import Machine
+from meshsim.model.messages import Envelope
+from meshsim.model.notes import ActorStatusChanged, Warned
+from meshsim.model.supervision import (
+    Aborted,
+    ActorErrorKind,
+    ActorPhase,
+    ActorStatus,
+    ActorSupervisionEvent,
+    Generic,
+    UnhandledSupervisionEvent,
+    error_text,
+    flatten,
+    status_text,
+)
+from meshsim.units import MS
+
+#: How long a stopping actor waits for a sign of its children. Source: supervision.md 13, fixed constants.
+CHILD_STOP_WAIT_NS = 500 * MS
+
+CHILDREN_TIMER = "runtime:children"
+CLEANUP_TIMER = "runtime:cleanup"
+
+#: Legal changes of a cell's phase. Terminal phases are final (supervision.md 4.1).
+TRANSITIONS: dict[ActorPhase, frozenset[ActorPhase]] = {
+    ActorPhase.CREATED: frozenset({ActorPhase.INITIALIZING}),
+    ActorPhase.INITIALIZING: frozenset({ActorPhase.IDLE, ActorPhase.STOPPING}),
+    ActorPhase.IDLE: frozenset({ActorPhase.STOPPING, ActorPhase.STOPPED}),
+    ActorPhase.STOPPING: frozenset({ActorPhase.STOPPED, ActorPhase.FAILED}),
+    ActorPhase.STOPPED: frozenset(),
+    ActorPhase.FAILED: frozenset(),
+}
+
+
+class InvalidTransitionError(AssertionError):
+    """A machine of the model was moved where its table does not lead: a bug in meshsim."""
+
+
+class ActorCell(msgspec.Struct):
+    """State of one actor's runtime. Change it through `handle` alone."""
+
+    me: ActorId
+    machine: Machine
+    cleanup_timeout_ns: int
+    parent: ActorId | None = None
+    display_name: str | None = None
+    phase: ActorPhase = ActorPhase.CREATED
+    status: ActorStatus = ActorStatus(ActorPhase.CREATED)
+    work: list[Envelope] = []
+    signals: list[SignalReceived] = []
+    supervision: list[ActorSupervisionEvent] = []
+    children: list[ActorId] = []
+    #: Set while leaving: queued work is still handled before the actor stops.
+    draining: str | None = None
+    #: Why it ends: a reason (clean) or an error.
+    reason: str = ""
+    error: ActorErrorKind | None = None
+    panicked: bool = False
+    cleaning: bool = False
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.phase is ActorPhase.STOPPED or self.phase is ActorPhase.FAILED
+
+    def handle(self, event: RuntimeEvent, now_ns: int) -> list[RuntimeCommand]:
+        """Take one event and return what the node must do."""
+        if (
+            type(event) is Envelope
+            and self.phase is ActorPhase.IDLE
+            and not self.work
+            and not self.machine.busy
+            and event.port == 0
+        ):
+            # The common case, kept short: an idle actor takes a message.
+            return self._absorb(list(self.machine.handle(event, now_ns)), now_ns)
+        if self.is_terminal:
+            return []  # Timers, exits and answers that were on their way when the actor ended.
+        match event:
+            case Envelope(port=0):
+                self.work.append(event)
+                return self._advance(now_ns)
+            case TimerFired(key=key) if key == CHILDREN_TIMER:
+                return self._on_children_silent(now_ns)
+            case TimerFired(key=key) if key == CLEANUP_TIMER:
+                return self._on_cleanup_timeout(now_ns)
+            case Envelope() | TimerFired() | ActorSpawned() | ActorEnded() | ChildExited() | ClockSet():
+                return self._pass_on(event, now_ns)
+            case SignalReceived():
+                return self._on_signal(event, now_ns)
+            case ChildStopped(child=child):
+                return self._on_child_stopped(child, now_ns)
+            case ChildFailed(event=child_event):
+                if self.phase is not ActorPhase.STOPPING:  # Q59: later ones are accepted and never read.
+                    self.supervision.append(child_event)
+                return self._advance(now_ns)
+            case Started():
+                return self._on_started(now_ns)
+            case CleanupStarted():
+                raise AssertionError("cleanup is begun by the cell itself")
+            case _:
+                raise AssertionError(f"unexpected event {event!r}")
+
+    # --- the loop ------------------------------------------------------------------------------------------
+
+    def _on_started(self, now_ns: int) -> list[RuntimeCommand]:
+        self._move_to(ActorPhase.INITIALIZING)
+        self.status = ActorStatus(ActorPhase.INITIALIZING)
+        commands: list[RuntimeCommand] = [self._note()]
+        commands += self._absorb(list(self.machine.handle(Started(), now_ns)), now_ns)
+        return commands + self._advance(now_ns)
+
+    def _pass_on(self, event: RuntimeEvent, now_ns: int) -> list[RuntimeCommand]:
+        """Replies, timers and answers reach the machine even while a handler waits."""
+        was_busy = self.machine.busy
+        commands = self._absorb(list(self.machine.handle(event, now_ns)), now_ns)  # type: ignore[arg-type]
+        if self.cleaning:
+            return commands + self._finish_if_clean(now_ns)
+        return commands + self._advance(now_ns) if was_busy or self.signals else commands
+
+    def _advance(self, now_ns: int) -> list[RuntimeCommand]:
+        """Run until there is nothing to take or the machine waits."""
+        commands: list[RuntimeCommand] = []
+        while not self.machine.busy and self.phase in (ActorPhase.INITIALIZING, ActorPhase.IDLE):
+            if self.phase is ActorPhase.INITIALIZING:
+                self._move_to(ActorPhase.IDLE)
+                self.status = ActorStatus(ActorPhase.IDLE)
+                commands.append(self._note())
+            elif self.draining is None and self.signals:
+                commands += self._take_signal(now_ns)
+            elif self.draining is None and self.supervision:
+                event = self.supervision.pop(0)
+                commands += self._absorb(list(self.machine.handle(ChildFailed(event), now_ns)), now_ns)
+            elif self.work:
+                commands += self._absorb(list(self.machine.handle(self.work.pop(0), now_ns)), now_ns)
+            elif self.draining is not None:
+                commands += self._leave(now_ns)
+            else:
+                break
+        return commands
+
+    def _on_signal(self, signal: SignalReceived, now_ns: int) -> list[RuntimeCommand]:
+        if self.phase is ActorPhase.STOPPING:
+            return self._rearm_children_timer()
+        self.signals.append(signal)
+        return self._advance(now_ns)
+
+    def _take_signal(self, now_ns: int) -> list[RuntimeCommand]:
+        signal = self.signals.pop(0)
+        self.reason = signal.reason
+        match signal.kind:
+            case "stop":
+                return self._leave(now_ns)
+            case "drain_and_stop":
+                self.draining = signal.reason
+                return []
+            case "abort":
+                self.error = Aborted(signal.reason)
+                return self._leave(now_ns)
+            case kind:
+                raise AssertionError(f"unknown signal {kind}")
+
+    # --- what the machine's commands mean to the runtime -----------------------------------------------------
+
+    def _absorb(self, commands: list[RuntimeCommand], now_ns: int) -> list[RuntimeCommand]:
+        """Take the machine's own end out of its commands; everything else goes on to the node."""
+        for command in commands:
+            if type(command) is Envelope:
+                continue
+            if isinstance(command, (Fail, Panic, StopSelf)):
+                return self._absorb_end(commands, now_ns)
+        return commands
+
+    def _absorb_end(self, commands: list[RuntimeCommand], now_ns: int) -> list[RuntimeCommand]:
+        kept: list[RuntimeCommand] = []
+        for command in commands:
+            match command:
+                case StopSelf(reason=reason):
+                    self.signals.append(SignalReceived("drain_and_stop", reason))
+                    kept += self._advance(now_ns)
+                case Fail(error=error):
+                    kept += self._fail(error, now_ns)
+                case Panic(info=info):
+                    self.panicked = True
+                    kept += self._fail(Generic(f"panic: {info}"), now_ns)
+                case _:
+                    kept.append(command)
+        return kept
+
+    def _fail(self, error: ActorErrorKind, now_ns: int) -> list[RuntimeCommand]:
+        if self.cleaning:
+            return self._fail_cleanup(error_text(error), now_ns)
+        if self.phase is ActorPhase.STOPPING:
+            return []
+        if self.phase is ActorPhase.INITIALIZING and not self.panicked:
+            self.error = Generic(f"initialization error: {error_text(error)}")
+            return self._leave(now_ns)
+        self.error = error
+        commands: list[RuntimeCommand] = []
+        while self.supervision and not self.panicked:
+            # Queued child events are offered first; one that is not handled is the error that counts.
+            for command in self.machine.handle(ChildFailed(self.supervision.pop(0)), now_ns):
+                if isinstance(command, Fail):
+                    self.error = command.error
+                    self.supervision.clear()
+                else:
+                    commands.append(command)
+        return commands + self._leave(now_ns)
+
+    # --- the end -------------------------------------------------------------------------------------------
+
+    def _leave(self, now_ns: int) -> list[RuntimeCommand]:
+        """Out of the loop: tell the children, wait for them, then clean up."""
+        self._move_to(ActorPhase.STOPPING)
+        self.status = ActorStatus(ActorPhase.STOPPING)
+        commands: list[RuntimeCommand] = [self._note()]
+        if not self.children:
+            return commands + self._clean_up(now_ns)
+        commands += [SignalActor(child, "stop", "parent stopping") for child in self.children]
+        return commands + self._rearm_children_timer()
+
+    def _rearm_children_timer(self) -> list[RuntimeCommand]:
+        if self.cleaning or not self.children:
+            return []
+        return [SetTimer(self.me, CHILDREN_TIMER, CHILD_STOP_WAIT_NS)]
+
+    def _on_child_stopped(self, child: ActorId, now_ns: int) -> list[RuntimeCommand]:
+        if child in self.children:
+            self.children.remove(child)
+        if self.phase is not ActorPhase.STOPPING or self.cleaning:
+            return self._advance(now_ns)
+        if self.children:
+            return self._rearm_children_timer()
+        return [CancelTimer(self.me, CHILDREN_TIMER), *self._clean_up(now_ns)]
+
+    def _on_children_silent(self, now_ns: int) -> list[RuntimeCommand]:
+        """Q9: children that are slow to stop are abandoned; what becomes of them goes to the proc."""
+        if self.cleaning or not self.children:
+            return []
+        abandoned = tuple(self.children)
+        self.children = []
+        warning = Warned(self.me, f"timed out waiting for {len(abandoned)} children to stop")
+        return [warning, UnlinkChildren(abandoned), *self._clean_up(now_ns)]
+
+    def _clean_up(self, now_ns: int) -> list[RuntimeCommand]:
+        if self.panicked:
+            return self._finish(now_ns)
+        self.cleaning = True
+        commands = list(self.machine.handle(CleanupStarted(failed=self.error is not None), now_ns))
+        absorbed = self._absorb(commands, now_ns)  # type: ignore[arg-type]
+        if self.machine.busy and not self.is_terminal:
+            return [*absorbed, SetTimer(self.me, CLEANUP_TIMER, self.cleanup_timeout_ns)]
+        return absorbed + self._finish_if_clean(now_ns)
+
+    def _finish_if_clean(self, now_ns: int) -> list[RuntimeCommand]:
+        if self.is_terminal or self.machine.busy:
+            return []
+        return [CancelTimer(self.me, CLEANUP_TIMER), *self._finish(now_ns)]
+
+    def _on_cleanup_timeout(self, now_ns: int) -> list[RuntimeCommand]:
+        return self._fail_cleanup("deadline has elapsed", now_ns)
+
+    def _fail_cleanup(self, text: str, now_ns: int) -> list[RuntimeCommand]:
+        """Counts only when there was no error before; otherwise it is logged."""
+        cleanup_error = f"cleanup error: {text}"
+        commands: list[RuntimeCommand] = []
+        if self.error is None:
+            self.error = Generic(cleanup_error)
+        else:
+            commands.append(Warned(self.me, cleanup_error))
+        return commands + self._finish(now_ns)
+
+    def _finish(self, now_ns: int) -> list[RuntimeCommand]:
+        """The terminal status, and the event that tells of it (supervision.md 4.5 steps 8 to 10)."""
+        event: ActorSupervisionEvent | None = None
+        match self.error:
+            case None:
+                self.status = ActorStatus(ActorPhase.STOPPED, reason=self.reason)
+            case UnhandledSupervisionEvent(event=inner):
+                # Q10: this actor takes the child's status, and the child's event goes on unchanged.
+                self.status = inner.actor_status
+                event = inner
+            case error:
+                self.status = ActorStatus(ActorPhase.FAILED, error=flatten(error))
+                event = ActorSupervisionEvent(self.me, self.display_name, now_ns, self.status)
+        self._move_to(self.status.phase)
+        self.cleaning = False
+        self.work.clear()
+        return [self._note(), ActorFinished(self.me, self.status, event)]
+
+    def kill_task(self) -> list[RuntimeCommand]:
+        """Task abort: no cleanup, no event, and it looks like a clean stop (mesh_model.md 6.3)."""
+        if self.is_terminal:
+            return []
+        self.phase = ActorPhase.STOPPED
+        self.status = ActorStatus(ActorPhase.STOPPED, reason="instance is dropped")
+        self.work.clear()
+        return [self._note()]
+
+    def _move_to(self, phase: ActorPhase) -> None:
+        if phase not in TRANSITIONS[self.phase]:
+            raise InvalidTransitionError(f"{self.me}: {self.phase.value} -> {phase.value}")
+        self.phase = phase
+
+    def _note(self) -> ActorStatusChanged:
+        return ActorStatusChanged(self.me, self.phase, status_text(self.status, 0))

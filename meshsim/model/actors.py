@@ -1,0 +1,165 @@
+"""Actors to build scenarios with: they work, fail on request, and may own meshes.
+
+What differs between them is data (`Traits`); what a handler is asked to do comes as messages. An actor type of a user is
+any class with the same constructor (`construct`) and the machine protocol.
+
+Source: supervision.md 15.1, 15.2; mesh_model.md 6.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshsim.model.boot import ConstructorError, Setting
+from meshsim.model.commands import CancelTimer, Command, Fail, Panic, SetTimer, StopSelf
+from meshsim.model.context import Context
+from meshsim.model.events import (
+    ActorEnded,
+    ActorSpawned,
+    ChildFailed,
+    CleanupStarted,
+    ClockSet,
+    Event,
+    Started,
+    TimerFired,
+)
+from meshsim.model.ids import ActorId, NameSource
+from meshsim.model.messages import CauseFault, Envelope, MeshFailed, Operate, Undeliverable, Work
+from meshsim.model.supervision import Generic, MeshFailure, UnhandledSupervisionEvent, unhandled
+from meshsim.model.undeliverable import default_undeliverable
+
+BUSY_TIMER = "busy"
+
+#: Parameter that makes inits fail: rank as text -> error text.
+INIT_FAILS = "init_fails"
+
+
+class TestActor(msgspec.Struct):
+    """Answers nothing, works when told to, fails when told to. Does not handle failures of what it owns."""
+
+    #: Tells pytest that this is no test class.
+    __test__ = False
+
+    me: ActorId
+    rank: int
+    context: Context
+    #: Error text of its init, if that is to fail.
+    init_error: str | None = None
+    #: A handler is at work: it ends at a timer, or never.
+    working: bool = False
+
+    #: Whether mesh failures and events of children are heard and absorbed.
+    handles_failures = False
+
+    @classmethod
+    def construct(cls, setting: Setting, params: dict[str, object]) -> TestActor:
+        """Make one from its spec.
+
+        Raises:
+            ConstructorError: the type cannot be constructed with these parameters.
+        """
+        context = Context(setting.me, setting.config, NameSource(setting.name_key))
+        faults = params.get(INIT_FAILS, {})
+        assert isinstance(faults, dict)
+        return cls(setting.me, setting.rank, context, init_error=faults.get(str(setting.rank)))
+
+    @property
+    def busy(self) -> bool:
+        return self.working
+
+    def accepts(self, port: int) -> bool:
+        return self.context.accepts(port)
+
+    def handle(self, event: Event, now_ns: int) -> list[Command]:
+        """Take one event and return what the runtime must do."""
+        match event:
+            case Envelope(port=0):
+                return self._on_message(event, now_ns)
+            case Envelope():
+                return self.context.on_port(event, now_ns)
+            case TimerFired(key=key) if key == BUSY_TIMER:
+                self.working = False
+                return []
+            case TimerFired():
+                return self.context.on_timer(event, now_ns)
+            case ActorSpawned():
+                return self.context.on_spawned(event, now_ns)
+            case Started():
+                return [] if self.init_error is None else [Fail(Generic(self.init_error))]
+            case ChildFailed(event=child_event):
+                heard = self.context.hears("parent", MeshFailure(None, None, child_event))
+                return [heard] if self.handles_failures else [heard, Fail(UnhandledSupervisionEvent(child_event))]
+            case CleanupStarted():
+                self.working = False
+                return [CancelTimer(self.me, BUSY_TIMER)]
+            case ClockSet() | ActorEnded():
+                return []
+            case _:
+                raise AssertionError(f"unexpected event {event!r}")
+
+    def _on_message(self, envelope: Envelope, now_ns: int) -> list[Command]:
+        match envelope.message:
+            case Work(busy_ns=busy_ns):
+                return self._work(busy_ns)
+            case CauseFault() as fault:
+                return self._misbehave(fault)
+            case Operate() as operate:
+                return self.context.operate(operate, now_ns)
+            case MeshFailed(failure=MeshFailure() as failure):
+                heard = self.context.hears("owner", failure)
+                if self.handles_failures:
+                    return [heard]
+                return [heard, Fail(unhandled(self.me, failure.event, now_ns))]
+            case Undeliverable() as undeliverable:
+                return default_undeliverable(self.me, undeliverable)
+            case message:
+                raise AssertionError(f"{self.me} cannot handle {message!r}")
+
+    def _work(self, busy_ns: int) -> list[Command]:
+        """A handler that takes its time: nothing else is handled until it is over."""
+        if busy_ns == 0:
+            return []
+        self.working = True
+        return [SetTimer(self.me, BUSY_TIMER, busy_ns)]
+
+    def _misbehave(self, fault: CauseFault) -> list[Command]:
+        match fault.kind:
+            case "raise":
+                return [Fail(Generic(fault.text))]
+            case "panic":
+                return [Panic(f"panic at {type(self).__name__}: {fault.text}")]
+            case "hang":
+                self.working = True
+                return [SetTimer(self.me, BUSY_TIMER, fault.busy_ns)] if fault.busy_ns else []
+            case "stop":
+                return [StopSelf(fault.text)]
+            case kind:
+                raise AssertionError(f"unknown fault {kind}")
+
+
+class TestActorWithSupervisionHandling(TestActor):
+    """A TestActor whose supervision hook answers "handled"."""
+
+    handles_failures = True
+
+
+class WrapperActor(TestActor):
+    """Owns meshes and considers every failure of them handled."""
+
+    handles_failures = True
+
+
+class SleepActor(TestActor):
+    """Sleeps for as long as it is told to, and cannot be stopped meanwhile."""
+
+
+class EmptyActor(TestActor):
+    """Does nothing."""
+
+
+class FailingCreateTestActor(TestActor):
+    """Cannot be constructed."""
+
+    @classmethod
+    def construct(cls, setting: Setting, params: dict[str, object]) -> TestActor:
+        raise ConstructorError("test failure")

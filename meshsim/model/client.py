@@ -1,0 +1,73 @@
+"""The root client of a client process: where a scenario's script runs.
+
+It owns meshes, subscribes, waits, and never fails: failures of its meshes and of its children are heard and
+absorbed, messages that come back are logged.
+
+Source: supervision.md 1.1 (global root client), 4.6, 12.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshsim.model.commands import Command
+from meshsim.model.context import Context
+from meshsim.model.events import (
+    ActorEnded,
+    ActorSpawned,
+    ChildFailed,
+    CleanupStarted,
+    ClockSet,
+    Event,
+    Started,
+    TimerFired,
+)
+from meshsim.model.ids import ActorId
+from meshsim.model.messages import Envelope, MeshFailed, Operate, Undeliverable, Work
+from meshsim.model.notes import Warned
+from meshsim.model.supervision import MeshFailure
+
+
+class Client(msgspec.Struct):
+    """Machine of a root client."""
+
+    me: ActorId
+    context: Context
+
+    @property
+    def busy(self) -> bool:
+        return False
+
+    def accepts(self, port: int) -> bool:
+        return self.context.accepts(port)
+
+    def handle(self, event: Event, now_ns: int) -> list[Command]:
+        """Take one event and return what the runtime must do."""
+        match event:
+            case Envelope(port=0):
+                return self._on_message(event, now_ns)
+            case Envelope():
+                return self.context.on_port(event, now_ns)
+            case TimerFired():
+                return self.context.on_timer(event, now_ns)
+            case ActorSpawned():
+                return self.context.on_spawned(event, now_ns)
+            case ChildFailed(event=child_event):
+                return [self.context.hears("parent", MeshFailure(None, None, child_event))]
+            case Started() | CleanupStarted() | ClockSet() | ActorEnded():
+                return []
+            case _:
+                raise AssertionError(f"unexpected event {event!r}")
+
+    def _on_message(self, envelope: Envelope, now_ns: int) -> list[Command]:
+        match envelope.message:
+            case Operate() as operate:
+                return self.context.operate(operate, now_ns)
+            case MeshFailed(failure=MeshFailure() as failure):
+                return [self.context.hears("owner", failure)]
+            case Undeliverable(envelope=returned, errors=errors):
+                return [Warned(self.me, f"message not delivered: to {returned.dest}: {'; '.join(errors)}")]
+            case Work():
+                return []
+            case message:
+                raise AssertionError(f"{self.me} cannot handle {message!r}")

@@ -1,0 +1,493 @@
+"""Configuration attributes of the modelled system: names, defaults, layers, and the typed value machines read.
+
+Three names lead to one attribute: its own (`SUPERVISION_POLL_FREQUENCY`), its environment variable and, where it
+has one, its Python name. Values are resolved layer by layer (`resolve`) into one dictionary by attribute name, which
+is what plans and node boots carry; a machine holds it as a `Config`, where every attribute is a typed field.
+
+Source: supervision.md 13, unless an attribute says otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from enum import Enum
+from typing import Literal
+
+import msgspec
+
+from meshsim.units import DURATION_NS_MAX, MINUTE, MS, DurationError, S, format_duration, parse_duration
+
+Value = int | bool | str
+Kind = Literal["duration", "int", "bool", "text"]
+
+#: "No limit" of an attribute that counts things; written `unlimited`. The largest signed 64-bit number.
+UNLIMITED = (1 << 63) - 1
+
+# Fixed in the modelled system's code, not configurable. Source: supervision.md 13, "Fixed constants".
+
+#: Longest time that a status port holds back merged updates.
+STATUS_PORT_INTERVAL_NS_MAX = 50 * MS
+#: First such delay; doubles up to the maximum.
+STATUS_PORT_INTERVAL_NS_INITIAL = 1 * MS
+#: Delay after which an agent republishes its introspection data.
+INTROSPECTION_REPUBLISH_NS = 100 * MS
+#: A stopping parent gives up on its children after this long without a signal.
+CHILD_STOP_WAIT_NS = 500 * MS
+RECONNECT_BACKOFF_NS_INITIAL = 1 * MS
+RECONNECT_BACKOFF_NS_MAX = 1 * S
+RECONNECT_BACKOFF_FACTOR = 2
+#: Share of the back-off that is random, to either side.
+RECONNECT_BACKOFF_JITTER = 0.1
+#: Period of the heartbeat of an allocated (V0) child to its allocator.
+V0_HEARTBEAT_NS = 5 * S
+TERMINATE_CONCURRENCY_MIN = 1
+TERMINATE_CONCURRENCY_MAX = 256
+CAST_PAGE_SIZE = 1024
+
+_SOURCE = "supervision.md 13"
+_COUNT_MAX = UNLIMITED
+_WHOLE = re.compile(r"[0-9]{1,20}\Z")
+
+
+class ConfigError(ValueError):
+    """A value that an attribute cannot have. `str()` says what is allowed and what came."""
+
+
+class Layer(Enum):
+    """Where a value may come from, strongest first."""
+
+    TEST_OVERRIDE = "TestOverride"
+    ENV = "Env"
+    RUNTIME = "Runtime"
+    FILE = "File"
+    #: What a child proc receives from its spawner.
+    CLIENT_OVERRIDE = "ClientOverride"
+
+
+class Attribute(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table. Durations are nanoseconds."""
+
+    name: str
+    env: str
+    #: None: not settable from Python.
+    python_name: str | None
+    default: Value
+    kind: Kind
+    about: str
+    source: str = _SOURCE
+    #: Smallest and largest value of a number.
+    minimum: int = 0
+    maximum: int = _COUNT_MAX
+    #: The only values of a text.
+    choices: tuple[str, ...] = ()
+
+
+def _duration(name: str, env: str, python_name: str | None, default: int, about: str, *, minimum: int = 0) -> Attribute:
+    return Attribute(
+        name=name,
+        env=env,
+        python_name=python_name,
+        default=default,
+        kind="duration",
+        about=about,
+        minimum=minimum,
+        maximum=DURATION_NS_MAX,
+    )
+
+
+def _count(name: str, env: str, default: int, about: str, *, python_name: str, maximum: int = _COUNT_MAX) -> Attribute:
+    return Attribute(
+        name=name, env=env, python_name=python_name, default=default, kind="int", about=about, maximum=maximum
+    )
+
+
+def _switch(name: str, env: str, python_name: str, default: bool, about: str) -> Attribute:
+    return Attribute(name=name, env=env, python_name=python_name, default=default, kind="bool", about=about)
+
+
+ATTRIBUTES: tuple[Attribute, ...] = (
+    _duration(
+        "SUPERVISION_POLL_FREQUENCY",
+        "HYPERACTOR_MESH_SUPERVISION_POLL_FREQUENCY",
+        None,
+        10 * S,
+        "From the end of one poll of a controller to the start of the next; also heartbeat period and stall slack.",
+        # Chosen here: a period of zero would let a controller without ranks poll for ever within one instant.
+        minimum=1 * MS,
+    ),
+    _duration(
+        "SUPERVISION_WATCHDOG_TIMEOUT",
+        "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT",
+        "supervision_watchdog_timeout",
+        2 * MINUTE,
+        "Silence after which a subscriber takes its controller for dead.",
+    ),
+    _duration(
+        "MESH_ORPHAN_TIMEOUT",
+        "HYPERACTOR_MESH_ORPHAN_TIMEOUT",
+        "mesh_orphan_timeout",
+        60 * S,
+        "How long a keepalive is valid, read at each poll; period of an agent's SelfCheck, read at boot. 0 is off.",
+    ),
+    _duration(
+        "GET_ACTOR_STATE_MAX_IDLE",
+        "HYPERACTOR_MESH_GET_ACTOR_STATE_MAX_IDLE",
+        "get_actor_state_max_idle",
+        30 * S,
+        "Longest wait for the next reply when actor states are asked for.",
+    ),
+    _duration(
+        "GET_PROC_STATE_MAX_IDLE",
+        "HYPERACTOR_MESH_GET_PROC_STATE_MAX_IDLE",
+        "get_proc_state_max_idle",
+        60 * S,
+        "Longest wait for the next reply when proc states are asked for.",
+    ),
+    _duration(
+        "ACTOR_SPAWN_MAX_IDLE",
+        "HYPERACTOR_MESH_ACTOR_SPAWN_MAX_IDLE",
+        "actor_spawn_max_idle",
+        30 * S,
+        "Idle limit of spawning an actor mesh, and of stopping one.",
+    ),
+    _duration(
+        "PROC_SPAWN_MAX_IDLE",
+        "HYPERACTOR_MESH_PROC_SPAWN_MAX_IDLE",
+        "mesh_proc_spawn_max_idle",
+        30 * S,
+        "Idle limit of spawning a proc mesh, and limit of the GetState that follows a failed one.",
+    ),
+    _duration(
+        "PROC_STOP_MAX_IDLE",
+        "HYPERACTOR_MESH_PROC_STOP_MAX_IDLE",
+        "proc_stop_max_idle",
+        30 * S,
+        "Idle limit of stopping a proc mesh.",
+    ),
+    _duration(
+        "HOST_SPAWN_READY_TIMEOUT",
+        "HYPERACTOR_HOST_SPAWN_READY_TIMEOUT",
+        "host_spawn_ready_timeout",
+        30 * S,
+        "How long a host waits for a new child to call back. 0 is no limit.",
+    ),
+    _duration(
+        "STOP_ACTOR_TIMEOUT",
+        "HYPERACTOR_STOP_ACTOR_TIMEOUT",
+        "stop_actor_timeout",
+        10 * S,
+        "How long an agent waits for each actor it stops.",
+    ),
+    _duration(
+        "CLEANUP_TIMEOUT", "HYPERACTOR_CLEANUP_TIMEOUT", "cleanup_timeout", 3 * S, "Limit of an actor's cleanup hook."
+    ),
+    _duration(
+        "PROCESS_EXIT_TIMEOUT",
+        "HYPERACTOR_PROCESS_EXIT_TIMEOUT",
+        "process_exit_timeout",
+        10 * S,
+        "Grace of each of the two phases of a requested proc stop.",
+    ),
+    _duration(
+        "MESH_TERMINATE_TIMEOUT",
+        "HYPERACTOR_MESH_TERMINATE_TIMEOUT",
+        "mesh_terminate_timeout",
+        10 * S,
+        "Grace of each of the two phases in which host shutdown ends a child.",
+    ),
+    _count(
+        "MESH_TERMINATE_CONCURRENCY",
+        "HYPERACTOR_MESH_TERMINATE_CONCURRENCY",
+        16,
+        "Children that a host ends at the same time; clamped to 1..256 where it is used.",
+        python_name="mesh_terminate_concurrency",
+    ),
+    _switch(
+        "MESH_BOOTSTRAP_ENABLE_PDEATHSIG",
+        "HYPERACTOR_MESH_BOOTSTRAP_ENABLE_PDEATHSIG",
+        "mesh_bootstrap_enable_pdeathsig",
+        True,
+        "Whether the kernel kills a child when its parent dies.",
+    ),
+    _count(
+        "MESH_TAIL_LOG_LINES",
+        "HYPERACTOR_MESH_TAIL_LOG_LINES",
+        0,
+        "Lines of a child's output that are kept.",
+        python_name="tail_log_lines",
+    ),
+    _switch(
+        "MESH_ENABLE_LOG_FORWARDING",
+        "HYPERACTOR_MESH_ENABLE_LOG_FORWARDING",
+        "enable_log_forwarding",
+        False,
+        "Whether a child's output is piped and forwarded.",
+    ),
+    _switch(
+        "MESH_ENABLE_FILE_CAPTURE",
+        "HYPERACTOR_MESH_ENABLE_FILE_CAPTURE",
+        "enable_file_capture",
+        False,
+        "Whether a child's output is piped into a file.",
+    ),
+    Attribute(
+        name="MESH_PROC_LAUNCHER_KIND",
+        env="HYPERACTOR_MESH_PROC_LAUNCHER_KIND",
+        python_name="proc_launcher_kind",
+        default="",
+        kind="text",
+        about="What starts child processes; empty is native.",
+        choices=("", "native", "systemd"),
+    ),
+    _duration(
+        "MESH_ATTACH_CONFIG_TIMEOUT",
+        "HYPERACTOR_MESH_ATTACH_CONFIG_TIMEOUT",
+        "mesh_attach_config_timeout",
+        10 * S,
+        "Limit of pushing configuration to hosts that are attached.",
+    ),
+    _count(
+        "MAX_CAST_DIMENSION_SIZE",
+        "HYPERACTOR_MESH_MAX_CAST_DIMENSION_SIZE",
+        UNLIMITED,
+        "Largest fan-out of a dimension of a cast tree.",
+        python_name="max_cast_dimension_size",
+    ),
+    _switch(
+        "ENABLE_NATIVE_V1_CASTING",
+        "HYPERACTOR_MESH_ENABLE_NATIVE_V1_CASTING",
+        "enable_native_v1_casting",
+        False,
+        "Whether casts take the other path.",
+    ),
+    _duration(
+        "MESSAGE_DELIVERY_TIMEOUT",
+        "HYPERACTOR_MESSAGE_DELIVERY_TIMEOUT",
+        "message_delivery_timeout",
+        30 * S,
+        "Time without acknowledgement after which a message is undeliverable.",
+    ),
+    _duration(
+        "MESSAGE_ACK_TIME_INTERVAL",
+        "HYPERACTOR_MESSAGE_ACK_TIME_INTERVAL",
+        "message_ack_time_interval",
+        500 * MS,
+        "Period of acknowledgements.",
+    ),
+    _count(
+        "MESSAGE_ACK_EVERY_N_MESSAGES",
+        "HYPERACTOR_MESSAGE_ACK_EVERY_N_MESSAGES",
+        1000,
+        "Messages after which an acknowledgement is sent at once.",
+        python_name="message_ack_every_n_messages",
+    ),
+    _count(
+        "MESSAGE_TTL_DEFAULT",
+        "HYPERACTOR_MESSAGE_TTL_DEFAULT",
+        64,
+        "Hops that a message may take.",
+        python_name="message_ttl_default",
+        maximum=255,
+    ),
+    _count(
+        "SPLIT_MAX_BUFFER_SIZE",
+        "HYPERACTOR_SPLIT_MAX_BUFFER_SIZE",
+        5,
+        "Updates that a split port merges into one.",
+        python_name="split_max_buffer_size",
+    ),
+    _duration(
+        "SPLIT_MAX_BUFFER_AGE",
+        "HYPERACTOR_SPLIT_MAX_BUFFER_AGE",
+        "split_max_buffer_age",
+        50 * MS,
+        "Longest time that a split port holds back an update.",
+    ),
+    _count(
+        "TERMINATED_SNAPSHOT_RETENTION",
+        "HYPERACTOR_TERMINATED_SNAPSHOT_RETENTION",
+        100,
+        "Ended actors that a proc remembers for introspection.",
+        python_name="terminated_snapshot_retention",
+    ),
+)
+
+_BY_KEY: dict[str, Attribute] = {
+    key.lower(): attribute
+    for attribute in ATTRIBUTES
+    for key in (attribute.name, attribute.env, attribute.python_name or attribute.name)
+}
+
+
+def attribute_by_key(key: str) -> Attribute:
+    """The attribute that a name, an environment variable or a Python name means, in upper or lower case.
+
+    Raises:
+        KeyError: no attribute has this name.
+    """
+    return _BY_KEY[key.lower()]
+
+
+def nearest_keys(key: str) -> list[str]:
+    """Lower-case keys that a misspelt one may have meant, nearest first; at most three."""
+    return get_close_matches(key.lower(), sorted(_BY_KEY), n=3)
+
+
+def parse_value(attribute: Attribute, value: object) -> Value:
+    """A value as written in a scenario file or an environment variable, as nanoseconds, number, truth or text.
+
+    Durations are text with units; numbers and truths may be text too, as the environment has nothing else.
+
+    Raises:
+        ConfigError: wrong type or out of range.
+    """
+    if attribute.kind == "duration":
+        return _parse_duration(attribute, value)
+    if attribute.kind == "int":
+        return _parse_count(attribute, value)
+    if attribute.kind == "bool":
+        return _parse_switch(value)
+    if not isinstance(value, str) or value not in attribute.choices:
+        raise ConfigError(f"expected one of {_listed(attribute.choices)}, got {value!r}")
+    return value
+
+
+def _parse_duration(attribute: Attribute, value: object) -> int:
+    if not isinstance(value, str):
+        raise ConfigError(f'expected a duration such as "1.5s", got {value!r}')
+    try:
+        duration_ns = parse_duration(value)
+    except DurationError as error:
+        raise ConfigError(str(error)) from None
+    if duration_ns < attribute.minimum:
+        raise ConfigError(f"expected at least {format_duration(attribute.minimum)}, got {value!r}")
+    return duration_ns
+
+
+def _parse_count(attribute: Attribute, value: object) -> int:
+    if value == "unlimited" and attribute.default == UNLIMITED:
+        return UNLIMITED
+    number = int(value) if isinstance(value, str) and _WHOLE.match(value) else value
+    if isinstance(number, bool) or not isinstance(number, int):
+        allowed = ' or "unlimited"' if attribute.default == UNLIMITED else ""
+        raise ConfigError(f"expected a whole number{allowed}, got {value!r}")
+    if not attribute.minimum <= number <= attribute.maximum:
+        raise ConfigError(f"expected a number from {attribute.minimum} to {attribute.maximum}, got {value!r}")
+    return number
+
+
+def _parse_switch(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "1"):
+        return True
+    if value in ("false", "0"):
+        return False
+    raise ConfigError(f"expected true or false, got {value!r}")
+
+
+def _listed(choices: tuple[str, ...]) -> str:
+    return ", ".join(f'"{choice}"' for choice in choices)
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
+    """The Env layer: every attribute whose variable is set, by attribute name.
+
+    Raises:
+        ConfigError: a variable has a value that its attribute cannot have; the text names the variable.
+    """
+    layer: dict[str, Value] = {}
+    for attribute in ATTRIBUTES:
+        if attribute.env in environ:
+            try:
+                layer[attribute.name] = parse_value(attribute, environ[attribute.env])
+            except ConfigError as error:
+                raise ConfigError(f"{attribute.env}: {error}") from None
+    return layer
+
+
+def defaults() -> dict[str, Value]:
+    return {attribute.name: attribute.default for attribute in ATTRIBUTES}
+
+
+def resolve(layers: Mapping[Layer, Mapping[str, Value]]) -> dict[str, Value]:
+    """Every attribute by name: from the first layer that has it, else its default.
+
+    Layers hold parsed values (durations in nanoseconds) under any key that `attribute_by_key` takes.
+
+    Raises:
+        KeyError: a layer has a key that no attribute has.
+    """
+    resolved = defaults()
+    for layer in reversed(Layer):
+        for key, value in layers.get(layer, {}).items():
+            resolved[attribute_by_key(key).name] = value
+    return resolved
+
+
+def clamped_concurrency(max_in_flight: int) -> int:
+    """How many children a host really ends at the same time. Source: supervision.md 9.3, 9.4."""
+    return min(max(max_in_flight, TERMINATE_CONCURRENCY_MIN), TERMINATE_CONCURRENCY_MAX)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Resolved configuration of one process: one field for each attribute; durations in nanoseconds."""
+
+    supervision_poll_frequency: int
+    supervision_watchdog_timeout: int
+    mesh_orphan_timeout: int
+    get_actor_state_max_idle: int
+    get_proc_state_max_idle: int
+    actor_spawn_max_idle: int
+    proc_spawn_max_idle: int
+    proc_stop_max_idle: int
+    host_spawn_ready_timeout: int
+    stop_actor_timeout: int
+    cleanup_timeout: int
+    process_exit_timeout: int
+    mesh_terminate_timeout: int
+    mesh_terminate_concurrency: int
+    mesh_bootstrap_enable_pdeathsig: bool
+    mesh_tail_log_lines: int
+    mesh_enable_log_forwarding: bool
+    mesh_enable_file_capture: bool
+    mesh_proc_launcher_kind: str
+    mesh_attach_config_timeout: int
+    max_cast_dimension_size: int
+    enable_native_v1_casting: bool
+    message_delivery_timeout: int
+    message_ack_time_interval: int
+    message_ack_every_n_messages: int
+    message_ttl_default: int
+    split_max_buffer_size: int
+    split_max_buffer_age: int
+    terminated_snapshot_retention: int
+
+    @classmethod
+    def of(cls, values: Mapping[str, Value]) -> Config:
+        """From parsed values under any key that `attribute_by_key` takes; what is absent has its default.
+
+        Raises:
+            KeyError: a key that no attribute has.
+            ConfigError: a value of the wrong type.
+        """
+        by_name = resolve({Layer.RUNTIME: values})
+        try:
+            return msgspec.convert({name.lower(): value for name, value in by_name.items()}, cls)
+        except msgspec.ValidationError as error:
+            raise ConfigError(str(error)) from None
+
+    def values(self) -> dict[str, Value]:
+        """Every attribute by name: what plans and node boots carry."""
+        return {attribute.name: getattr(self, attribute.name.lower()) for attribute in ATTRIBUTES}
+
+
+def overrides(config: Config) -> dict[str, Value]:
+    """What a spawner passes on to the procs it makes: the values that are not the default, by attribute name."""
+    return {
+        attribute.name: value
+        for attribute, value in zip(ATTRIBUTES, config.values().values(), strict=True)
+        if value != attribute.default
+    }

@@ -1,0 +1,235 @@
+"""What lets an actor own and use meshes: the operations it runs and the subscriptions it holds.
+
+A context is a part of an actor's machine, not an actor. Its operations run side by side (an operation that waits does
+not block the actor's mailbox, as the client's own code would not).
+
+Source: supervision.md 12, 9.4 to 9.7, 10.6, 10.7.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshsim.model.commands import Command, StopSelf
+from meshsim.model.config import Config
+from meshsim.model.events import ActorSpawned, TimerFired
+from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, NameSource
+from meshsim.model.messages import Envelope, MeshFailed, Operate, Work
+from meshsim.model.notes import OperationEnded, OperationStarted
+from meshsim.model.operations import (
+    ActorMeshRef,
+    CastTo,
+    DropRef,
+    EndSelf,
+    Operation,
+    QueryMesh,
+    ShutdownHosts,
+    SpawnActors,
+    SpawnProcs,
+    StopActors,
+    StopProcs,
+    SubscribeTo,
+)
+from meshsim.model.procedures import (
+    PORTS_EACH,
+    Procedure,
+    QueryRun,
+    ShutdownRun,
+    SpawnActorsRun,
+    SpawnProcsRun,
+    StopActorsRun,
+)
+from meshsim.model.stopping import Outcome, StopProcsRun
+from meshsim.model.subscription import Subscription, heard
+from meshsim.model.supervision import MeshFailure, failure_text
+from meshsim.model.waits import IdleLimit
+
+
+class Running(msgspec.Struct):
+    """An operation in progress."""
+
+    started: OperationStarted
+    run: Procedure
+
+
+class Context(msgspec.Struct):
+    """Operations and subscriptions of one actor."""
+
+    me: ActorId
+    config: Config
+    names: NameSource
+    next_port: int = FIRST_EPHEMERAL_PORT
+    #: By first port of the operation; an operation's ports are consecutive.
+    running: dict[int, Running] = {}
+    #: By port.
+    subscriptions: dict[int, Subscription] = {}
+    #: Labels of meshes by name, as this actor knows them: for owners, who are told names.
+    labels: dict[Name, str] = {}
+    #: Meshes whose controller was taken by a stop already (12.5 step 1).
+    stopped: list[Name] = []
+
+    def accepts(self, port: int) -> bool:
+        subscription = self.subscriptions.get(port)
+        if subscription is not None:
+            return subscription.accepts(port)
+        return self._owner_of(port) is not None
+
+    def _owner_of(self, port: int) -> Running | None:
+        return self.running.get(port) or self.running.get(port - 1)
+
+    # --- operations ----------------------------------------------------------------------------------------
+
+    def operate(self, operate: Operate, now_ns: int) -> list[Command]:
+        """Begin an operation of the scenario."""
+        operation = operate.operation
+        label = _label(operation)
+        tag = type(operation).__struct_config__.tag
+        assert isinstance(tag, str)
+        started = OperationStarted(operate.index, self.me, tag, label)
+        procedure = self._procedure(operation)
+        if procedure is None:
+            commands, outcome = self._at_once(operation, now_ns)
+            return [started, *commands, _ended(self.me, started, outcome)]
+        port = self.next_port
+        self.next_port += PORTS_EACH
+        running = Running(started, procedure)
+        self.running[port] = running
+        return [started, *procedure.start(now_ns), *self._settle(port, running)]
+
+    def _procedure(self, operation: Operation) -> Procedure | None:
+        """The procedure that carries an operation out; none for those that wait for nothing."""
+        me, config, port = self.me, self.config, self.next_port
+        key = f"operation:{port}"
+        match operation:
+            case SpawnProcs():
+                return SpawnProcsRun(me, operation, config, self.names, port, key)
+            case SpawnActors():
+                return SpawnActorsRun(me, operation, config, self.names, port, key)
+            case StopActors(mesh=mesh, reason=reason) if mesh.name not in self.stopped:
+                self.stopped.append(mesh.name)
+                return StopActorsRun(me, mesh, reason, port)
+            case StopProcs(procs=procs, reason=reason):
+                return StopProcsRun(me, procs, reason, config, port, key)
+            case ShutdownHosts(hosts=hosts):
+                return ShutdownRun(me, hosts, config, port)
+            case QueryMesh(mesh=mesh):
+                return QueryRun(me, mesh, port)
+            case _:
+                return None
+
+    def _at_once(self, operation: Operation, now_ns: int) -> tuple[list[Command], Outcome]:
+        match operation:
+            case SubscribeTo(mesh=mesh):
+                return self._subscribe(mesh, now_ns), Outcome()
+            case DropRef(mesh=mesh):
+                for subscription in self._subscriptions_to(mesh.name):
+                    subscription.drop()
+                return [], Outcome()
+            case CastTo():
+                return self._cast(operation)
+            case EndSelf(reason=reason):
+                return [StopSelf(reason)], Outcome()
+            case StopActors():
+                return [], Outcome()  # Q52: a second stop is Ok and does nothing.
+            case _:
+                raise AssertionError(f"no way to carry out {operation!r}")
+
+    def _cast(self, operation: CastTo) -> tuple[list[Command], Outcome]:
+        """12.2: refused when this actor knows the mesh to be unhealthy; else one message for each rank."""
+        mesh = operation.mesh
+        for subscription in self._subscriptions_to(mesh.name):
+            if subscription.unhealthy is not None:
+                return [], Outcome(error=failure_text(subscription.unhealthy))
+        work = Work(operation.text, operation.busy_ns)
+        actors = [ActorId(f"{proc.proc_id},{mesh.name}[0]") for proc in mesh.procs.procs]
+        return [Envelope(self.me, actor, work) for actor in actors], Outcome()
+
+    def _settle(self, port: int, running: Running) -> list[Command]:
+        """Put an operation away if it is over."""
+        outcome = running.run.outcome
+        if outcome is None:
+            return []
+        del self.running[port]
+        return [_ended(self.me, running.started, outcome)]
+
+    # --- what arrives ----------------------------------------------------------------------------------------
+
+    def on_port(self, envelope: Envelope, now_ns: int) -> list[Command]:
+        """A message to a port that the context opened."""
+        subscription = self.subscriptions.get(envelope.port)
+        if subscription is not None:
+            assert isinstance(envelope.message, MeshFailed)
+            return subscription.on_message(envelope.message, now_ns)
+        port = envelope.port if envelope.port in self.running else envelope.port - 1
+        return self._advance(port, envelope, now_ns)
+
+    def on_timer(self, fired: TimerFired, now_ns: int) -> list[Command]:
+        kind, _, number = fired.key.partition(":")
+        port = int(number)
+        if kind == "watchdog":
+            return self.subscriptions[port].on_timer(now_ns)
+        return self._advance(port, fired, now_ns) if port in self.running else []
+
+    def on_spawned(self, spawned: ActorSpawned, now_ns: int) -> list[Command]:
+        """A controller was spawned, or not: the operation that asked for it goes on."""
+        for port, running in self.running.items():
+            if isinstance(running.run, (SpawnActorsRun, SpawnProcsRun)) and spawned.name.endswith(running.run.name):
+                return self._advance(port, spawned, now_ns)
+        raise AssertionError(f"nobody asked for {spawned.name}")
+
+    def _advance(self, port: int, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        running = self.running[port]
+        commands = running.run.handle(event, now_ns)
+        if isinstance(running.run, SpawnActorsRun):
+            self.labels[running.run.name] = running.started.label
+        return [*commands, *self._settle(port, running)]
+
+    def hears(self, role: str, failure: MeshFailure) -> Command:
+        """The note for what this actor is told as an owner or as a parent."""
+        label = self.labels.get(Name(failure.actor_mesh_name or ""), "")
+        return heard(self.me, role, label, failure)
+
+    # --- subscriptions -----------------------------------------------------------------------------------------
+
+    def _subscribe(self, mesh: ActorMeshRef, now_ns: int) -> list[Command]:
+        """One subscription for each mesh and context, however often it is asked for."""
+        if self._subscriptions_to(mesh.name):
+            return []
+        port = self.next_port
+        self.next_port += 1
+        limit = self.config.supervision_watchdog_timeout
+        watchdog = IdleLimit(self.me, f"watchdog:{port}", limit)
+        subscription = Subscription(self.me, mesh, self.config, port, watchdog)
+        self.subscriptions[port] = subscription
+        return subscription.start(now_ns)
+
+    def _subscriptions_to(self, name: Name) -> list[Subscription]:
+        return [s for s in self.subscriptions.values() if s.mesh.name == name]
+
+
+def _ended(me: ActorId, started: OperationStarted, outcome: Outcome) -> OperationEnded:
+    return OperationEnded(
+        index=started.index,
+        by=me,
+        operation=started.operation,
+        label=started.label,
+        error=outcome.error,
+        result=outcome.result,
+    )
+
+
+def _label(operation: Operation) -> str:
+    """What an operation is about, in the scenario's words."""
+    match operation:
+        case SpawnProcs(label=label) | SpawnActors(label=label):
+            return label
+        case StopActors(mesh=mesh) | SubscribeTo(mesh=mesh) | DropRef(mesh=mesh):
+            return mesh.label
+        case CastTo(mesh=mesh) | QueryMesh(mesh=mesh):
+            return mesh.label
+        case StopProcs(procs=procs):
+            return procs.label
+        case ShutdownHosts(hosts=hosts):
+            return ",".join(hosts)
+        case EndSelf():
+            return ""

@@ -1,0 +1,342 @@
+"""One node: an OS process of the modelled world, with all its actors in it.
+
+A node is itself a machine. It takes one event (a message, a timer, the end of a child process), lets the actors
+concerned handle it, delivers what they say to each other within the process, and returns what has to leave it:
+messages, timers, processes to start or to signal, its own exit, and notes for the trace.
+
+    host     service proc: host_agent                     (no coordinator: a failure there ends the process)
+    proc     proc_agent, actors of meshes, their children (coordinator: proc_agent)
+    client   local proc: client, controllers of its meshes
+
+Source: supervision.md 1.1, 3.7, 4.5 steps 9 and 10; mesh_model.md 3.2, 6.2, 6.4.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshsim.model.actor import ActorCell
+from meshsim.model.boot import ConstructorError, NodeBoot, Program, Setting
+from meshsim.model.client import Client
+from meshsim.model.commands import (
+    ActorFinished,
+    CancelTimer,
+    ExitProcess,
+    KillTask,
+    NodeCommand,
+    RuntimeCommand,
+    SetTimer,
+    SignalActor,
+    SpawnActor,
+    SpawnChild,
+    UnlinkChildren,
+)
+from meshsim.model.config import Config
+from meshsim.model.context import Context
+from meshsim.model.events import (
+    ActorEnded,
+    ActorSpawned,
+    ChildExited,
+    ChildFailed,
+    ChildStopped,
+    ClockSet,
+    Event,
+    RuntimeEvent,
+    SignalReceived,
+    Started,
+    TimerFired,
+)
+from meshsim.model.extent import Extent, ranked_display_name
+from meshsim.model.host_agent import HostAgent
+from meshsim.model.ids import (
+    HOST_AGENT,
+    LOCAL_PROC,
+    PROC_AGENT,
+    SERVICE_PROC,
+    ActorId,
+    Name,
+    NameSource,
+    ProcId,
+    actor_id,
+    actor_name_of,
+    address_of_node,
+    proc_id,
+    proc_of,
+)
+from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
+from meshsim.model.notes import Bounced, LocalDelivery
+from meshsim.model.proc_agent import ProcAgent
+from meshsim.model.supervision import ActorSupervisionEvent
+from meshsim.model.undeliverable import (
+    RETURNED,
+    mailbox_closed_error,
+    no_mailbox_error,
+    port_not_bound_error,
+)
+
+if TYPE_CHECKING:
+    from meshsim.model.machine import Machine
+
+CLIENT = Name("client")
+
+#: Names given to children so far, by name of the root they hang under (mesh_model.md 6.2).
+Counters = dict[str, int]
+
+
+class NodeMachine:
+    """All actors of one process. Change it through `handle` alone."""
+
+    def __init__(self, boot: NodeBoot, program: Program) -> None:
+        self.boot = boot
+        self.config = Config.of(boot.config)
+        self.cells: dict[ActorId, ActorCell] = {}
+        self.coordinator: ActorId | None = None
+        self.counters: Counters = {}
+        self.timers: dict[ActorId, list[str]] = {}
+        self.exiting = False
+        self._program = program
+        self._todo: deque[tuple[ActorId, RuntimeEvent]] = deque()
+        self._out: list[NodeCommand] = []
+        self.proc, self.root = self._boot()
+
+    def handle(self, event: Event, now_ns: int) -> list[NodeCommand]:
+        """Take one event, run until every actor waits, and return what leaves the process."""
+        out: list[NodeCommand] = []
+        self._out = out
+        match event:
+            case Envelope():
+                self._arrive(event, now_ns)
+            case TimerFired(actor=actor, key=key):
+                self._forget_timer(actor, key)
+                self._run(actor, event, now_ns)
+            case Started():
+                self._run(self.root, event, now_ns)
+                if self.boot.clock_offset_ns:
+                    self._run(self.root, ClockSet(self.boot.clock_offset_ns), now_ns)
+            case ChildExited():
+                self._run(self.root, event, now_ns)
+            case _:
+                raise AssertionError(f"{self.boot.node} cannot take {event!r}")
+        while self._todo and not self.exiting:
+            actor, inner = self._todo.popleft()
+            if type(inner) is Envelope:
+                out.append(LocalDelivery(inner))
+                self._arrive(inner, now_ns)
+            else:
+                self._run(actor, inner, now_ns)
+        self._todo.clear()
+        return out
+
+    def snapshot(self) -> dict[str, object]:
+        """The whole state as plain values, for comparing and hashing."""
+        return {
+            "cells": {actor: msgspec.to_builtins(cell) for actor, cell in self.cells.items()},
+            "coordinator": self.coordinator,
+            "counters": dict(self.counters),
+            "timers": {actor: list(keys) for actor, keys in self.timers.items()},
+            "exiting": self.exiting,
+        }
+
+    # --- boot ----------------------------------------------------------------------------------------------
+
+    def _boot(self) -> tuple[ProcId, ActorId]:
+        """The proc and the root actor of this kind of node."""
+        boot = self.boot
+        match boot.kind:
+            case "host":
+                proc = proc_id(address_of_node(boot.node), SERVICE_PROC)
+                root = actor_id(proc, HOST_AGENT)
+                machine: Machine = HostAgent(me=root, host=boot.node, config=self.config)
+            case "client":
+                proc = proc_id(address_of_node(boot.node), LOCAL_PROC)
+                root = actor_id(proc, CLIENT)
+                machine = Client(root, Context(root, self.config, NameSource(boot.name_key)))
+            case "proc":
+                address = address_of_node(boot.host)
+                proc = proc_id(address, boot.proc_name)
+                root = actor_id(proc, PROC_AGENT)
+                machine = ProcAgent(
+                    me=root,
+                    proc=proc,
+                    config=self.config,
+                    callback=boot.callback,
+                    address=address,
+                    name=boot.proc_name,
+                )
+                self.coordinator = root
+            case kind:
+                raise AssertionError(f"unknown kind of node {kind}")
+        self.cells[root] = ActorCell(root, machine, self.config.cleanup_timeout)
+        return proc, root
+
+    # --- messages ------------------------------------------------------------------------------------------
+
+    def _arrive(self, envelope: Envelope, now_ns: int) -> None:
+        """Deliver a message to an actor of this process, or give it back."""
+        cell = self.cells.get(envelope.dest)
+        if cell is None:
+            self._bounce(envelope, no_mailbox_error(envelope.dest))
+        elif cell.is_terminal:
+            self._bounce(envelope, mailbox_closed_error(envelope.dest, cell.status))
+        elif envelope.port and not cell.machine.accepts(envelope.port):
+            self._bounce(envelope, port_not_bound_error(envelope))
+        else:
+            self._apply(cell, cell.handle(envelope, now_ns), now_ns)
+
+    def _bounce(self, envelope: Envelope, error: str) -> None:
+        """Mesh_model.md 3.5: back to the sender's own port, unless nobody wants it back."""
+        if isinstance(envelope.message, Undeliverable):
+            return  # A return that cannot be delivered is dropped; they never loop.
+        self._out.append(Bounced(envelope, error))
+        if not envelope.returnable:
+            return
+        local = proc_of(envelope.sender) == self.proc
+        errors = (error,) if local else (error, RETURNED)
+        self._send(Envelope(envelope.dest, envelope.sender, Undeliverable(envelope, errors), returnable=False))
+
+    def _send(self, envelope: Envelope) -> None:
+        if proc_of(envelope.dest) == self.proc:
+            self._todo.append((envelope.dest, envelope))
+        else:
+            self._out.append(envelope)
+
+    # --- actors --------------------------------------------------------------------------------------------
+
+    def _run(self, actor: ActorId, event: RuntimeEvent, now_ns: int) -> None:
+        cell = self.cells.get(actor)
+        if cell is not None:
+            self._apply(cell, cell.handle(event, now_ns), now_ns)
+
+    def _apply(self, cell: ActorCell, commands: list[RuntimeCommand], now_ns: int) -> None:
+        """Carry out what an actor asks for; what concerns the outside is collected."""
+        proc = self.proc
+        out = self._out
+        for command in commands:
+            if type(command) is Envelope:
+                if proc_of(command.dest) == proc:
+                    self._todo.append((command.dest, command))
+                else:
+                    out.append(command)
+                continue
+            match command:
+                case SetTimer(actor=actor, key=key):
+                    keys = self.timers.setdefault(actor, [])
+                    if key not in keys:
+                        keys.append(key)
+                    out.append(command)
+                case CancelTimer(actor=actor, key=key):
+                    if key in self.timers.get(actor, ()):
+                        self.timers[actor].remove(key)
+                        out.append(command)
+                case SpawnActor():
+                    self._spawn_actor(cell, command, now_ns)
+                case SpawnChild():
+                    self._spawn_child(cell, command)
+                case SignalActor(actor=target, kind=kind, reason=reason):
+                    self._signal(cell, target, SignalReceived(kind, reason))
+                case KillTask(actor=target):
+                    out.extend(self.cells[target].kill_task())  # type: ignore[arg-type]
+                case ActorFinished():
+                    self._finish(cell, command)
+                case UnlinkChildren(children=children):
+                    for child in children:
+                        self.cells[child].parent = None
+                case ExitProcess():
+                    out.append(command)
+                    self.exiting = True
+                    return
+                case _:
+                    out.append(command)  # type: ignore[arg-type]
+            if self.exiting:
+                return
+
+    def _forget_timer(self, actor: ActorId, key: str) -> None:
+        keys = self.timers.get(actor)
+        if keys and key in keys:
+            keys.remove(key)
+
+    def _spawn_actor(self, agent: ActorCell, command: SpawnActor, now_ns: int) -> None:
+        """Construct and spawn a root actor; its init runs after the agent has its answer (Q31)."""
+        actor = actor_id(self.proc, command.name)
+        error: str | None = None
+        if actor in self.cells:
+            error = f"an actor with name '{command.name}' has already been spawned"
+        else:
+            setting = Setting(actor, command.rank, self.config, self.boot.name_key + len(self.cells))
+            try:
+                machine = self._program.actor_types[command.spec.actor_type].construct(setting, command.spec.params)
+            except ConstructorError as failure:
+                error = str(failure)
+        if error is not None:
+            self._run(agent.me, ActorSpawned(command.name, None, error), now_ns)
+            return
+        base = command.spec.display_base or command.name
+        extent = Extent.of(command.spec.extent)
+        display = ranked_display_name(base, extent.point_of_rank(command.rank))
+        self.cells[actor] = ActorCell(actor, machine, self.config.cleanup_timeout, display_name=display)
+        self._begin(actor)
+        self._run(agent.me, ActorSpawned(command.name, actor), now_ns)
+
+    def _spawn_child(self, parent: ActorCell, command: SpawnChild) -> None:
+        """A named child: its pid comes from the counter kept under its parent's name, which roots alone have."""
+        parent_name = actor_name_of(parent.me)
+        if actor_id(self.proc, parent_name) not in self.cells:
+            error = f"no actor named {parent_name} in proc {self.proc}"
+            self._todo.append((parent.me, ActorSpawned(command.name, None, error)))
+            return
+        pid = self.counters.get(parent_name, 0) + 1
+        self.counters[parent_name] = pid
+        child = actor_id(self.proc, command.name, pid)
+        command.machine.me = child
+        self.cells[child] = ActorCell(child, command.machine, self.config.cleanup_timeout, parent=parent.me)
+        parent.children.append(child)
+        self._begin(child)
+        self._todo.append((parent.me, ActorSpawned(command.name, child)))
+
+    def _begin(self, actor: ActorId) -> None:
+        if self.boot.clock_offset_ns:
+            self._todo.append((actor, ClockSet(self.boot.clock_offset_ns)))
+        self._todo.append((actor, Started()))
+
+    def _signal(self, sender: ActorCell, target: ActorId, signal: SignalReceived) -> None:
+        """A signal to an actor that has ended is answered with how it ended."""
+        cell = self.cells[target]
+        if cell.is_terminal:
+            self._todo.append((sender.me, ActorEnded(target, cell.status)))
+        else:
+            self._todo.append((target, signal))
+
+    def _finish(self, cell: ActorCell, finished: ActorFinished) -> None:
+        """An actor ended: its timers go, its parent or the proc's coordinator is told."""
+        for key in self.timers.pop(cell.me, []):
+            self._out.append(CancelTimer(cell.me, key))
+        if finished.event is not None:
+            self._report(cell, finished.event)
+        if cell.parent is not None:
+            self._todo.append((cell.parent, ChildStopped(cell.me)))
+        elif self.coordinator is not None and cell.me != self.coordinator:
+            self._todo.append((self.coordinator, ActorEnded(cell.me, cell.status)))
+        if cell.me == self.root and self.boot.kind == "client" and not self.exiting:
+            # The script is over, and with it its process.
+            self._exit(0)
+
+    def _report(self, cell: ActorCell, event: ActorSupervisionEvent) -> None:
+        """Supervision.md 4.5 step 10: nobody to tell means the end of the process, code 1."""
+        if cell.parent is not None:
+            if self.cells[cell.parent].is_terminal:
+                self._exit(1)
+            else:
+                self._todo.append((cell.parent, ChildFailed(event)))
+            return
+        coordinator = self.coordinator
+        if coordinator is None or self.cells[coordinator].is_terminal:
+            self._exit(1)
+        else:
+            self._todo.append((coordinator, Envelope(cell.me, coordinator, ActorEvent(event), returnable=False)))
+
+    def _exit(self, code: int) -> None:
+        self._out.append(ExitProcess(code))
+        self.exiting = True

@@ -1,0 +1,339 @@
+"""The agent of one proc: creates and stops its actors, remembers what went wrong, reaps orphans.
+
+Theory of operation. Every actor of a mesh on this proc is an `Entry`. The agent answers state queries at once and
+from memory alone; nothing is pushed anywhere, a controller has to ask. Three things make it wait, and while it waits
+its mailbox waits: constructing an actor, stopping one (until the actor ends or `STOP_ACTOR_TIMEOUT`), and stopping
+all. A keepalive moves an entry's expiry; `SelfCheck` stops what expired.
+
+    IDLE ──CreateOrUpdate──▶ CONSTRUCTING ──▶ IDLE
+    IDLE ──Stop / SelfCheck──▶ STOPPING ──▶ IDLE
+    IDLE ──StopAll──▶ STOPPING_ALL ──▶ the process exits
+
+Source: supervision.md 8 (owned path), 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36, Q37.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from meshsim.model.commands import (
+    CancelTimer,
+    Command,
+    ExitProcess,
+    Fail,
+    KillTask,
+    SetTimer,
+    SignalActor,
+    SpawnActor,
+)
+from meshsim.model.config import Config
+from meshsim.model.events import (
+    ActorEnded,
+    ActorSpawned,
+    ChildFailed,
+    CleanupStarted,
+    ClockSet,
+    Event,
+    Started,
+    TimerFired,
+)
+from meshsim.model.ids import ActorId, Name, PortRef, ProcId
+from meshsim.model.messages import (
+    ActorEvent,
+    ActorSpec,
+    CreateOrUpdate,
+    Envelope,
+    GetRankStatus,
+    GetState,
+    KeepaliveGetState,
+    ProcReady,
+    RankStatus,
+    SelfCheck,
+    StateReply,
+    Stop,
+    StopAll,
+    Undeliverable,
+    reply_to,
+)
+from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped
+from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, ActorState, State, Status, failed
+from meshsim.model.supervision import (
+    ActorSupervisionEvent,
+    UnhandledSupervisionEvent,
+    debug_events,
+    status_text,
+)
+from meshsim.model.undeliverable import default_undeliverable
+
+POISONED = "Cannot spawn new actors on mesh with supervision events"
+
+STOP_TIMER = "stop"
+STOP_ALL_TIMER = "stop_all"
+SELF_CHECK_TIMER = "self_check"
+
+
+class AgentPhase(Enum):
+    IDLE = "idle"
+    CONSTRUCTING = "constructing"
+    STOPPING = "stopping"
+    STOPPING_ALL = "stopping_all"
+
+
+#: Which waits may follow which. Everything returns to IDLE, except the end of the process.
+TRANSITIONS: dict[AgentPhase, frozenset[AgentPhase]] = {
+    AgentPhase.IDLE: frozenset({AgentPhase.CONSTRUCTING, AgentPhase.STOPPING, AgentPhase.STOPPING_ALL}),
+    AgentPhase.CONSTRUCTING: frozenset({AgentPhase.IDLE}),
+    AgentPhase.STOPPING: frozenset({AgentPhase.IDLE, AgentPhase.STOPPING}),
+    AgentPhase.STOPPING_ALL: frozenset(),
+}
+
+
+class Entry(msgspec.Struct):
+    """What the agent knows of one actor. Entries are never removed."""
+
+    create_rank: int
+    #: None while it is being constructed, and when that failed.
+    actor: ActorId | None = None
+    error: str | None = None
+    stopped: bool = False
+    #: Wall time after which nobody is thought to want the actor any more; none until a keepalive came (Q36).
+    expires_ns: int | None = None
+
+
+class ProcAgent(msgspec.Struct):
+    """Root actor `proc_agent` of every proc, and its proc's supervision coordinator."""
+
+    me: ActorId
+    proc: ProcId
+    config: Config
+    #: Where to report readiness; none for procs that nobody waits for.
+    callback: PortRef | None = None
+    address: str = ""
+    name: Name = Name("")
+    actor_states: dict[Name, Entry] = {}
+    supervision_events: dict[ActorId, list[ActorSupervisionEvent]] = {}
+    phase: AgentPhase = AgentPhase.IDLE
+    #: STOPPING: the actor that is waited for, and the orphans that come after it.
+    stopping: ActorId | None = None
+    orphans: list[Name] = []
+    self_checking: bool = False
+    #: STOPPING_ALL: actors that have not ended yet.
+    remaining: list[ActorId] = []
+    clock_offset_ns: int = 0
+
+    @property
+    def busy(self) -> bool:
+        return self.phase is not AgentPhase.IDLE
+
+    def accepts(self, port: int) -> bool:
+        return False
+
+    def handle(self, event: Event, now_ns: int) -> list[Command]:
+        """Take one event and return what the runtime must do."""
+        match event:
+            case Envelope():
+                return self._on_message(event, now_ns)
+            case ActorSpawned():
+                return self._on_spawned(event)
+            case ActorEnded(actor_id=actor):
+                return self._on_ended(actor, now_ns)
+            case TimerFired(key=key):
+                return self._on_timer(key, now_ns)
+            case Started():
+                return self._on_started()
+            case ChildFailed(event=child_event):
+                return [Fail(UnhandledSupervisionEvent(child_event))]
+            case ClockSet(offset_ns=offset):
+                self.clock_offset_ns = offset
+                return []
+            case CleanupStarted():
+                return []
+            case _:
+                raise AssertionError(f"unexpected event {event!r}")
+
+    def _on_message(self, envelope: Envelope, now_ns: int) -> list[Command]:
+        match envelope.message:
+            case KeepaliveGetState(expires_after_ns=expires, name=name, reply=reply):
+                return [*self._on_keepalive(name, expires), self._state_reply(name, reply)]
+            case GetState(name=name, reply=reply):
+                return [self._state_reply(name, reply)]
+            case GetRankStatus(name=name, reply=reply):
+                return [reply_to(reply, self.me, RankStatus(self._rank_status(name)))]
+            case CreateOrUpdate(name=name, rank=rank, spec=ActorSpec() as spec):
+                return self._on_create(name, rank, spec)
+            case Stop(name=name, reason=reason):
+                return self._on_stop(name, reason)
+            case StopAll(reason=reason):
+                return self._on_stop_all(reason)
+            case SelfCheck():
+                return self._on_self_check(now_ns)
+            case ActorEvent(event=actor_event):
+                return self._on_actor_event(actor_event)
+            case Undeliverable() as undeliverable:
+                return default_undeliverable(self.me, undeliverable)
+            case message:
+                raise AssertionError(f"{self.me} cannot handle {message!r}")
+
+    # --- boot ----------------------------------------------------------------------------------------------
+
+    def _on_started(self) -> list[Command]:
+        commands: list[Command] = []
+        if self.config.mesh_orphan_timeout > 0:
+            commands.append(SetTimer(self.me, SELF_CHECK_TIMER, self.config.mesh_orphan_timeout))
+        if self.callback is not None:
+            commands.append(reply_to(self.callback, self.me, ProcReady(self.name, self.address, self.me)))
+        return commands
+
+    # --- queries (6.3, 8.6) --------------------------------------------------------------------------------
+
+    def _state_reply(self, name: Name, reply: PortRef) -> Envelope:
+        return Envelope(self.me, reply.actor, StateReply(self._state(name)), reply.index, reply.returnable)
+
+    def _state(self, name: Name) -> State:
+        entry = self.actor_states.get(name)
+        if entry is None:
+            return State(name, NOT_EXIST)
+        if entry.actor is None:
+            return State(name, failed(entry.error or ""))
+        events = tuple(self.supervision_events.get(entry.actor, ()))
+        return State(name, self._status(entry), ActorState(entry.actor, entry.create_rank, events))
+
+    def _status(self, entry: Entry) -> Status:
+        """Table 6.3: what was recorded counts, not what the actor really does (Q10, Q32, Q55)."""
+        if entry.actor is None:
+            return failed(entry.error or "")
+        if entry.stopped:
+            return STOPPED
+        events = self.supervision_events.get(entry.actor)
+        if events:
+            return failed(f"because of supervision events: {debug_events(tuple(events))}")
+        return RUNNING
+
+    def _rank_status(self, name: Name) -> tuple[tuple[int, int, Status], ...]:
+        entry = self.actor_states.get(name)
+        if entry is None:
+            return ()
+        return ((entry.create_rank, entry.create_rank + 1, self._status(entry)),)
+
+    def _on_keepalive(self, name: Name, expires_ns: int) -> list[Command]:
+        entry = self.actor_states.get(name)
+        if entry is None:
+            return []
+        first = entry.expires_ns is None
+        entry.expires_ns = expires_ns
+        return [KeepaliveTaken(entry.actor, expires_ns)] if first and entry.actor is not None else []
+
+    # --- create (8.2) --------------------------------------------------------------------------------------
+
+    def _on_create(self, name: Name, rank: int, spec: ActorSpec) -> list[Command]:
+        if name in self.actor_states:
+            return []
+        entry = Entry(create_rank=rank)
+        self.actor_states[name] = entry
+        if self.supervision_events:
+            entry.error = POISONED  # Q30: for ever, whatever the event was.
+            return []
+        self._move_to(AgentPhase.CONSTRUCTING)
+        return [SpawnActor(name, spec, rank)]
+
+    def _on_spawned(self, spawned: ActorSpawned) -> list[Command]:
+        entry = self.actor_states[spawned.name]
+        entry.actor = spawned.actor_id
+        entry.error = spawned.error
+        self._move_to(AgentPhase.IDLE)
+        return []
+
+    # --- stop (8.3), orphans (8.8) --------------------------------------------------------------------------
+
+    def _on_stop(self, name: Name, reason: str) -> list[Command]:
+        entry = self.actor_states.get(name)
+        if entry is None or entry.actor is None or entry.stopped:
+            return []
+        return self._stop(entry, entry.actor, reason)
+
+    def _stop(self, entry: Entry, actor: ActorId, reason: str) -> list[Command]:
+        entry.stopped = True  # Q32: before the actor has stopped, and even if it never does.
+        self._move_to(AgentPhase.STOPPING)
+        self.stopping = actor
+        return [
+            SignalActor(actor, "drain_and_stop", reason),
+            SetTimer(self.me, STOP_TIMER, self.config.stop_actor_timeout),
+        ]
+
+    def _on_ended(self, actor: ActorId, now_ns: int) -> list[Command]:
+        if self.phase is AgentPhase.STOPPING and actor == self.stopping:
+            return [CancelTimer(self.me, STOP_TIMER), *self._stopped()]
+        if self.phase is AgentPhase.STOPPING_ALL and actor in self.remaining:
+            self.remaining.remove(actor)
+            if not self.remaining:
+                return [ExitProcess(0)]
+        return []
+
+    def _stopped(self) -> list[Command]:
+        """One stop is over, in time or not; its result is discarded. The next orphan, or back to work."""
+        self.stopping = None
+        while self.orphans:
+            name = self.orphans.pop(0)
+            entry = self.actor_states[name]
+            if entry.actor is not None and not entry.stopped:
+                return self._stop_orphan(entry, entry.actor)
+        self._move_to(AgentPhase.IDLE)
+        if not self.self_checking:
+            return []
+        self.self_checking = False
+        return [SetTimer(self.me, SELF_CHECK_TIMER, self.config.mesh_orphan_timeout)]
+
+    def _stop_orphan(self, entry: Entry, actor: ActorId) -> list[Command]:
+        return [OrphanStopped(actor, entry.expires_ns or 0), *self._stop(entry, actor, "orphaned")]
+
+    def _on_self_check(self, now_ns: int) -> list[Command]:
+        """Q37: an absolute time of the controller's clock is compared with this node's own clock."""
+        wall_ns = now_ns + self.clock_offset_ns
+        self.orphans = [
+            name
+            for name, entry in self.actor_states.items()
+            if entry.expires_ns is not None
+            and entry.expires_ns < wall_ns
+            and not entry.stopped
+            and entry.actor is not None
+        ]
+        if not self.orphans:
+            return [SetTimer(self.me, SELF_CHECK_TIMER, self.config.mesh_orphan_timeout)]
+        self.self_checking = True
+        entry = self.actor_states[self.orphans.pop(0)]
+        assert entry.actor is not None
+        return self._stop_orphan(entry, entry.actor)
+
+    def _on_stop_all(self, reason: str) -> list[Command]:
+        """Every root actor gets its time, all at once; then the process ends, whatever happened (8.4)."""
+        self._move_to(AgentPhase.STOPPING_ALL)
+        self.remaining = [entry.actor for entry in self.actor_states.values() if entry.actor is not None]
+        signals: list[Command] = [SignalActor(actor, "drain_and_stop", reason) for actor in self.remaining]
+        return [*signals, SetTimer(self.me, STOP_ALL_TIMER, self.config.stop_actor_timeout if signals else 0)]
+
+    def _on_timer(self, key: str, now_ns: int) -> list[Command]:
+        match key:
+            case "self_check":
+                return [Envelope(self.me, self.me, SelfCheck(), returnable=False)]
+            case "stop":
+                return self._stopped()
+            case "stop_all":
+                kills: list[Command] = [KillTask(actor) for actor in self.remaining]
+                return [*kills, ExitProcess(0)]
+            case _:
+                raise AssertionError(f"unknown timer {key}")
+
+    # --- supervision events (8.5) ----------------------------------------------------------------------------
+
+    def _on_actor_event(self, event: ActorSupervisionEvent) -> list[Command]:
+        """Recorded under the event's own actor id, and nothing else (Q10)."""
+        self.supervision_events.setdefault(event.actor_id, []).append(event)
+        return [EventRecorded(self.me, event.actor_id, status_text(event.actor_status, event.occurred_at_ns))]
+
+    def _move_to(self, phase: AgentPhase) -> None:
+        assert phase in TRANSITIONS[self.phase], f"{self.me}: {self.phase.value} -> {phase.value}"
+        self.phase = phase
+
+

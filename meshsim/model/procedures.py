@@ -1,0 +1,375 @@
+"""Mesh operations of the client side, each a small machine that waits for replies.
+
+A procedure belongs to a context (`meshsim.model.context`) or to a mesh controller's cleanup. It is started once, takes the replies
+that arrive on its ports and its own timers, and is over when `outcome` is set.
+
+Source: supervision.md 9.4 to 9.6 (hosts and procs), 10.6, 10.7, 12.5 (actors).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from meshsim.model.commands import Command, SpawnChild
+from meshsim.model.config import Config, clamped_concurrency, overrides
+from meshsim.model.controller import ActorMeshController
+from meshsim.model.events import ActorSpawned, TimerFired
+from meshsim.model.extent import Extent, ExtentError, Region
+from meshsim.model.ids import (
+    ActorId,
+    Name,
+    NameSource,
+    PortRef,
+    ProcId,
+    address_of_node,
+    host_agent_id,
+    proc_agent_id,
+    proc_id,
+    proc_name_of,
+)
+from meshsim.model.mesh_controllers import ProcMeshController
+from meshsim.model.messages import (
+    Ack,
+    ActorSpec,
+    CreateOrUpdate,
+    Envelope,
+    GetRankStatus,
+    GetState,
+    ProcSpec,
+    RankStatus,
+    ShutdownHost,
+    StateReply,
+    Stop,
+)
+from meshsim.model.notes import MeshSpawned
+from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef, SpawnActors, SpawnProcs
+from meshsim.model.status import MeshState, State, Status, inverted
+from meshsim.model.stopping import Outcome, StopProcsRun
+from meshsim.model.waits import IdleLimit, Progress, StatusWait
+
+PER_HOST_OVERLAP = "configuration error: per_host dims overlap with existing dims when spawning proc mesh"
+
+#: How many ports and which timer key one procedure may use.
+PORTS_EACH = 2
+
+
+class SpawnProcsRun(msgspec.Struct):
+    """HostMesh.spawn (9.5): create every proc on its host, wait until each is there."""
+
+    me: ActorId
+    operation: SpawnProcs
+    config: Config
+    names: NameSource
+    port: int
+    key: str
+    name: Name = Name("")
+    procs: list[ProcRef] = []
+    wait: StatusWait | None = None
+    #: The failed rank whose state is asked for, to say more.
+    failed_rank: int | None = None
+    mesh: ProcMeshRef | None = None
+    outcome: Outcome | None = None
+
+    def start(self, now_ns: int) -> list[Command]:
+        try:
+            extent = Extent.of(self.operation.host_extent).concat(Extent.of(self.operation.per_host))
+        except ExtentError:
+            self.outcome = Outcome(error=PER_HOST_OVERLAP)
+            return []
+        self.name = self.names.draw(self.operation.label)
+        idle = IdleLimit(self.me, self.key, self.config.proc_spawn_max_idle)
+        self.wait = StatusWait.over(extent.num_ranks, self.port, idle)
+        reply = PortRef(self.me, self.port, returnable=False)
+        commands: list[Command] = []
+        spec = ProcSpec(overrides(self.config))
+        per_host = Extent.of(self.operation.per_host).num_ranks
+        for host_rank, host in enumerate(self.operation.hosts):
+            agent = host_agent_id(host)
+            for per_host_rank in range(per_host):
+                rank = per_host * host_rank + per_host_rank
+                name = self.names.draw(f"{self.operation.label}_{per_host_rank}")
+                proc = proc_id(address_of_node(host), name)
+                self.procs.append(ProcRef(proc, rank, proc_agent_id(proc), agent))
+                commands.append(Envelope(self.me, agent, CreateOrUpdate(name, rank, spec)))
+                commands.append(Envelope(self.me, agent, GetRankStatus(name, reply)))
+        return commands + idle.start(now_ns)
+
+    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        match event:
+            case Envelope(message=RankStatus() as overlay):
+                return self._on_overlay(overlay, now_ns)
+            case Envelope(message=StateReply(state=state)):
+                return self._fail_creation(state)
+            case TimerFired():
+                return self._on_timer(now_ns)
+            case ActorSpawned(error=error):
+                return self._on_controller(error)
+            case _:
+                raise AssertionError(f"unexpected event {event!r}")
+
+    def _on_overlay(self, overlay: RankStatus, now_ns: int) -> list[Command]:
+        if self.wait is None or self.wait.take(overlay, now_ns) is Progress.WAITING:
+            return []
+        wait, self.wait = self.wait, None
+        for rank, status in enumerate(wait.statuses):
+            if status.is_terminating:
+                return [wait.idle.cancel(), *self._ask_why(rank, status, now_ns)]
+        return [wait.idle.cancel(), *self._complete()]
+
+    def _ask_why(self, rank: int, status: Status, now_ns: int) -> list[Command]:
+        """The lowest failed rank tells its state, if it can (limit PROC_SPAWN_MAX_IDLE)."""
+        self.failed_rank = rank
+        proc = self.procs[rank]
+        idle = IdleLimit(self.me, self.key, self.config.proc_spawn_max_idle)
+        # Kept for the case that no state comes: the status alone.
+        self.wait = StatusWait(port=self.port + 1, idle=idle, statuses=[status])
+        reply = PortRef(self.me, self.port + 1, returnable=False)
+        name = proc_name_of(proc.proc_id)
+        return [Envelope(self.me, proc.host_agent, GetState(name, reply)), *idle.start(now_ns)]
+
+    def _fail_creation(self, state: State) -> list[Command]:
+        assert self.failed_rank is not None
+        proc = self.procs[self.failed_rank]
+        per_host = max(1, len(self.procs) // len(self.operation.hosts))
+        json = msgspec.json.encode(state).decode()
+        self.outcome = Outcome(
+            error=f"error creating proc (host rank {self.failed_rank // per_host}) on host mesh agent "
+            f"{proc.host_agent}, state: {json}"
+        )
+        cancels: list[Command] = [] if self.wait is None else [self.wait.idle.cancel()]
+        self.wait = None
+        return cancels
+
+    def _on_timer(self, now_ns: int) -> list[Command]:
+        if self.wait is None:
+            return []
+        rest = self.wait.idle.fired(now_ns)
+        if rest:
+            return rest
+        wait, self.wait = self.wait, None
+        if self.failed_rank is not None:
+            proc = self.procs[self.failed_rank]
+            return self._fail_creation(State(proc_name_of(proc.proc_id), wait.statuses[0]))
+        # Q43: procs that were created stay.
+        self.outcome = Outcome(error=f"error spawning proc mesh: statuses: {inverted(wait.timed_out(now_ns))}")
+        return []
+
+    def _complete(self) -> list[Command]:
+        extent = Extent.of(self.operation.host_extent).concat(Extent.of(self.operation.per_host))
+        self.mesh = ProcMeshRef(self.operation.label, self.name, Region.of(extent), tuple(self.procs))
+        name = Name(f"proc_mesh_controller_{self.name}")
+        controller = ProcMeshController(me=ActorId(""), config=self.config, mesh=self.mesh)
+        return [SpawnChild(name, controller)]
+
+    def _on_controller(self, error: str | None) -> list[Command]:
+        assert self.mesh is not None
+        if error is not None:
+            self.outcome = Outcome(error=f"error spawning controller actor for mesh {self.name}: {error}")
+            return []
+        self.outcome = Outcome()
+        members = tuple(proc.proc_id for proc in self.procs)
+        return [
+            MeshSpawned(
+                kind="procs",
+                label=self.operation.label,
+                name=self.name,
+                by=self.me,
+                extent=str(self.mesh.region.extent),
+                members=members,
+                procs=members,
+            )
+        ]
+
+
+class SpawnActorsRun(msgspec.Struct):
+    """ProcMesh.spawn (10.7): create an actor on each rank, wait for their statuses, spawn the controller."""
+
+    me: ActorId
+    operation: SpawnActors
+    config: Config
+    names: NameSource
+    port: int
+    key: str
+    name: Name = Name("")
+    wait: StatusWait | None = None
+    statuses: list[Status] = []
+    outcome: Outcome | None = None
+
+    def start(self, now_ns: int) -> list[Command]:
+        procs = self.operation.procs
+        self.name = self.names.draw(self.operation.label)
+        idle = IdleLimit(self.me, self.key, self.config.actor_spawn_max_idle)
+        self.wait = StatusWait.over(procs.region.num_ranks, self.port, idle)
+        extent = procs.region.extent
+        spec = ActorSpec(
+            actor_type=self.operation.actor_type,
+            params=self.operation.params,
+            display_base=self.operation.display_base,
+            extent=tuple(zip(extent.labels, extent.sizes, strict=True)),
+        )
+        creates: list[Command] = [
+            Envelope(self.me, proc.agent, CreateOrUpdate(self.name, rank, spec))
+            for rank, proc in enumerate(procs.procs)
+        ]
+        reply = PortRef(self.me, self.port, returnable=False)
+        asks: list[Command] = [
+            Envelope(self.me, proc.agent, GetRankStatus(self.name, reply)) for proc in procs.procs
+        ]
+        return [*creates, *asks, *idle.start(now_ns)]
+
+    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        match event:
+            case Envelope(message=RankStatus() as overlay):
+                return self._on_overlay(overlay, now_ns)
+            case TimerFired():
+                return self._on_timer(now_ns)
+            case ActorSpawned():
+                return self._on_controller(event)
+            case _:
+                raise AssertionError(f"unexpected event {event!r}")
+
+    def _on_overlay(self, overlay: RankStatus, now_ns: int) -> list[Command]:
+        if self.wait is None or self.wait.take(overlay, now_ns) is Progress.WAITING:
+            return []
+        wait, self.wait = self.wait, None
+        self.statuses = wait.statuses
+        if any(status.is_terminating for status in wait.statuses):
+            # Q47: ranks that did start keep running, and nobody owns them.
+            self.outcome = Outcome(error=f"error spawning actor mesh: statuses: {inverted(wait.statuses)}")
+            return [wait.idle.cancel()]
+        return [wait.idle.cancel(), *self._complete()]
+
+    def _on_timer(self, now_ns: int) -> list[Command]:
+        if self.wait is None:
+            return []
+        rest = self.wait.idle.fired(now_ns)
+        if not rest:
+            statuses = self.wait.timed_out(now_ns)
+            self.wait = None
+            self.outcome = Outcome(error=f"error spawning actor mesh: statuses: {inverted(statuses)}")
+        return rest
+
+    def _complete(self) -> list[Command]:
+        if self.operation.system:
+            self.outcome = Outcome()
+            return [self._spawned(None)]
+        controller = ActorMeshController(
+            me=ActorId(""),
+            mesh=ActorMeshRef(self.operation.label, self.name, self.operation.procs),
+            config=self.config,
+            display_name=self.operation.display_base or self.name,
+            owner=self.me,
+            statuses=dict(enumerate(self.statuses)),
+        )
+        return [SpawnChild(Name(f"actor_mesh_controller_{self.name}"), controller)]
+
+    def _on_controller(self, spawned: ActorSpawned) -> list[Command]:
+        if spawned.error is not None:
+            self.outcome = Outcome(error=f"error spawning controller actor for mesh {self.name}: {spawned.error}")
+            return []
+        self.outcome = Outcome()
+        return [self._spawned(spawned.actor_id)]
+
+    def _spawned(self, controller: ActorId | None) -> MeshSpawned:
+        procs = self.operation.procs.procs
+        return MeshSpawned(
+            kind="actors",
+            label=self.operation.label,
+            name=self.name,
+            by=self.me,
+            extent=str(self.operation.procs.region.extent),
+            members=tuple(f"{proc.proc_id},{self.name}[0]" for proc in procs),
+            procs=tuple(proc.proc_id for proc in procs),
+            controller=controller,
+            system=self.operation.system,
+        )
+
+
+class StopActorsRun(msgspec.Struct):
+    """ActorMesh.stop (12.5): tell the controller, then ask it. The wait has no limit."""
+
+    me: ActorId
+    mesh: ActorMeshRef
+    reason: str
+    port: int
+    outcome: Outcome | None = None
+
+    def start(self, now_ns: int) -> list[Command]:
+        assert self.mesh.controller is not None
+        controller, name = self.mesh.controller, self.mesh.name
+        return [
+            Envelope(self.me, controller, Stop(name, self.reason)),
+            Envelope(self.me, controller, GetState(name, PortRef(self.me, self.port))),
+        ]
+
+    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        assert isinstance(event, Envelope)
+        assert isinstance(event.message, StateReply)
+        match event.message.state.state:
+            case MeshState(statuses=statuses):
+                stopped = all(status.is_terminating for status in statuses)
+                text = inverted(statuses)
+                error = None if stopped else f"error stopping actor mesh: statuses: {text}"
+                self.outcome = Outcome(error=error, result=text)
+            case _:
+                error = f"non-existent state in GetState reply from controller: {self.mesh.controller}"
+                self.outcome = Outcome(error=error)
+        return []
+
+
+class QueryRun(msgspec.Struct):
+    """Ask a controller for the state of its mesh (5.7)."""
+
+    me: ActorId
+    mesh: ActorMeshRef
+    port: int
+    outcome: Outcome | None = None
+
+    def start(self, now_ns: int) -> list[Command]:
+        assert self.mesh.controller is not None
+        port = PortRef(self.me, self.port)
+        return [Envelope(self.me, self.mesh.controller, GetState(self.mesh.name, port))]
+
+    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        assert isinstance(event, Envelope)
+        assert isinstance(event.message, StateReply)
+        state = event.message.state
+        ranks = inverted(state.state.statuses) if isinstance(state.state, MeshState) else ""
+        self.outcome = Outcome(result=f"{state.status}; {ranks}")
+        return []
+
+
+class ShutdownRun(msgspec.Struct):
+    """HostMesh.shutdown (9.4): one host after the other, each until it acknowledges; no limit."""
+
+    me: ActorId
+    hosts: tuple[str, ...]
+    config: Config
+    port: int
+    done: int = 0
+    outcome: Outcome | None = None
+
+    def start(self, now_ns: int) -> list[Command]:
+        if self.done == len(self.hosts):
+            self.outcome = Outcome()
+            return []
+        message = ShutdownHost(
+            timeout_ns=self.config.mesh_terminate_timeout,
+            max_in_flight=clamped_concurrency(self.config.mesh_terminate_concurrency),
+            ack=PortRef(self.me, self.port),
+        )
+        return [Envelope(self.me, host_agent_id(self.hosts[self.done]), message)]
+
+    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        assert isinstance(event, Envelope)
+        assert isinstance(event.message, Ack)
+        self.done += 1
+        return self.start(now_ns)
+
+
+Procedure = SpawnProcsRun | SpawnActorsRun | StopActorsRun | StopProcsRun | QueryRun | ShutdownRun
+
+
+def host_agent_of(proc: ProcId) -> ActorId:
+    """The agent of the host whose address is in the proc id."""
+    return host_agent_id(proc.split(",", 1)[0].removeprefix("unix:@"))

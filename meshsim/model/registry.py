@@ -1,0 +1,33 @@
+"""Actor types by name: what a spawn may ask for, and what every process has to know."""
+
+from __future__ import annotations
+
+from meshsim.model.actors import (
+    EmptyActor,
+    FailingCreateTestActor,
+    SleepActor,
+    TestActor,
+    TestActorWithSupervisionHandling,
+    WrapperActor,
+)
+from meshsim.model.boot import ActorType, Program
+
+ACTOR_TYPES: dict[str, ActorType] = {
+    actor_type.__name__: actor_type
+    for actor_type in (
+        TestActor,
+        TestActorWithSupervisionHandling,
+        WrapperActor,
+        SleepActor,
+        EmptyActor,
+        FailingCreateTestActor,
+    )
+}
+
+#: Types whose actors may own meshes and subscribe to them.
+CONTEXT_TYPES = frozenset({"TestActor", "TestActorWithSupervisionHandling", "WrapperActor"})
+
+
+def default_program() -> Program:
+    """The program of a run that brings no types of its own."""
+    return Program(actor_types=dict(ACTOR_TYPES))

@@ -1,0 +1,149 @@
+"""One subscription of one actor to one mesh: the forwarder, the watch cell and the watchdog.
+
+A forwarder takes what the controller sends and publishes the latest value; every message, heartbeats included, re-arms
+the watchdog. Silence longer than its limit means "the controller is dead", and that is final (Q51).
+
+    WATCHING ──failure──▶ WATCHING   ──silence──▶ TIMED_OUT
+    WATCHING ──DropRef──▶ DROPPED ──next message──▶ CLOSED   (the message after that bounces)
+
+The context that holds a subscription awaits events in a loop, so every interesting value is heard.
+
+Source: supervision.md 12.3, 12.4.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from meshsim.model.commands import Command
+from meshsim.model.config import Config
+from meshsim.model.ids import ActorId, PortRef
+from meshsim.model.messages import Envelope, MeshFailed, Subscribe, Unsubscribe
+from meshsim.model.notes import Heard, Heartbeat, Warned
+from meshsim.model.operations import ActorMeshRef
+from meshsim.model.supervision import (
+    ActorPhase,
+    ActorStatus,
+    ActorSupervisionEvent,
+    Generic,
+    MeshFailure,
+    status_text,
+)
+from meshsim.model.waits import IdleLimit
+from meshsim.units import debug_duration
+
+WATCHDOG_ENV = "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT"
+
+
+class SubscriptionPhase(Enum):
+    WATCHING = "watching"
+    TIMED_OUT = "timed_out"
+    DROPPED = "dropped"
+    CLOSED = "closed"
+
+
+#: Nothing comes back from a time-out; a dropped reference lives for one more message.
+TRANSITIONS: dict[SubscriptionPhase, frozenset[SubscriptionPhase]] = {
+    SubscriptionPhase.WATCHING: frozenset({SubscriptionPhase.TIMED_OUT, SubscriptionPhase.DROPPED}),
+    SubscriptionPhase.TIMED_OUT: frozenset(),
+    SubscriptionPhase.DROPPED: frozenset({SubscriptionPhase.CLOSED}),
+    SubscriptionPhase.CLOSED: frozenset(),
+}
+
+
+class Subscription(msgspec.Struct):
+    """State of a forwarder and of what its actor knows about the mesh."""
+
+    me: ActorId
+    mesh: ActorMeshRef
+    config: Config
+    port: int
+    watchdog: IdleLimit
+    phase: SubscriptionPhase = SubscriptionPhase.WATCHING
+    #: The watch cell: the latest message, heartbeats included (Q49).
+    latest: MeshFailure | None = None
+    #: Health of the mesh as this actor knows it; casts are refused when there is a failure (12.2).
+    unhealthy: MeshFailure | None = None
+
+    def start(self, now_ns: int) -> list[Command]:
+        assert self.mesh.controller is not None
+        subscribe = Envelope(self.me, self.mesh.controller, Subscribe(PortRef(self.me, self.port)))
+        return [*self._warn_if_short(), subscribe, *self.watchdog.start(now_ns)]
+
+    def _warn_if_short(self) -> list[Command]:
+        """The rule that the reference checks: the watchdog must outlast the longest poll."""
+        config = self.config
+        least = config.supervision_poll_frequency + config.get_actor_state_max_idle + config.get_proc_state_max_idle
+        limit = config.supervision_watchdog_timeout
+        if limit >= least:
+            return []
+        text = f"{WATCHDOG_ENV}={debug_duration(limit)} is too short. It should be >= {debug_duration(least)}"
+        return [Warned(self.me, text)]
+
+    def accepts(self, port: int) -> bool:
+        return port == self.port and self.phase in (SubscriptionPhase.WATCHING, SubscriptionPhase.DROPPED)
+
+    def on_message(self, message: MeshFailed, now_ns: int) -> list[Command]:
+        if self.phase is SubscriptionPhase.DROPPED:
+            self._move_to(SubscriptionPhase.CLOSED)
+            return []
+        self.watchdog.touch(now_ns)
+        self.latest = message.failure
+        if message.failure is None:
+            return [Heartbeat(self.me, self.mesh.label)]
+        if not self._interesting(message.failure):
+            return []
+        return self._hear(message.failure, "subscriber")
+
+    def _interesting(self, failure: MeshFailure) -> bool:
+        """A rank counts only when this reference's region has it as a base rank."""
+        return failure.rank is None or self.mesh.procs.region.contains_base_rank(failure.rank)
+
+    def on_timer(self, now_ns: int) -> list[Command]:
+        """The watchdog: perhaps there was a sign of life since it was set."""
+        if self.phase is not SubscriptionPhase.WATCHING:
+            return []
+        rest = self.watchdog.fired(now_ns)
+        if rest:
+            return rest
+        self._move_to(SubscriptionPhase.TIMED_OUT)
+        controller = self.mesh.controller
+        assert controller is not None
+        text = (
+            f"timed out reaching controller {controller} for mesh {self.mesh.name}. "
+            "Assuming controller's proc is dead"
+        )
+        status = ActorStatus(ActorPhase.FAILED, error=Generic(text))
+        event = ActorSupervisionEvent(controller, None, now_ns, status)
+        unsubscribe = Envelope(self.me, controller, Unsubscribe(PortRef(self.me, self.port)), returnable=False)
+        return [unsubscribe, *self._hear(MeshFailure(self.mesh.name, None, event), "watchdog")]
+
+    def _hear(self, failure: MeshFailure, role: str) -> list[Command]:
+        self.unhealthy = failure
+        return [heard(self.me, role, self.mesh.label, failure)]
+
+    def drop(self) -> None:
+        """The reference goes away without a word."""
+        if self.phase is SubscriptionPhase.WATCHING:
+            self._move_to(SubscriptionPhase.DROPPED)
+
+    def _move_to(self, phase: SubscriptionPhase) -> None:
+        assert phase in TRANSITIONS[self.phase], f"{self.me}: {self.phase.value} -> {phase.value}"
+        self.phase = phase
+
+
+def heard(listener: ActorId, role: str, mesh: str, failure: MeshFailure) -> Heard:
+    """The note that somebody was told of a failure."""
+    status = failure.event.actor_status
+    return Heard(
+        listener=listener,
+        role=role,
+        mesh=mesh,
+        rank=failure.rank,
+        status="Failed" if status.is_failed else "Stopped",
+        text=status_text(status, failure.event.occurred_at_ns),
+        actor=failure.event.actor_id,
+        failure=failure,
+    )

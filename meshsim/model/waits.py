@@ -1,0 +1,116 @@
+"""Waiting for replies with an idle limit: what a poll, a spawn and a stop have in common.
+
+The limit is on the time *between* replies, not on the total: every reply re-arms it. A wait is a part of the
+machine that holds it; it says when it is over and leaves it to the machine what that means.
+
+To keep a wait over many ranks cheap the timer is not set again at each reply: the deadline moves in the state, and a
+timer that fires early asks for the rest.
+
+Source: supervision.md 9.7, 10.5 (state queries), 11.1 to 11.3 (status waits).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import msgspec
+
+from meshsim.model.commands import CancelTimer, Command, SetTimer
+from meshsim.model.ids import ActorId
+from meshsim.model.messages import RankStatus, StateReply
+from meshsim.model.status import NOT_EXIST, ActorState, ProcState, State, Status, timeout
+
+
+class Progress(Enum):
+    """How a wait stands after an event."""
+
+    WAITING = "waiting"
+    COMPLETE = "complete"
+    #: The idle limit passed without a reply.
+    IDLE = "idle"
+    #: A reply without a state: the resource does not exist there.
+    NOT_EXIST = "not_exist"
+
+
+class IdleLimit(msgspec.Struct):
+    """A deadline that moves with every sign of life."""
+
+    me: ActorId
+    key: str
+    limit_ns: int
+    started_ns: int = 0
+    deadline_ns: int = 0
+
+    def start(self, now_ns: int) -> list[Command]:
+        self.started_ns = now_ns
+        self.deadline_ns = now_ns + self.limit_ns
+        return [SetTimer(self.me, self.key, self.limit_ns)]
+
+    def touch(self, now_ns: int) -> None:
+        self.deadline_ns = now_ns + self.limit_ns
+
+    def fired(self, now_ns: int) -> list[Command]:
+        """Commands that keep waiting; none at all when the limit has passed."""
+        if now_ns >= self.deadline_ns:
+            return []
+        return [SetTimer(self.me, self.key, self.deadline_ns - now_ns)]
+
+    def cancel(self) -> Command:
+        return CancelTimer(self.me, self.key)
+
+
+class StateQuery(msgspec.Struct):
+    """Collects one state from each of `count` ranks, keyed by create rank."""
+
+    port: int
+    idle: IdleLimit
+    count: int
+    received: dict[int, State] = {}
+    replies: int = 0
+
+    def take(self, reply: StateReply, now_ns: int) -> Progress:
+        state = reply.state.state
+        if not isinstance(state, (ActorState, ProcState)):
+            return Progress.NOT_EXIST
+        self.replies += 1
+        self.received[state.create_rank] = reply.state
+        if self.replies == self.count:
+            return Progress.COMPLETE
+        self.idle.touch(now_ns)
+        return Progress.WAITING
+
+    def missing(self) -> list[int]:
+        """Ranks that did not answer."""
+        return [rank for rank in range(self.count) if rank not in self.received]
+
+    def states(self) -> list[State]:
+        """What was received, by create rank."""
+        return [self.received[rank] for rank in sorted(self.received)]
+
+
+class StatusWait(msgspec.Struct):
+    """Waits until no rank is NotExist any more (Q48: anything else completes it)."""
+
+    port: int
+    idle: IdleLimit
+    statuses: list[Status]
+
+    @classmethod
+    def over(cls, count: int, port: int, idle: IdleLimit) -> StatusWait:
+        return cls(port=port, idle=idle, statuses=[NOT_EXIST] * count)
+
+    def take(self, overlay: RankStatus, now_ns: int) -> Progress:
+        """Apply an overlay, later over earlier. An empty one only re-arms the limit."""
+        for start, end, status in overlay.runs:
+            self.statuses[start:end] = [status] * (end - start)
+        self.idle.touch(now_ns)
+        return Progress.WAITING if NOT_EXIST in self.statuses else Progress.COMPLETE
+
+    def exceeds(self, overlay: RankStatus) -> bool:
+        """Whether the overlay names a rank that the mesh does not have (supervision.md 11.2)."""
+        return any(end > len(self.statuses) for _, end, _ in overlay.runs)
+
+    def timed_out(self, now_ns: int) -> list[Status]:
+        """The statuses with Timeout(elapsed) for every rank that said nothing."""
+        elapsed = timeout(now_ns - self.idle.started_ns)
+        return [elapsed if status == NOT_EXIST else status for status in self.statuses]

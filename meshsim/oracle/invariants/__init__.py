@@ -1,0 +1,28 @@
+"""What must hold in every run, without being asked: one class for each invariant, one module for each family."""
+
+from __future__ import annotations
+
+from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.invariants.completeness import Completeness
+from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
+from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
+from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
+from meshsim.oracle.invariants.waits import EveryWaitBounded
+
+__all__ = ["INVARIANTS", "Invariant"]
+
+#: Every invariant by its id.
+INVARIANTS: dict[str, type[Invariant]] = {
+    invariant.id: invariant
+    for invariant in (
+        TerminalIsFinal,
+        KernelAgrees,
+        Accuracy,
+        AtMostOnce,
+        OwnerHearsErrorsOnly,
+        Completeness,
+        NothingOutlivesItsOwner,
+        NoProcessLeft,
+        EveryWaitBounded,
+    )
+}

@@ -1,0 +1,48 @@
+"""What every invariant has in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, Literal
+
+from meshsim.oracle.verdict import Violation
+from meshsim.oracle.world import World
+from meshsim.trace.records import Record
+
+
+class Invariant:
+    """Something that must hold in every run, judged record by record.
+
+    A subclass is made for one run. Its docstring says what exactly is judged, what is excused, and why.
+    """
+
+    #: Name in verdicts and in a scenario's `known` and `relax`.
+    id: ClassVar[str]
+    #: What must hold, in one sentence.
+    sentence: ClassVar[str]
+    #: Record bodies that `observe` is called with; it sees no others.
+    sees: ClassVar[tuple[type, ...]]
+
+    def __init__(self, world: World) -> None:
+        #: The run so far, the record at hand included.
+        self.world = world
+
+    def observe(self, record: Record) -> Iterable[Violation]:
+        """Take one record; called in the order of the trace."""
+        return ()
+
+    def finish(self, ended_ns: int) -> Iterable[Violation]:
+        """Judge what had to happen by `ended_ns` and did not: what is due later is nobody's fault yet."""
+        return ()
+
+    def violation(
+        self,
+        subject: str,
+        message: str,
+        *,
+        at: int,
+        records: tuple[int, ...] = (),
+        kind: Literal["safety", "liveness"] = "safety",
+    ) -> Violation:
+        """A violation of this invariant."""
+        return Violation(invariant=self.id, subject=subject, message=message, at=at, records=records, kind=kind)

@@ -1,0 +1,275 @@
+"""Every failure of a watched rank reaches those who watch it, and so does the end of the watching."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from meshsim.model.ids import ActorId, Node
+from meshsim.model.notes import (
+    ActorStatusChanged,
+    Heard,
+    MeshSpawned,
+    MonitoringEnded,
+    OperationEnded,
+    OperationStarted,
+    PollEnded,
+    PollStarted,
+    SubscriberRemoved,
+)
+from meshsim.model.process import ExitStatus
+from meshsim.model.supervision import ActorPhase
+from meshsim.oracle.bounds import SLACK_NS
+from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.verdict import Violation
+from meshsim.oracle.world import Spawned, World
+from meshsim.trace.records import ProcessDied, ProcessReaped, Record
+
+
+class _Failure(msgspec.Struct, frozen=True):
+    """The first thing that went wrong with a rank, or with a controller (rank None), and who had to hear of it."""
+
+    rank: int | None
+    what: str
+    at: int
+    seq: int
+    subscribers: tuple[ActorId, ...]
+
+
+class _Watched(msgspec.Struct):
+    """An actor mesh that a controller polls."""
+
+    spawned: Spawned
+    controller: ActorId
+    subscribers: dict[ActorId, None] = {}
+    failures: dict[int | None, _Failure] = {}
+    #: Start and end of the polls that are over; start of the one that runs.
+    polls: list[tuple[int, int]] = []
+    poll_started_at: int | None = None
+    #: When monitoring ended, and whether somebody asked for it (`stop`, `cleanup`).
+    unwatched_at: int | None = None
+    stopped_at: int | None = None
+
+
+class Completeness(Invariant):
+    """Every failure of a rank of a monitored mesh reaches its owner and its subscribers in time.
+
+    A failure of a rank is the first of: its actor fails; its process ends with a non-zero code or by a signal, unasked
+    for. An exit with code 0 is none (Q58 makes that a rule). Ranks that failed before their mesh was spawned count
+    from the spawn.
+
+    It has reached a listener that was told anything of this rank, before or after. Due is the end of the first poll
+    that began after the failure; while a process of the mesh is stopped, or no such poll ends, it is P + 2 (H + A)
+    after the failure (`Bounds.detection_ns`). Time in which the controller's, the listener's or the rank's processes
+    are stopped does not count. Nothing is due to a listener that has ended, nor when the controller is gone or the mesh
+    was asked to stop before.
+
+    The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
+    within W, unless the mesh was stopped before.
+
+    Known holes: Q10 (event under a child's id), Q18 and Q19 (only the lowest dead proc is reported, and nothing else
+    is looked at), Q28 (a crashed host looks like a clean stop), Q49 (a slow waiter misses what is overwritten).
+    """
+
+    id = "completeness"
+    sentence = "Every failure reaches owner and subscribers in time."
+    sees = (
+        ActorStatusChanged,
+        ProcessDied,
+        ProcessReaped,
+        MeshSpawned,
+        Heard,
+        PollStarted,
+        PollEnded,
+        MonitoringEnded,
+        OperationStarted,
+        OperationEnded,
+        SubscriberRemoved,
+    )
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._watched: dict[str, _Watched] = {}
+        self._controllers: dict[ActorId, str] = {}
+        #: Ranks (None: the controller) of which a listener was told, by listener and mesh.
+        self._told: dict[tuple[ActorId, str], set[int | None]] = {}
+        self._subscriptions: dict[str, dict[ActorId, None]] = {}
+
+    def observe(self, record: Record) -> Iterable[Violation]:
+        match record.what:
+            case ActorStatusChanged(actor=actor, phase=ActorPhase.FAILED, text=text):
+                self._on_actor_failed(actor, text, record)
+            case ProcessReaped(status=status):
+                self._on_process_ended(Node(record.node), status, record)
+            case ProcessDied():
+                self._on_process_died(Node(record.node), record)
+            case Heard():
+                self._on_heard(record.what)
+            case PollStarted(controller=controller):
+                if controller in self._controllers:
+                    self._watched[self._controllers[controller]].poll_started_at = record.at
+            case PollEnded(controller=controller):
+                self._on_poll_ended(controller, record.at)
+            case MonitoringEnded():
+                self._on_monitoring_ended(record.what, record.at)
+            case MeshSpawned():
+                self._on_spawned(record.what, record)
+            case OperationStarted() | OperationEnded():
+                self._on_operation(record.what, record.at)
+            case SubscriberRemoved(controller=controller, subscriber=subscriber):
+                self._unsubscribe(self._controllers.get(controller, ""), subscriber)
+            case _:
+                pass
+        return ()
+
+    def finish(self, ended_ns: int) -> Iterable[Violation]:
+        for label, watched in self._watched.items():
+            for failure in watched.failures.values():
+                listeners: list[tuple[ActorId, Literal["owner", "subscriber"]]] = []
+                if failure.rank is not None:
+                    listeners.append((watched.spawned.mesh.by, "owner"))
+                listeners += [(subscriber, "subscriber") for subscriber in failure.subscribers]
+                for listener, role in listeners:
+                    told = self._told.get((listener, label), set())
+                    if failure.rank in told or (None in told and role == "subscriber"):
+                        continue
+                    deadline = self._deadline(watched, failure, listener)
+                    if deadline is not None and deadline <= ended_ns:
+                        yield self._unheard(label, failure, listener, role, deadline)
+
+    # --- what happened -----------------------------------------------------------------------------------
+
+    def _on_spawned(self, mesh: MeshSpawned, record: Record) -> None:
+        if mesh.kind != "actors" or mesh.controller is None:
+            return
+        subscribers = self._subscriptions.setdefault(mesh.label, {})
+        watched = _Watched(Spawned(mesh, record.at, record.seq), mesh.controller, subscribers)
+        self._watched[mesh.label] = watched
+        self._controllers[mesh.controller] = mesh.label
+        for rank, member in enumerate(mesh.members):
+            self._take_stock(watched, rank, ActorId(member), record)
+
+    def _take_stock(self, watched: _Watched, rank: int, actor: ActorId, record: Record) -> None:
+        """What had happened to a rank before its spawn was over."""
+        own, node = self.world.actors.get(actor), self.world.directory.node_of_actor(actor)
+        facts = None if node is None else self.world.nodes.get(node)
+        if own is not None and own.phase is ActorPhase.FAILED:
+            self._fail(watched, rank, f"became {own.text!r}", record)
+        elif facts is not None and facts.reaped is not None and _is_abnormal(facts.reaped):
+            self._fail(watched, rank, f"lost its process, which {_ended(facts.reaped)}", record)
+
+    def _on_actor_failed(self, actor: ActorId, text: str, record: Record) -> None:
+        if actor in self._controllers:
+            watched = self._watched[self._controllers[actor]]
+            self._fail(watched, None, f"became {text!r}", record)
+        elif actor in self.world.ranks:
+            label, rank = self.world.ranks[actor]
+            if label in self._watched:
+                self._fail(self._watched[label], rank, f"became {text!r}", record)
+
+    def _on_process_ended(self, node: Node, status: ExitStatus, record: Record) -> None:
+        facts = self.world.nodes.get(node)
+        if not _is_abnormal(status) or facts is None or facts.stop_asked_at is not None:
+            return
+        for label, rank in self.world.ranks_in.get(node, ()):
+            if label in self._watched:
+                self._fail(self._watched[label], rank, f"lost its process, which {_ended(status)}", record)
+
+    def _on_process_died(self, node: Node, record: Record) -> None:
+        for controller, label in self._controllers.items():
+            if self.world.directory.node_of_actor(controller) == node:
+                self._fail(self._watched[label], None, "lost its process", record)
+
+    def _fail(self, watched: _Watched, rank: int | None, what: str, record: Record) -> None:
+        over = watched.unwatched_at if rank is not None else watched.stopped_at
+        if over is None and watched.spawned.mesh.label not in self.world.stop_asked:
+            failure = _Failure(rank, what, record.at, record.seq, tuple(watched.subscribers))
+            watched.failures.setdefault(rank, failure)
+
+    def _on_heard(self, heard: Heard) -> None:
+        mesh, rank = heard.mesh, heard.rank
+        if heard.role == "parent":
+            mesh = self._controllers.get(heard.actor, "")
+        elif heard.role == "watchdog":
+            rank = None
+            self._unsubscribe(mesh, heard.listener)
+        elif rank is None:
+            return
+        self._told.setdefault((heard.listener, mesh), set()).add(rank)
+
+    def _on_poll_ended(self, controller: ActorId, at: int) -> None:
+        watched = self._watched.get(self._controllers.get(controller, ""))
+        if watched is not None and watched.poll_started_at is not None:
+            watched.polls.append((watched.poll_started_at, at))
+            watched.poll_started_at = None
+
+    def _on_monitoring_ended(self, note: MonitoringEnded, at: int) -> None:
+        watched = self._watched.get(self._controllers.get(note.controller, ""))
+        if watched is not None:
+            watched.unwatched_at = at
+            if note.why != "all_terminal":
+                watched.stopped_at = at
+
+    def _on_operation(self, note: OperationStarted | OperationEnded, at: int) -> None:
+        if note.operation == "subscribe_to" and isinstance(note, OperationEnded) and note.error is None:
+            self._subscriptions.setdefault(note.label, {})[note.by] = None
+        elif note.operation == "drop_ref":
+            self._unsubscribe(note.label, note.by)
+        elif note.operation == "stop_actors" and note.label in self._watched:
+            watched = self._watched[note.label]
+            if watched.stopped_at is None:
+                watched.stopped_at = at
+
+    def _unsubscribe(self, label: str, listener: ActorId) -> None:
+        self._subscriptions.get(label, {}).pop(listener, None)
+
+    # --- what had to follow ------------------------------------------------------------------------------
+
+    def _deadline(self, watched: _Watched, failure: _Failure, listener: ActorId) -> int | None:
+        """When this listener had to know; None when nothing was due to it."""
+        world = self.world
+        node = world.directory.node_of_actor(listener)
+        own = [] if node is None else [node]
+        if failure.rank is None:
+            due = world.extended(failure.at + world.bounds.watchdog_ns, failure.at, own)
+            return due if self._is_due(listener, due) else None
+        places = [*own, *world.place_of(watched.controller)]
+        rank_places = world.place_of(ActorId(watched.spawned.mesh.members[failure.rank]))
+        due = world.extended(failure.at + world.bounds.detection_ns, failure.at, [*places, *rank_places])
+        poll_end = next((end for start, end in watched.polls if start > failure.at), None)
+        if poll_end is not None and not self._any_stalled(watched, failure.at, poll_end):
+            due = min(due, world.extended(poll_end + SLACK_NS, failure.at, places))
+        if watched.stopped_at is not None and watched.stopped_at <= due:
+            return None
+        return due if self._is_due(listener, due) and self._is_due(watched.controller, due) else None
+
+    def _is_due(self, actor: ActorId, deadline: int) -> bool:
+        """Whether an actor still lived at the deadline, and could do its part."""
+        ended_at = self.world.ended_at(actor)
+        return actor not in self.world.hung and (ended_at is None or ended_at > deadline)
+
+    def _any_stalled(self, watched: _Watched, start: int, end: int) -> bool:
+        return any(begin < end and stop > start for begin, stop in self._stalls(watched))
+
+    def _stalls(self, watched: _Watched) -> Iterator[tuple[int, int]]:
+        for member in watched.spawned.mesh.members:
+            for node in self.world.place_of(ActorId(member)):
+                if node in self.world.nodes:
+                    yield from self.world.nodes[node].stalls
+
+    def _unheard(self, label: str, failure: _Failure, listener: ActorId, role: str, deadline: int) -> Violation:
+        name = self.world.name(listener)
+        subject = f"{label}.controller" if failure.rank is None else f"{label}[{failure.rank}]"
+        what = self.world.directory.shortened(failure.what)
+        message = f"{subject} {what}, and {name} ({role}) never heard of it"
+        return self.violation(subject, message, at=deadline, records=(failure.seq,), kind="liveness")
+
+
+def _is_abnormal(status: ExitStatus) -> bool:
+    return status.signal is not None or status.code != 0
+
+
+def _ended(status: ExitStatus) -> str:
+    return f"was {status}" if status.signal is not None else str(status)

@@ -1,0 +1,166 @@
+"""What listeners are told must be true, told once, and told to those whom it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from meshsim.model.ids import ActorId, host_agent_id, proc_agent_id, proc_of
+from meshsim.model.notes import Heard
+from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.verdict import Violation
+from meshsim.oracle.world import Spawned, World
+from meshsim.trace.records import Record
+
+
+def sentence_of(world: World, heard: Heard) -> str:
+    """What was heard, in words: `trainer rank 2 Failed "failed: boom"`."""
+    rank = "" if heard.rank is None else f" rank {heard.rank}"
+    about = f"{heard.mesh}{rank}" if heard.mesh else world.name(heard.actor)
+    return f'{about} {heard.status} "{world.directory.shortened(heard.text)}"'
+
+
+class Accuracy(Invariant):
+    """A failure is heard only of something that failed, stopped, died, stalled, hung or could not be reached.
+
+    A *rank* (heard by owner or subscriber) may be reported when at that moment its actor is ending or has ended,
+    its agent recorded an event for it, a fault made it, its agent or its host's agent hang, its process or its host
+    died or was asked to stop, its mesh was asked to stop or its owner has ended; or when its process or its host was
+    stopped, or messages between them and the controller were lost, within the last detection bound. Reports without a
+    rank are answers to a request to stop the mesh and state no failure of a rank; they are not judged.
+
+    A *watchdog* concludes that a controller is dead. True when the controller has ended or its process died; excused
+    when that process was stopped, or messages between it and the listener were lost, within the watchdog time. Else
+    it is a false alarm (Q16 makes them: one terminal rank silences heartbeats for all).
+
+    A *child* (heard by its parent) must have ended, or a recorded event must say so.
+    """
+
+    id = "accuracy"
+    sentence = "No failure is reported of what is healthy."
+    sees = (Heard,)
+
+    def observe(self, record: Record) -> Iterable[Violation]:
+        heard = record.what
+        assert isinstance(heard, Heard)
+        spawned = self.world.meshes.get(heard.mesh)
+        if heard.role == "parent":
+            true = self._child_ended(heard.actor)
+        elif spawned is None:
+            return ()
+        elif heard.role == "watchdog":
+            true = self._controller_gone(heard, spawned, record.at)
+        else:
+            true = heard.rank is None or self._rank_impaired(spawned, heard.rank, record.at)
+        if true:
+            return ()
+        listener = self.world.name(heard.listener)
+        message = f"{listener} heard as {heard.role}: {sentence_of(self.world, heard)}, but {self._denial(heard)}"
+        return [self.violation(self._subject(heard), message, at=record.at, records=(record.seq,))]
+
+    def _subject(self, heard: Heard) -> str:
+        if heard.role == "parent":
+            return self.world.name(heard.actor)
+        return f"{heard.mesh}.controller" if heard.role == "watchdog" else f"{heard.mesh}[{heard.rank}]"
+
+    def _denial(self, heard: Heard) -> str:
+        if heard.role == "watchdog":
+            return "the controller and its process are alive and were reachable"
+        return f"{self._subject(heard)} is alive" if heard.role == "parent" else "actor and process are healthy"
+
+    def _child_ended(self, actor: ActorId) -> bool:
+        world = self.world
+        known = actor in world.actors and world.facts_of(actor) is not None
+        return not known or world.ended_at(actor) is not None or actor in world.recorded
+
+    def _controller_gone(self, heard: Heard, spawned: Spawned, at: int) -> bool:
+        world, controller = self.world, spawned.mesh.controller
+        if controller is None or world.ended_at(controller) is not None or controller in world.hung:
+            return True
+        node, own = world.directory.node_of_actor(controller), world.directory.node_of_actor(heard.listener)
+        since = at - world.bounds.watchdog_ns
+        if node is None or own is None:
+            return True
+        return world.stalled_ns(node, since) > 0 or world.lost_between(node, own, since)
+
+    def _rank_impaired(self, spawned: Spawned, rank: int, at: int) -> bool:
+        world, mesh = self.world, spawned.mesh
+        if rank >= len(mesh.members):
+            return False
+        actor = ActorId(mesh.members[rank])
+        if mesh.label in world.stop_asked or world.is_ending(actor) or actor in world.recorded or actor in world.hung:
+            return True
+        return world.ended_at(mesh.by) is not None or self._place_impaired(actor, mesh.controller, at)
+
+    def _place_impaired(self, actor: ActorId, controller: ActorId | None, at: int) -> bool:
+        """Whether the process or the host of an actor is, or was lately, not what it should be."""
+        world = self.world
+        places = world.place_of(actor)
+        agents = [proc_agent_id(proc_of(actor)), *(host_agent_id(host) for host in places[1:])]
+        if not places or any(agent in world.hung or world.is_ending(agent) for agent in agents):
+            return True
+        since = at - world.bounds.detection_ns
+        watcher = None if controller is None else world.directory.node_of_actor(controller)
+        for place in places:
+            facts = world.nodes.get(place)
+            if facts is None or not facts.is_alive or world.proc_is_ending(place):
+                return True
+            if world.stalled_ns(place, since) > 0:
+                return True
+            if watcher is not None and world.lost_between(watcher, place, since):
+                return True
+        return False
+
+
+class AtMostOnce(Invariant):
+    """The same listener hears the same thing at most once.
+
+    The same is: role, mesh, rank (or actor, when there is no rank), text of the status. An owner that is subscribed as
+    well is told twice, once in each role. One violation for each thing, with every record that said it. Q18: a dead
+    process is reported with every poll.
+    """
+
+    id = "at-most-once"
+    sentence = "Nobody hears the same failure twice."
+    sees = (Heard,)
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._heard: dict[tuple[ActorId, str, str, int | ActorId, str], list[Record]] = {}
+
+    def observe(self, record: Record) -> Iterable[Violation]:
+        heard = record.what
+        assert isinstance(heard, Heard)
+        about = heard.actor if heard.rank is None else heard.rank
+        self._heard.setdefault((heard.listener, heard.role, heard.mesh, about, heard.text), []).append(record)
+        return ()
+
+    def finish(self, ended_ns: int) -> Iterable[Violation]:
+        for records in self._heard.values():
+            if len(records) > 1:
+                heard = records[0].what
+                assert isinstance(heard, Heard)
+                listener = self.world.name(heard.listener)
+                said = sentence_of(self.world, heard)
+                yield self.violation(
+                    listener,
+                    f"{listener} heard as {heard.role} {len(records)} times: {said}",
+                    at=records[1].at,
+                    records=tuple(record.seq for record in records),
+                )
+
+
+class OwnerHearsErrorsOnly(Invariant):
+    """An owner is told of failures; that something stopped is for subscribers (supervision.md 5.10, 5.11)."""
+
+    id = "owner-hears-errors-only"
+    sentence = "An owner hears of failures, not of stops."
+    sees = (Heard,)
+
+    def observe(self, record: Record) -> Iterable[Violation]:
+        heard = record.what
+        assert isinstance(heard, Heard)
+        if heard.role != "owner" or heard.status == "Failed":
+            return ()
+        listener = self.world.name(heard.listener)
+        message = f"{listener} heard as owner: {sentence_of(self.world, heard)}"
+        return [self.violation(listener, message, at=record.at, records=(record.seq,))]

@@ -1,0 +1,139 @@
+"""From a trace to a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from meshsim.faults.kinds import Fault, InitFails
+from meshsim.model.config import Config, Value
+from meshsim.oracle.bounds import FOREVER_NS
+from meshsim.oracle.evidence import Evidence
+from meshsim.oracle.expectations import Expectation, Known, RecordCount
+from meshsim.oracle.expecting import unmet
+from meshsim.oracle.invariants import INVARIANTS
+from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.oracle.world import World
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import FaultMissed, Record, RunEnded
+
+__all__ = ["Brief", "Verdict", "Violation", "judge"]
+
+_Handler = Callable[[Record], Iterable[Violation] | None]
+
+
+class Brief(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judge has to know beside the trace: the parts of a plan that say what should be."""
+
+    #: Configuration attributes by name, durations in nanoseconds.
+    config: dict[str, Value]
+    horizon_ns: int
+    expect: tuple[Expectation, ...] = ()
+    known: tuple[Known, ...] = ()
+    #: Ids of invariants that are not judged.
+    relax: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+
+def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
+    """Judge a whole run from its trace alone.
+
+    `violated` when an invariant that is not relaxed or an expectation does not hold, unless the scenario lists it as
+    known; a known finding that does not occur is a violation as well. Otherwise `inconclusive` when the run has no end
+    or a fault did not strike. Otherwise `passed`.
+
+    Raises:
+        KeyError, ConfigError: the brief's configuration is none.
+    """
+    directory = Directory.of(records)
+    world = World(Config.of(brief.config), directory)
+    evidence = Evidence(world)
+    found = _watch(brief, records, world, evidence)
+    end = records[-1] if records and isinstance(records[-1].what, RunEnded) else None
+    for index, expectation in enumerate(brief.expect):
+        found += unmet(f"expect[{index}]", expectation, evidence, records)
+    listed, unlisted = _sorted_by_known(brief.known, found)
+    unlisted += _unused(brief, found, records)
+    unlisted.sort(key=lambda violation: (violation.at, violation.invariant, violation.subject))
+    if unlisted:
+        return Verdict(outcome="violated", violations=tuple(unlisted), known=tuple(listed), reason=_summary(unlisted))
+    reason = "the trace has no end: the run was cut off" if end is None else _not_struck(brief, evidence)
+    return Verdict(outcome="inconclusive" if reason else "passed", known=tuple(listed), reason=reason)
+
+
+def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evidence) -> list[Violation]:
+    """Show every record to the world, then to the invariants that see its type; collect what they find."""
+    invariants = [kind(world) for name, kind in INVARIANTS.items() if name not in brief.relax]
+    observers: dict[type, list[_Handler]] = {kind: [handler] for kind, handler in world.handlers.items()}
+    for kind, handler in evidence.handlers.items():
+        observers.setdefault(kind, []).append(handler)
+    for invariant in invariants:
+        for kind in invariant.sees:
+            observers.setdefault(kind, []).append(invariant.observe)
+    found: list[Violation] = []
+    for record in records:
+        for observe in observers.get(type(record.what), ()):
+            violations = observe(record)
+            if violations:
+                found += violations
+    ended_ns = _ended_ns(records)
+    for invariant in invariants:
+        found += invariant.finish(ended_ns)
+    return found
+
+
+def _ended_ns(records: Sequence[Record]) -> int:
+    """How long the run lasted: for ever when it ended because nothing could happen any more."""
+    if not records:
+        return 0
+    end = records[-1]
+    return FOREVER_NS - 1 if isinstance(end.what, RunEnded) and end.what.why == "quiet" else end.at
+
+
+def _fits(known: Known, violation: Violation) -> bool:
+    return violation.invariant == known.invariant and (known.subject is None or known.subject in violation.subject)
+
+
+def _sorted_by_known(known: tuple[Known, ...], found: list[Violation]) -> tuple[list[Violation], list[Violation]]:
+    """Violations that the scenario lists, and those that it does not."""
+    listed: list[Violation] = []
+    unlisted: list[Violation] = []
+    for violation in found:
+        fits = any(_fits(entry, violation) for entry in known)
+        (listed if fits else unlisted).append(violation)
+    return listed, unlisted
+
+
+def _unused(brief: Brief, found: list[Violation], records: Sequence[Record]) -> Iterable[Violation]:
+    at = records[-1].at if records else 0
+    for index, known in enumerate(brief.known):
+        if not any(_fits(known, violation) for violation in found):
+            about = "" if known.subject is None else f" about {known.subject}"
+            why = f"{known.quirk}: {known.reason}"
+            message = f"expected a violation of {known.invariant}{about} ({why}), none occurred"
+            yield Violation(invariant=f"known[{index}]", subject=known.quirk, message=message, at=at)
+
+
+def _not_struck(brief: Brief, evidence: Evidence) -> str:
+    """Which fault did not strike, if any: a run without it says nothing about what the scenario asks.
+
+    A scenario that expects a missed fault says so with an expectation on `fault_missed` records. A failing init
+    strikes with its actor's construction and is not waited for; nor is the end of a stall whose process has died.
+    """
+    tag = FaultMissed.__struct_config__.tag
+    if any(isinstance(expectation, RecordCount) and expectation.record == tag for expectation in brief.expect):
+        return ""
+    for index, fault in enumerate(brief.faults):
+        missed = evidence.missed.get(index)
+        if missed is not None and missed.kind == type(fault).__struct_config__.tag:
+            return f"fault {index} on {fault.target} missed: {missed.why}"
+        if index not in evidence.struck and not isinstance(fault, InitFails):
+            return f"fault {index} on {fault.target} never struck"
+    return ""
+
+
+def _summary(violations: list[Violation]) -> str:
+    first = violations[0]
+    more = f" (and {len(violations) - 1} more)" if len(violations) > 1 else ""
+    return f"{first.invariant}: {first.message}{more}"

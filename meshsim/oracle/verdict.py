@@ -1,0 +1,35 @@
+"""What judging a trace yields."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that must hold and did not."""
+
+    #: Id of the invariant; `expect[i]` or `known[i]` for what the scenario itself states.
+    invariant: str
+    #: Who or what it is about, as people write it: `trainer[1]`, `client`, `host0/workers_1`.
+    subject: str
+    message: str
+    #: Virtual time at which it was certain.
+    at: int
+    #: Sequence numbers of the records that show it.
+    records: tuple[int, ...] = ()
+    #: `safety`: something bad happened. `liveness`: something good did not happen in time.
+    kind: Literal["safety", "liveness"] = "safety"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """`inconclusive`: the run was not what the scenario asked for, and nothing was found wrong in what there is."""
+
+    outcome: Literal["passed", "violated", "inconclusive"]
+    #: What must not be, in order of time.
+    violations: tuple[Violation, ...] = ()
+    #: Violations that the scenario lists as known.
+    known: tuple[Violation, ...] = ()
+    #: Why a verdict is inconclusive, or what was violated in one line; empty when it passed.
+    reason: str = ""

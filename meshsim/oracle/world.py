@@ -1,0 +1,294 @@
+"""The state of the run at the record that is being judged: what every invariant would otherwise keep for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from meshsim.model.config import Config
+from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
+from meshsim.model.messages import Envelope, ShutdownHost
+from meshsim.model.notes import (
+    ActorStatusChanged,
+    Bounced,
+    EventRecorded,
+    MeshSpawned,
+    OperationStarted,
+    ProcStatusChanged,
+)
+from meshsim.model.process import EXITED, ExitStatus
+from meshsim.model.supervision import ActorPhase
+from meshsim.oracle.bounds import FOREVER_NS, Bounds
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import (
+    FaultStruck,
+    MessageLost,
+    MessageReturned,
+    ProcessContinued,
+    ProcessDied,
+    ProcessReaped,
+    ProcessStarted,
+    ProcessStopped,
+    Record,
+)
+
+_TERMINAL = frozenset({ActorPhase.STOPPED, ActorPhase.FAILED})
+_ENDING = _TERMINAL | {ActorPhase.STOPPING}
+_EXITED = frozenset(phase.value for phase in EXITED)
+
+
+class NodeFacts(msgspec.Struct):
+    """One process, as the trace tells it. Times are None for what has not happened."""
+
+    started: ProcessStarted
+    died_at: int | None = None
+    died_seq: int = -1
+    reaped: ExitStatus | None = None
+    #: [stopped, continued) in order; FOREVER_NS while it is stopped.
+    stalls: list[tuple[int, int]] = []
+    #: Somebody asked for its end: its host marked it stopping, or is shutting down.
+    stop_asked_at: int | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        return self.died_at is None
+
+    @property
+    def is_stalled(self) -> bool:
+        return self.is_alive and bool(self.stalls) and self.stalls[-1][1] == FOREVER_NS
+
+
+class ActorFacts(msgspec.Struct):
+    """Latest status of an actor; `ended_at` when it became terminal."""
+
+    phase: ActorPhase
+    text: str
+    seq: int
+    ended_at: int | None = None
+
+
+class Spawned(msgspec.Struct, frozen=True):
+    """A mesh and when its spawn completed."""
+
+    mesh: MeshSpawned
+    at: int
+    seq: int
+
+
+class World:
+    """Facts of a run, updated record by record through `handlers` before any invariant sees the record."""
+
+    def __init__(self, config: Config, directory: Directory) -> None:
+        self.config = config
+        self.bounds = Bounds(config)
+        #: Knows the whole run, so that a message can use names that were given later.
+        self.directory = directory
+        self.nodes: dict[Node, NodeFacts] = {}
+        self.actors: dict[ActorId, ActorFacts] = {}
+        #: Last status of each proc by host and full name.
+        self.procs: dict[tuple[Node, Name], ProcStatusChanged] = {}
+        self.meshes: dict[str, Spawned] = {}
+        #: Label and rank of each actor of a mesh.
+        self.ranks: dict[ActorId, tuple[str, int]] = {}
+        #: Labels and ranks of the actors in each node.
+        self.ranks_in: dict[Node, list[tuple[str, int]]] = {}
+        #: Hosts that were told to shut down: when, and what they were told.
+        self.shutdowns: dict[Node, tuple[int, ShutdownHost, ActorId]] = {}
+        #: Actors that a fault made hang.
+        self.hung: set[ActorId] = set()
+        #: Meshes that somebody asked to stop.
+        self.stop_asked: set[str] = set()
+        #: Actors with a recorded supervision event.
+        self.recorded: set[ActorId] = set()
+        #: Last time a message between two nodes was lost or came back.
+        self._lost_at: dict[tuple[Node, Node], int] = {}
+        self._children: dict[Node, list[Node]] = {}
+        self.handlers: dict[type, Callable[[Record], None]] = {
+            Envelope: self._on_delivery,
+            ProcessStarted: self._on_process_started,
+            ProcessDied: self._on_process_died,
+            ProcessReaped: self._on_process_reaped,
+            ProcessStopped: self._on_process_stopped,
+            ProcessContinued: self._on_process_continued,
+            ActorStatusChanged: self._on_actor_status,
+            ProcStatusChanged: self._on_proc_status,
+            MeshSpawned: self._on_mesh_spawned,
+            OperationStarted: self._on_operation_started,
+            EventRecorded: self._on_event_recorded,
+            FaultStruck: self._on_fault,
+            MessageLost: self._on_lost,
+            MessageReturned: self._on_lost,
+            Bounced: self._on_lost,
+        }
+
+    # --- questions ---------------------------------------------------------------------------------------
+
+    def name(self, actor: ActorId) -> str:
+        return self.directory.name_of_actor(actor)
+
+    def name_of_proc(self, host: Node, name: Name) -> str:
+        """`workers[2]` for the proc that a host knows by this full name."""
+        return self.directory.name_of_proc(proc_id(address_of_node(host), name))
+
+    def facts_of(self, actor: ActorId) -> NodeFacts | None:
+        """The process that an actor lives in."""
+        node = self.directory.node_of_actor(actor)
+        return None if node is None else self.nodes.get(node)
+
+    def ended_at(self, actor: ActorId) -> int | None:
+        """When an actor became terminal or its process died; None while it lives."""
+        facts, own = self.facts_of(actor), self.actors.get(actor)
+        died_at = None if facts is None else facts.died_at
+        ended_at = None if own is None else own.ended_at
+        return min((end for end in (died_at, ended_at) if end is not None), default=None)
+
+    def stalled_ns(self, node: Node, start: int) -> int:
+        """How long a process was stopped since `start`; FOREVER_NS when it still is."""
+        facts = self.nodes.get(node)
+        if facts is None:
+            return 0
+        return min(FOREVER_NS, sum(end - max(begin, start) for begin, end in facts.stalls if end > start))
+
+    def extended(self, deadline: int, start: int, nodes: list[Node]) -> int:
+        """A deadline, later by the time that these processes were stopped since `start`."""
+        return min(FOREVER_NS, deadline + sum(self.stalled_ns(node, start) for node in dict.fromkeys(nodes)))
+
+    def place_of(self, actor: ActorId) -> list[Node]:
+        """The node an actor lives in and, for a proc, its host's."""
+        node = self.directory.node_of_actor(actor)
+        if node is None:
+            return []
+        host = self.directory.hosts.get(node)
+        return [node] if host is None else [node, host]
+
+    def lost_between(self, a: Node, b: Node, since: int) -> bool:
+        """Whether a message between two nodes, in either direction, was lost at or after `since`."""
+        return max(self._lost_at.get((a, b), -1), self._lost_at.get((b, a), -1)) >= since
+
+    def children(self, host: Node) -> list[Node]:
+        """Nodes of the procs that a host started so far."""
+        return self._children.get(host, [])
+
+    def is_ending(self, actor: ActorId) -> bool:
+        """Whether an actor is stopping, stopped or failed."""
+        facts = self.actors.get(actor)
+        return facts is not None and facts.phase in _ENDING
+
+    def proc_is_ending(self, node: Node) -> bool:
+        """Whether a proc was asked to stop, or its host says that it ended."""
+        facts = self.nodes.get(node)
+        host, name = self.directory.hosts.get(node), self.directory.proc_names.get(node)
+        if facts is not None and facts.stop_asked_at is not None:
+            return True
+        status = None if host is None or name is None else self.procs.get((host, name))
+        return status is not None and status.phase in _EXITED
+
+    # --- learning ----------------------------------------------------------------------------------------
+
+    def _on_delivery(self, record: Record) -> None:
+        envelope = record.what
+        assert isinstance(envelope, Envelope)
+        message = envelope.message
+        if type(message) is not ShutdownHost:
+            return
+        host = Node(record.node)
+        self.shutdowns[host] = (record.at, message, envelope.sender)
+        for node in (host, *self.children(host)):
+            self._ask_stop(node, record.at)
+
+    def _on_process_started(self, record: Record) -> None:
+        started, node = record.what, Node(record.node)
+        assert isinstance(started, ProcessStarted)
+        if node in self.nodes:
+            return  # Nobody comes back; `terminal-is-final` says so.
+        self.nodes[node] = NodeFacts(started)
+        if started.parent:
+            self._children.setdefault(Node(started.parent), []).append(node)
+
+    def _on_process_died(self, record: Record) -> None:
+        facts = self.nodes.get(Node(record.node))
+        if facts is not None and facts.died_at is None:
+            facts.died_at, facts.died_seq = record.at, record.seq
+            self._end_stall(facts, record.at)
+
+    def _on_process_reaped(self, record: Record) -> None:
+        assert isinstance(record.what, ProcessReaped)
+        facts = self.nodes.get(Node(record.node))
+        if facts is not None and facts.reaped is None:
+            facts.reaped = record.what.status
+
+    def _on_process_stopped(self, record: Record) -> None:
+        facts = self.nodes.get(Node(record.node))
+        if facts is not None and facts.is_alive and not facts.is_stalled:
+            facts.stalls.append((record.at, FOREVER_NS))
+
+    def _on_process_continued(self, record: Record) -> None:
+        facts = self.nodes.get(Node(record.node))
+        if facts is not None:
+            self._end_stall(facts, record.at)
+
+    def _end_stall(self, facts: NodeFacts, at: int) -> None:
+        if facts.stalls and facts.stalls[-1][1] == FOREVER_NS:
+            facts.stalls[-1] = (facts.stalls[-1][0], at)
+
+    def _on_actor_status(self, record: Record) -> None:
+        note = record.what
+        assert isinstance(note, ActorStatusChanged)
+        before = self.actors.get(note.actor)
+        ended_at = before.ended_at if before is not None else None
+        if ended_at is None and note.phase in _TERMINAL:
+            ended_at = record.at
+        self.actors[note.actor] = ActorFacts(note.phase, note.text, record.seq, ended_at)
+
+    def _on_proc_status(self, record: Record) -> None:
+        note = record.what
+        assert isinstance(note, ProcStatusChanged)
+        host = Node(record.node)
+        self.procs[host, note.name] = note
+        node = self.directory.node_of_proc(proc_id(address_of_node(host), note.name))
+        if note.phase == "Stopping" and node is not None:
+            self._ask_stop(node, record.at)
+
+    def _ask_stop(self, node: Node, at: int) -> None:
+        facts = self.nodes.get(node)
+        if facts is not None and facts.stop_asked_at is None:
+            facts.stop_asked_at = at
+
+    def _on_mesh_spawned(self, record: Record) -> None:
+        mesh = record.what
+        assert isinstance(mesh, MeshSpawned)
+        self.meshes[mesh.label] = Spawned(mesh, record.at, record.seq)
+        if mesh.kind != "actors":
+            return
+        for rank, member in enumerate(mesh.members):
+            actor = ActorId(member)
+            self.ranks[actor] = (mesh.label, rank)
+            node = self.directory.node_of_actor(actor)
+            if node is not None:
+                self.ranks_in.setdefault(node, []).append((mesh.label, rank))
+
+    def _on_operation_started(self, record: Record) -> None:
+        note = record.what
+        assert isinstance(note, OperationStarted)
+        if note.operation == "stop_actors":
+            self.stop_asked.add(note.label)
+
+    def _on_event_recorded(self, record: Record) -> None:
+        assert isinstance(record.what, EventRecorded)
+        self.recorded.add(record.what.actor)
+
+    def _on_fault(self, record: Record) -> None:
+        fault = record.what
+        assert isinstance(fault, FaultStruck)
+        if fault.kind == "hang":
+            target = self.directory.actor(fault.target)
+            self.hung.add(ActorId(fault.target) if target is None else target)
+
+    def _on_lost(self, record: Record) -> None:
+        what = record.what
+        assert isinstance(what, MessageLost | MessageReturned | Bounced)
+        sender = self.directory.node_of_actor(what.envelope.sender)
+        dest = self.directory.node_of_actor(what.envelope.dest)
+        if sender is not None and dest is not None:
+            self._lost_at[sender, dest] = record.at

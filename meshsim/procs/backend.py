@@ -1,0 +1,240 @@
+"""Backend `lockstep`: every node is an OS process, fed one event at a time.
+
+    runner ── zygote ──┬── host0 ──┬── host0/workers_0
+                       │           └── host0/workers_1
+                       └── client
+
+Parents are true parents. The runner has a socket, a pidfd and the output of each process, but it is nobody's parent
+except the zygote's: statuses come from waitid in the process that really is the parent. What ends a run:
+
+- `close`, in good order or after anything else: SIGKILL through the pidfds, then the zygote sweeps what is left;
+- the runner's death: the zygote sees its socket end and sweeps; nodes see theirs end and leave;
+- the zygote's death: the kernel kills the roots (parent-death signal), and with them their children.
+
+One run at a time in a process: core affinity and descriptor limit are the runner's while its run is open.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from meshsim.drive.backend import BackendError
+from meshsim.drive.kernel import ProcessState
+from meshsim.model.process import ExitStatus
+from meshsim.procs.capabilities import missing_for_lockstep
+from meshsim.procs.launcher import Zygote
+from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of
+from meshsim.procs.peer import NodePeer, Peer
+from meshsim.procs.wire import (
+    COMMANDS,
+    REPLIES,
+    SPAWNED_DESCRIPTORS,
+    Exit,
+    Kill,
+    Reap,
+    Reaped,
+    Refused,
+    Reply,
+    Spawn,
+    Spawned,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from meshsim.model.boot import NodeBoot, Program
+    from meshsim.model.commands import NodeCommand
+    from meshsim.model.events import Event
+    from meshsim.model.ids import Node
+    from meshsim.procs.child import NodeType
+
+_T = TypeVar("_T")
+
+#: How long to sleep between two looks at a process's state, at first and at most.
+_LOOK_PAUSE_S = 20e-6
+_LOOK_PAUSE_S_MAX = 1e-3
+
+
+class LockstepBackend:
+    """Nodes as processes of this machine. See `meshsim.drive.backend.Backend` for what the methods promise."""
+
+    name = "lockstep"
+
+    def __init__(
+        self,
+        program: Program,
+        *,
+        run_id: str,
+        deadline_s: float = 30.0,
+        pin: bool = True,
+        scratch: Path | None = None,
+        node_type: NodeType | None = None,
+    ) -> None:
+        """Start the zygote and load the program into it.
+
+        Args:
+            program: code that nodes need; its modules must be importable in a fresh interpreter with this `sys.path`.
+            run_id: marks every process of the run in its environment.
+            deadline_s: wall time that anything asked of a process may take.
+            pin: keep the runner and all processes on one core, as only one of them is awake at a time.
+            scratch: a directory that is removed when the runner dies; its name must contain the run id.
+            node_type: what is stepped; the model's `NodeMachine` by default.
+
+        Raises:
+            BackendError: this machine cannot do it, or the program cannot be loaded.
+        """
+        if missing := missing_for_lockstep():
+            raise BackendError("the lockstep backend cannot work on this machine: " + "; ".join(missing))
+        if scratch is not None and not (scratch.is_absolute() and run_id in scratch.name):
+            raise ValueError(f"expected an absolute path whose last part contains {run_id!r}, got {str(scratch)!r}")
+        if node_type is None:
+            from meshsim.model.node import NodeMachine
+
+            node_type = NodeMachine
+        self._deadline_s = deadline_s
+        self._peers: dict[Node, NodePeer] = {}
+        self._closed = False
+        self._settings = _RunnerSettings(pin=pin)
+        try:
+            self._zygote = Zygote(run_id=run_id, deadline_s=deadline_s)
+        except BaseException:
+            self._settings.restore()
+            raise
+        try:
+            self._zygote.load(node_type, program, scratch)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, boot: NodeBoot) -> None:
+        self._spawn(self._zygote, boot, pdeathsig=True)
+
+    def spawn(self, parent: Node, boot: NodeBoot, *, pdeathsig: bool) -> None:
+        self._spawn(self._peers[parent], boot, pdeathsig=pdeathsig)
+
+    def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
+        commands: list[NodeCommand] = self._peers[node].ask(Step(event, now_ns), COMMANDS, "a step")
+        return commands
+
+    def exit(self, node: Node, code: int) -> None:
+        peer = self._peers[node]
+        peer.tell(Exit(code), "the request to exit")
+        if not peer.has_ended(wait_s=self._deadline_s):
+            raise BackendError(f"{node} did not exit within {self._deadline_s:g}s{peer.tail()}")
+
+    def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
+        peer = self._peers[node]
+        if by is None:
+            peer.signal(signal)
+        else:
+            self._peers[by].ask(Kill(peer.pid, signal), REPLIES, f"the request to signal {node}")
+
+    def observe(self, node: Node, expected: ProcessState) -> ProcessState:
+        """The state after it became `expected`, or, if the process ended or the deadline passed, what it is instead."""
+        peer = self._peers[node]
+        until = time.perf_counter() + self._deadline_s
+        pause_s = _LOOK_PAUSE_S
+        while True:
+            state = peer.state()
+            left_s = until - time.perf_counter()
+            if state in (expected, ProcessState.DEAD, ProcessState.REAPED) or left_s <= 0:
+                return state
+            if expected is ProcessState.DEAD:
+                peer.has_ended(wait_s=left_s)
+            else:
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LOOK_PAUSE_S_MAX)
+
+    def reap(self, node: Node, *, by: Node | None, expected: ExitStatus) -> ExitStatus:
+        """What waitid says. `expected` plays no part: what the kernel says may be a finding."""
+        peer = self._peers[node]
+        parent: Peer = self._zygote if by is None else self._peers[by]
+        if not peer.has_ended(wait_s=self._deadline_s):
+            raise BackendError(f"{node} did not end within {self._deadline_s:g}s and cannot be reaped{peer.tail()}")
+        reply = parent.ask(Reap(peer.pid), REPLIES, f"the request to reap {node}")
+        reaped = _granted(reply, Reaped, f"{parent.name} cannot reap {node}")
+        peer.release()
+        return _exit_status(reaped)
+
+    def close(self) -> None:
+        """End every process of the run and free everything. May be called at any time, and twice.
+
+        Raises:
+            BackendError: something is left, by name; all that could be freed is freed all the same.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            for peer in self._peers.values():
+                peer.signal(signal.SIGKILL)
+            self._zygote.close()
+        finally:
+            left = [node for node, peer in self._peers.items() if not peer.has_ended(wait_s=self._deadline_s)]
+            for peer in self._peers.values():
+                peer.release()
+            self._settings.restore()
+        if left:
+            raise BackendError(f"killed and still there after {self._deadline_s:g}s: {', '.join(left)}")
+
+    def stderr_of(self, node: Node) -> bytes:
+        """All that a node printed so far, stdout and stderr; also after its end and after `close`."""
+        return self._peers[node].printed()
+
+    def pid_of(self, node: Node) -> int:
+        return self._peers[node].pid
+
+    def facts(self, node: Node) -> ProcessFacts:
+        """What /proc says of a node's process now.
+
+        Raises:
+            FileNotFoundError, ProcessLookupError: it has been reaped.
+        """
+        return facts_of(self._peers[node].pid)
+
+    def _spawn(self, parent: Peer, boot: NodeBoot, *, pdeathsig: bool) -> None:
+        assert boot.node not in self._peers, f"{boot.node} exists already"
+        reply, descriptors = parent.ask_for_descriptors(
+            Spawn(boot, pdeathsig), REPLIES, SPAWNED_DESCRIPTORS, f"the request to start {boot.node}"
+        )
+        spawned = _granted(reply, Spawned, f"{parent.name} cannot start {boot.node}")
+        if len(descriptors) != SPAWNED_DESCRIPTORS:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise BackendError(f"the runner has no descriptors left for {boot.node} (RLIMIT_NOFILE)")
+        peer = self._peers[boot.node] = NodePeer(boot.node, spawned.pid, descriptors, self._deadline_s)
+        peer.hear(REPLIES, "that it is ready")
+
+
+class _RunnerSettings:
+    """What a run changes in the runner's own process: core affinity and the limit of open files."""
+
+    def __init__(self, *, pin: bool) -> None:
+        self._cores: set[int] | None = None
+        if pin and hasattr(os, "sched_setaffinity"):
+            self._cores = os.sched_getaffinity(0)
+            os.sched_setaffinity(0, {current_cpu()})
+        self._files = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self._files[1], self._files[1]))
+
+    def restore(self) -> None:
+        if self._cores is not None:
+            os.sched_setaffinity(0, self._cores)
+        resource.setrlimit(resource.RLIMIT_NOFILE, self._files)
+
+
+def _granted(reply: Reply, kind: type[_T], refusal: str) -> _T:
+    if isinstance(reply, Refused):
+        raise BackendError(f"{refusal}: {reply.reason}")
+    assert isinstance(reply, kind), f"expected {kind.__name__}, got {reply}"
+    return reply
+
+
+def _exit_status(reaped: Reaped) -> ExitStatus:
+    if reaped.code == os.CLD_EXITED:
+        return ExitStatus(code=reaped.status)
+    return ExitStatus(signal=reaped.status, core_dumped=reaped.code == os.CLD_DUMPED)

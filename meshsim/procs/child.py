@@ -1,0 +1,114 @@
+"""What a node's process does from fork to end: settle in, build the node, answer one request at a time."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn, Protocol
+
+from meshsim.model.boot import NodeBoot, Program
+from meshsim.model.commands import NodeCommand
+from meshsim.model.events import Event
+from meshsim.procs.children import Nursery
+from meshsim.procs.linux import die_with_parent, set_process_name
+from meshsim.procs.transport import Channel, ChannelClosedError
+from meshsim.procs.wire import NODE_REQUESTS, Done, Exit, Kill, Ready, Reap, Refused, Reply, Spawn, Spawned, Step
+
+#: A node whose conductor is gone leaves with this code. Nobody is there to read it.
+ABANDONED = 1
+
+
+class SteppedNode(Protocol):
+    """What is stepped: `meshsim.model.node.NodeMachine`, or something smaller in tests."""
+
+    def handle(self, event: Event, now_ns: int) -> list[NodeCommand]: ...
+
+
+#: Makes a node from its boot and the program of the run.
+NodeType = Callable[[NodeBoot, Program], SteppedNode]
+
+
+class ChildMain:
+    """The main function of every node's process, the same for roots and for the children of hosts."""
+
+    def __init__(self, node_type: NodeType, program: Program) -> None:
+        self._node_type = node_type
+        self._program = program
+
+    def __call__(self, boot: NodeBoot, connection: socket.socket, output: int, parent: int, pdeathsig: bool) -> None:
+        _settle_in(boot, connection, output, parent, pdeathsig)
+        channel = Channel(connection)
+        node = self._node_type(boot, self._program)
+        nursery = Nursery(self)
+        try:
+            channel.send(Ready())
+            while True:
+                _serve(channel, node, nursery)
+        except ChannelClosedError:
+            os._exit(ABANDONED)
+
+
+def _settle_in(boot: NodeBoot, connection: socket.socket, output: int, parent: int, pdeathsig: bool) -> None:
+    """Own process group, own output, parent-death signal, and nothing open that is not this node's.
+
+    stdin is /dev/null already. An open copy of somebody else's socket would keep its other end from seeing that
+    process die.
+    """
+    os.setpgid(0, 0)
+    if pdeathsig:
+        die_with_parent(parent)
+    set_process_name(boot.node)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    mine = {0, 1, 2, connection.fileno()}
+    for entry in os.listdir("/proc/self/fd"):
+        if int(entry) not in mine:
+            with suppress(OSError):  # The descriptor of the listing itself is in the list, and closed by now.
+                os.close(int(entry))
+
+
+def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
+    request = channel.receive(NODE_REQUESTS)
+    match request:
+        case Step():
+            channel.send(node.handle(request.event, request.now_ns))
+        case Exit():
+            _end(request.code)
+        case Spawn():
+            spawn(channel, nursery, request)
+        case Kill():
+            nursery.kill(request.pid, request.signal)
+            channel.send(Done())
+        case Reap():
+            channel.send(reap(nursery, request))
+
+
+def spawn(channel: Channel, nursery: Nursery, request: Spawn) -> None:
+    """Start a child for the conductor and hand over its descriptors, or say why not."""
+    try:
+        pid, descriptors = nursery.start(request.boot, pdeathsig=request.pdeathsig)
+    except OSError as error:
+        channel.send(Refused(str(error)))
+        return
+    try:
+        channel.send_with_descriptors(Spawned(pid), descriptors)
+    finally:
+        nursery.release(descriptors)
+
+
+def reap(nursery: Nursery, request: Reap) -> Reply:
+    """Wait for a dead child for the conductor, or say why not."""
+    try:
+        return nursery.reap(request.pid) or Refused("it has not ended")
+    except ChildProcessError:
+        return Refused("it is no child of this process, or has been waited for before")
+
+
+def _end(code: int) -> NoReturn:
+    """`_exit`, with what was printed."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,99 @@
+"""What the conductor's side and the processes of a run say to each other.
+
+One request, one reply, never two on their way. The reply to `Step` is the bare list of the node's commands; all
+others are a `Reply`. Descriptors travel in one direction only: a parent sends those of a new child with `Spawned`.
+"""
+
+from __future__ import annotations
+
+from typing import Union
+
+import msgspec
+
+from meshsim.model.boot import NodeBoot
+from meshsim.model.commands import NodeCommand
+from meshsim.model.events import Event
+
+#: Descriptors that come with `Spawned`: the child's socket, its output (stdout and stderr), its pidfd.
+SPAWNED_DESCRIPTORS = 3
+
+
+class Load(msgspec.Struct, frozen=True, array_like=True, tag="load"):
+    """To the zygote, first: where modules are found, and the code of all nodes (a dill of `Code`)."""
+
+    path: list[str]
+    code: bytes
+    #: Directory to remove when the runner disappears without a `Farewell`; empty for none.
+    scratch: str
+
+
+class Farewell(msgspec.Struct, frozen=True, array_like=True, tag="farewell"):
+    """To the zygote, last: the runner is about to close in good order. No reply."""
+
+
+class Spawn(msgspec.Struct, frozen=True, array_like=True, tag="spawn"):
+    """To a host or the zygote: start a child."""
+
+    boot: NodeBoot
+    pdeathsig: bool
+
+
+class Kill(msgspec.Struct, frozen=True, array_like=True, tag="kill"):
+    """To a host: send a signal to the process group of a child."""
+
+    pid: int
+    signal: int
+
+
+class Reap(msgspec.Struct, frozen=True, array_like=True, tag="reap"):
+    """To the parent of a dead process, the zygote for orphans: wait for it."""
+
+    pid: int
+
+
+class Step(msgspec.Struct, frozen=True, array_like=True, tag="step"):
+    """To a node: take one event. Reply: the list of commands."""
+
+    event: Event
+    now_ns: int
+
+
+class Exit(msgspec.Struct, frozen=True, array_like=True, tag="exit"):
+    """To a node: end yourself. No reply."""
+
+    code: int
+
+
+class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
+    """From a new node, unasked, and from the zygote to `Load`: at your service."""
+
+
+class Spawned(msgspec.Struct, frozen=True, array_like=True, tag="spawned"):
+    pid: int
+
+
+class Reaped(msgspec.Struct, frozen=True, array_like=True, tag="reaped"):
+    """What waitid said: `si_code` (CLD_EXITED, CLD_KILLED, CLD_DUMPED) and `si_status` (exit code or signal)."""
+
+    code: int
+    status: int
+
+
+class Done(msgspec.Struct, frozen=True, array_like=True, tag="done"):
+    pass
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
+    """It could not be done, and why."""
+
+    reason: str
+
+
+NodeRequest = Union[Step, Exit, Spawn, Kill, Reap]
+ZygoteRequest = Union[Load, Farewell, Spawn, Reap]
+Reply = Union[Ready, Spawned, Reaped, Done, Refused]
+
+NODE_REQUESTS: msgspec.msgpack.Decoder[NodeRequest] = msgspec.msgpack.Decoder(NodeRequest)
+ZYGOTE_REQUESTS: msgspec.msgpack.Decoder[ZygoteRequest] = msgspec.msgpack.Decoder(ZygoteRequest)
+REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+COMMANDS: msgspec.msgpack.Decoder[list[NodeCommand]] = msgspec.msgpack.Decoder(list[NodeCommand])

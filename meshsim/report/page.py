@@ -1,0 +1,153 @@
+"""One page for all runs: verdicts and digests first, then a timeline and the stories of the faults for each.
+
+A single HTML file without scripts or links to elsewhere; the same bytes for the same results.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from meshsim.report.figure import LEGEND, css_variables, inline_svg
+from meshsim.report.lanes import ENDS, chart_of
+from meshsim.report.stories import FaultStory, fault_stories
+from meshsim.run import RunResult, reproduce_line
+from meshsim.run.versions import versions
+from meshsim.scenario.matrix import variant_label
+from meshsim.units import S, format_duration
+
+#: Digits of a digest that a table shows: enough to compare by eye.
+DIGEST_DIGITS = 12
+
+
+class RunView(msgspec.Struct, frozen=True):
+    """What the page says about one run, as text."""
+
+    backend: str
+    verdict: str
+    digest: str
+    virtual: str
+    wall: str
+    reason: str
+    violations: tuple[str, ...]
+    reproduce: str
+
+
+class ChartView(msgspec.Struct, frozen=True):
+    label: str
+    svg: str
+
+
+class GroupView(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs of one plan, on each of its backends."""
+
+    name: str
+    anchor: str
+    seed: int
+    about: str
+    #: `equal`, `differ`, or empty where there is nothing to compare.
+    agreement: str
+    open: bool
+    runs: tuple[RunView, ...]
+    charts: tuple[ChartView, ...]
+    stories: tuple[FaultStory, ...]
+    known: tuple[str, ...]
+
+
+def write_page(results: Sequence[RunResult], path: Path, *, title: str = "meshsim runs") -> None:
+    """Write the page about these runs to `path`.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_page(results, title=title), encoding="utf-8")
+
+
+def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") -> str:
+    """The page as HTML."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(loader=PackageLoader("meshsim.report"), autoescape=True, undefined=StrictUndefined)
+    groups = [_group_view(runs) for runs in _grouped(results)]
+    return environment.get_template("page.html").render(
+        title=title,
+        summary=_summary(results, groups),
+        groups=groups,
+        legend=[_legend_item(name, text) for name, text in LEGEND.items()],
+        light=css_variables("light"),
+        dark=css_variables("dark"),
+        versions=", ".join(f"{name} {version}" for name, version in versions().items()),
+    )
+
+
+def _grouped(results: Iterable[RunResult]) -> list[list[RunResult]]:
+    """Runs of the same plan together: sorted by name, variant and seed; `sim` before `lockstep`."""
+    groups: dict[tuple[str, str, int], list[RunResult]] = {}
+    for run in results:
+        groups.setdefault((run.plan.scenario, variant_label(run.plan.variant), run.plan.seed), []).append(run)
+    return [sorted(groups[key], key=lambda run: run.backend != "sim") for key in sorted(groups)]
+
+
+def _group_view(runs: list[RunResult]) -> GroupView:
+    plan = runs[0].plan
+    variant = variant_label(plan.variant)
+    name = f"{plan.scenario} [{variant}]" if variant else plan.scenario
+    agreement = "" if len(runs) == 1 else "equal" if len({run.digest for run in runs}) == 1 else "differ"
+    # Equal digests mean equal traces: one drawing stands for both.
+    drawn = runs[:1] if agreement == "equal" else runs
+    return GroupView(
+        name=name,
+        anchor=re.sub(r"[^a-z0-9]+", "-", f"{name}-{plan.seed}".lower()).strip("-"),
+        seed=plan.seed,
+        about=plan.about.strip(),
+        agreement=agreement,
+        open=any(run.verdict.outcome != "passed" for run in runs),
+        runs=tuple(_run_view(run) for run in runs),
+        charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
+        stories=tuple(fault_stories(runs[0].records)),
+        known=tuple(dict.fromkeys(f"{v.invariant}: {v.message}" for run in runs for v in run.verdict.known)),
+    )
+
+
+def _run_view(run: RunResult) -> RunView:
+    verdict = run.verdict
+    return RunView(
+        backend=run.backend,
+        verdict=verdict.outcome,
+        digest=run.digest[:DIGEST_DIGITS],
+        virtual=format_duration(run.virtual_ns),
+        wall=f"{run.wall_s:.2f}s",
+        reason=verdict.reason,
+        violations=tuple(f"{v.invariant} ({v.kind}) at {v.at / S:.3f}s: {v.message}" for v in verdict.violations),
+        reproduce=reproduce_line(run),
+    )
+
+
+def _chart_view(run: RunResult, *, alone: bool) -> ChartView:
+    label = "" if alone else f", {run.backend}"
+    return ChartView(label, inline_svg(chart_of(run.records), f"Timeline of {run.plan.scenario}{label}"))
+
+
+def _summary(results: Sequence[RunResult], groups: Sequence[GroupView]) -> str:
+    counts = [
+        f"{count} {outcome}"
+        for outcome in ("passed", "violated", "inconclusive")
+        if (count := sum(run.verdict.outcome == outcome for run in results))
+    ]
+    pairs = [group.agreement for group in groups if group.agreement]
+    agreeing = f"; {pairs.count('equal')} of {len(pairs)} pairs with equal digests" if pairs else ""
+    return f"{len(results)} runs of {len(groups)} plans: {', '.join(counts) or 'none'}{agreeing}."
+
+
+def _legend_item(name: str, text: str) -> dict[str, str]:
+    if name in ENDS:
+        return {"colour": name, "shape": "thin", "text": text}
+    if name in ("heard", "watchdog"):
+        return {"colour": name, "shape": "dot", "text": text}
+    colours = {"orphan": "watchdog", "operation": "ink", "heartbeat": "grid", "poll": "grid"}
+    shape = "dot" if name in colours else "thin" if name == "fault" else ""
+    return {"colour": colours.get(name, name), "shape": shape, "text": text}

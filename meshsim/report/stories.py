@@ -1,0 +1,105 @@
+"""Stories for a first look: what followed each fault, and what led to a violation, a line for each record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from meshsim.model.notes import (
+    ActorStatusChanged,
+    ControllerStalled,
+    Heard,
+    MonitoringEnded,
+    OperationEnded,
+    OrphanStopped,
+    PollEnded,
+    ProcStatusChanged,
+    SubscriberRemoved,
+)
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import (
+    FaultMissed,
+    FaultStruck,
+    KernelDisagreed,
+    ProcessContinued,
+    ProcessDied,
+    ProcessReaped,
+    ProcessStopped,
+    Record,
+    RunEnded,
+)
+from meshsim.trace.story import describe, story, time_text
+
+#: Lines of one fault's story. Source: chosen here; `meshsim trace` prints the rest.
+LINES_MAX = 24
+
+_NOTABLE = (
+    ActorStatusChanged,
+    ControllerStalled,
+    FaultMissed,
+    FaultStruck,
+    Heard,
+    KernelDisagreed,
+    MonitoringEnded,
+    OperationEnded,
+    OrphanStopped,
+    ProcessContinued,
+    ProcessDied,
+    ProcessReaped,
+    ProcessStopped,
+    ProcStatusChanged,
+    RunEnded,
+    SubscriberRemoved,
+)
+_QUIET_POLLS = frozenset({"healthy", "terminal"})
+
+
+class FaultStory(msgspec.Struct, frozen=True):
+    """What could be seen from one fault to the next; times are since the fault."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+def fault_stories(records: Sequence[Record], lines_max: int = LINES_MAX) -> list[FaultStory]:
+    """One story for each fault that struck or missed, in order of time."""
+    directory = Directory.of(records)
+    chapters: list[list[Record]] = []
+    for record in records:
+        if isinstance(record.what, FaultStruck | FaultMissed):
+            chapters.append([record])
+        elif chapters and _is_notable(record):
+            chapters[-1].append(record)
+    return [_told(chapter, directory, lines_max) for chapter in chapters]
+
+
+def evidence_lines(records: Sequence[Record], seqs: Iterable[int], lines_max: int) -> list[str]:
+    """The records with these numbers and what led to them, in order; the earliest are left out if there are many."""
+    directory = Directory.of(records)
+    told = {record.seq: record for seq in seqs for record in story(records, seq)}
+    lines = [_line(told[seq], directory) for seq in sorted(told)]
+    hidden = len(lines) - lines_max
+    return lines if hidden <= 0 else [f"({hidden} earlier records)", *lines[hidden:]]
+
+
+def _is_notable(record: Record) -> bool:
+    what = record.what
+    return isinstance(what, _NOTABLE) or (isinstance(what, PollEnded) and what.outcome not in _QUIET_POLLS)
+
+
+def _told(chapter: list[Record], directory: Directory, lines_max: int) -> FaultStory:
+    fault, *rest = chapter
+    shown = rest if len(rest) <= lines_max else rest[: lines_max - 1]
+    lines = [f"+{time_text(record.at - fault.at):<9} {_place(record, directory)}" for record in shown]
+    if len(shown) < len(rest):
+        lines.append(f"({len(rest) - len(shown)} more)")
+    return FaultStory(f"{describe(fault, directory)} at {time_text(fault.at)}", tuple(lines))
+
+
+def _place(record: Record, directory: Directory) -> str:
+    return f"{directory.name_of_node(record.node):<13} {describe(record, directory)}"
+
+
+def _line(record: Record, directory: Directory) -> str:
+    return f"{time_text(record.at):>9}  {_place(record, directory)}"

@@ -1,0 +1,184 @@
+"""Carry out a plan on a backend and judge what happened."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+import sys
+from contextlib import closing
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshsim.drive.backend import Backend, BackendError
+from meshsim.oracle.judge import Brief, judge
+from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.scenario.matrix import variant_label
+from meshsim.scenario.plan import Plan
+from meshsim.trace.compare import first_divergence
+from meshsim.trace.digest import digest
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import ProcessStarted, Record
+from meshsim.trace.story import render
+
+if TYPE_CHECKING:
+    from meshsim.model.commands import NodeCommand
+    from meshsim.model.events import Event
+    from meshsim.model.ids import Node
+
+#: Wall time after which a run is given up. Source: chosen here; the slowest run of scenarios/ takes seconds.
+WALL_LIMIT_S = 300.0
+
+#: Id under which a difference between the backends is reported, beside the ids of invariants.
+BACKENDS_AGREE = "backends-agree"
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of one plan on one backend."""
+
+    plan: Plan
+    backend: str
+    records: list[Record]
+    #: Digest of the records; of an unfinished run when the verdict is inconclusive.
+    digest: str
+    verdict: Verdict
+    virtual_ns: int
+    #: Wall time, start of the first process to end of the last included, judging not. Seconds.
+    wall_s: float
+    #: What each process wrote to standard output and standard error.
+    stderr: dict[str, bytes]
+
+
+class _Limited:
+    """A backend that gives up when a wall-clock deadline has passed. SIGALRM is not ours: pytest-timeout uses it."""
+
+    def __init__(self, backend: Backend, limit_s: float) -> None:
+        self._step = backend.step
+        self._limit_s = limit_s
+        self._deadline = perf_counter() + limit_s
+        self.name = backend.name
+        self.start = backend.start
+        self.spawn = backend.spawn
+        self.exit = backend.exit
+        self.signal = backend.signal
+        self.observe = backend.observe
+        self.reap = backend.reap
+        self.close = backend.close
+
+    def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
+        if perf_counter() > self._deadline:
+            raise BackendError(f"the run took more than {self._limit_s:g} s of wall time, at {now_ns} ns virtual time")
+        return self._step(node, event, now_ns)
+
+
+def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) -> RunResult:
+    """Run a plan on `sim` or `lockstep` and judge it.
+
+    A machine that cannot do what the plan asks, or a run over its wall limit, makes the verdict inconclusive. When
+    this returns or raises (Ctrl-C included) no process of the run is left.
+    """
+    from meshsim.drive.conductor import Conductor
+
+    started = perf_counter()
+    records: list[Record] = []
+    stderr: dict[str, bytes] = {}
+    reason = ""
+    try:
+        with closing(_backend(backend)) as worker:
+            conductor = Conductor(plan, _Limited(worker, wall_limit_s))
+            try:
+                conductor.run()
+            finally:
+                records = conductor.records
+                stderr = _outputs(worker, records)
+    except BackendError as error:
+        reason = _anonymous(str(error).encode()).decode()
+    wall_s = perf_counter() - started
+    return RunResult(
+        plan=plan,
+        backend=backend,
+        records=records,
+        digest=digest(records),
+        verdict=Verdict(outcome="inconclusive", reason=reason) if reason else judge(brief_of(plan), records),
+        virtual_ns=records[-1].at if records else 0,
+        wall_s=wall_s,
+        stderr=stderr,
+    )
+
+
+def brief_of(plan: Plan) -> Brief:
+    """What the oracle has to know of a plan."""
+    return Brief(
+        config=plan.config,
+        horizon_ns=plan.horizon,
+        expect=plan.expect,
+        known=plan.known,
+        relax=tuple(relaxed.invariant for relaxed in plan.relax),
+        faults=plan.faults,
+    )
+
+
+def compared(sim: RunResult, lockstep: RunResult) -> RunResult:
+    """The lockstep run, violated if its trace is not that of `sim`: the two worlds must agree, record for record."""
+    if "inconclusive" in (sim.verdict.outcome, lockstep.verdict.outcome) or sim.digest == lockstep.digest:
+        return lockstep
+    divergence = first_divergence(sim.records, lockstep.records)
+    assert divergence is not None, "digests differ, so some record does"
+    violation = Violation(
+        invariant=BACKENDS_AGREE,
+        subject=lockstep.plan.scenario,
+        message=f"from record {divergence.index} on, "
+        f"sim has {_described(divergence.left, sim)}, lockstep has {_described(divergence.right, lockstep)}",
+        at=next(record.at for record in (divergence.right, divergence.left) if record is not None),
+        records=tuple(record.seq for record in divergence.right_story[-1:]),
+    )
+    verdict = msgspec.structs.replace(
+        lockstep.verdict, outcome="violated", violations=(violation, *lockstep.verdict.violations)
+    )
+    return msgspec.structs.replace(lockstep, verdict=verdict)
+
+
+def _described(record: Record | None, run: RunResult) -> str:
+    return "ended" if record is None else repr(render(record, Directory.of(run.records)).strip())
+
+
+def reproduce_line(result: RunResult) -> str:
+    """The command that runs this again, from the directory the scenario's path is relative to."""
+    plan = result.plan
+    both = any(violation.invariant == BACKENDS_AGREE for violation in result.verdict.violations)
+    words = ["meshsim", "run", plan.source, "--backend", "both" if both else result.backend, "--seed", str(plan.seed)]
+    if plan.variant:
+        words += ["--variant", variant_label(plan.variant)]
+    return shlex.join(words)
+
+
+def _backend(name: str) -> Backend:
+    from meshsim.model.registry import default_program
+
+    if name == "sim":
+        from meshsim.sim import SimBackend
+
+        return SimBackend(default_program())
+    from meshsim.procs.backend import LockstepBackend
+
+    return LockstepBackend(default_program(), run_id=f"{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _outputs(backend: Backend, records: list[Record]) -> dict[str, bytes]:
+    """What the processes wrote, by node; objects write nothing."""
+    stderr_of = getattr(backend, "stderr_of", None)
+    if stderr_of is None:
+        return {}
+    nodes = [record.node for record in records if isinstance(record.what, ProcessStarted)]
+    return {node: text for node in nodes if (text := _anonymous(stderr_of(node)))}
+
+
+def _anonymous(text: bytes) -> bytes:
+    """A text without the places of this machine: what a run leaves behind can be shown to anybody."""
+    places = {sys.prefix: "<python>", sys.base_prefix: "<python>", os.getcwd(): ".", os.path.expanduser("~"): "~"}
+    for place, name in sorted(places.items(), key=lambda item: -len(item[0])):
+        if len(place) > 1:
+            text = text.replace(os.fsencode(place), name.encode())
+    return text

@@ -1,0 +1,97 @@
+"""One file, many scenarios: `[matrix]` names keys by dotted path and lists the values each may take."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from meshsim.scenario.decode import decode, key_text
+from meshsim.scenario.errors import ScenarioError, joined
+
+Value = str | int | bool | float
+Variant = dict[str, Value]
+
+#: Scenarios that one file may stand for.
+VARIANTS_MAX = 1_000
+_LABEL_LENGTH_MAX = 120
+
+
+class _Matrix(msgspec.Struct):
+    matrix: dict[str, list[Value]] = {}
+
+
+def variants(raw: dict[str, Any]) -> Iterator[tuple[Variant, dict[str, Any]]]:
+    """Each combination of the matrix with the data it makes of the file; the file itself when it has no matrix.
+
+    Raises:
+        ScenarioError: a path that leads nowhere, values that are not told apart, or too many combinations.
+    """
+    try:
+        matrix = msgspec.convert(raw, _Matrix).matrix
+    except msgspec.ValidationError:
+        decode(raw)  # Says what is wrong with the matrix, or with something before it.
+        raise
+    rest = {key: value for key, value in raw.items() if key != "matrix"}
+    if not matrix:
+        yield {}, raw
+        return
+    _check(matrix)
+    for values in itertools.product(*matrix.values()):
+        variant = dict(zip(matrix, values, strict=True))
+        data: Any = rest
+        for path, value in variant.items():
+            data = _with(data, path.split("."), value, joined("matrix", path), ())
+        yield variant, data
+
+
+def variant_label(variant: Mapping[str, Value]) -> str:
+    """A variant in short, `poll=1s,code=0`; empty without a matrix. Keys are cut to what tells them apart."""
+    return ",".join(f"{_short(path, variant)}={_text(value)}" for path, value in variant.items())
+
+
+def _short(path: str, paths: Mapping[str, object]) -> str:
+    last = path.rpartition(".")[2]
+    unique = sum(other.rpartition(".")[2] == last for other in paths) == 1
+    return last if unique and not last.isdigit() else path
+
+
+def _text(value: Value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check(matrix: dict[str, list[Value]]) -> None:
+    count = 1
+    for path, values in matrix.items():
+        key = joined("matrix", path)
+        if not values:
+            raise ScenarioError(key, "expected at least 1 value, got an empty array")
+        texts = [_text(value) for value in values]
+        for index, text in enumerate(texts):
+            if text in texts[:index]:
+                raise ScenarioError(f"{key}[{index}]", "expected values that differ", value=values[index])
+        count *= len(values)
+    if count > VARIANTS_MAX:
+        raise ScenarioError("matrix", f"expected at most {VARIANTS_MAX} combinations, got {count}")
+    longest = {path: max(values, key=lambda value: len(_text(value))) for path, values in matrix.items()}
+    if len(variant_label(longest)) > _LABEL_LENGTH_MAX:
+        raise ScenarioError("matrix", f"expected values whose label has at most {_LABEL_LENGTH_MAX} characters")
+
+
+def _with(node: Any, parts: list[str], value: Value, key: str, done: tuple[str | int, ...]) -> Any:
+    """A copy of plain data with `value` at a path; a missing table on the way is made, a missing list item is not."""
+    if not parts:
+        return value
+    first, rest = parts[0], parts[1:]
+    if isinstance(node, dict):
+        return {**node, first: _with(node.get(first, {}), rest, value, key, (*done, first))}
+    if not isinstance(node, list):
+        raise ScenarioError(key, f"leads nowhere: {key_text(done)} is not a table or an array", value=node)
+    index = int(first) if first.isascii() and first.isdigit() and len(first) < 10 else len(node)  # noqa: PLR2004
+    if index >= len(node):
+        raise ScenarioError(key, f"leads nowhere: {key_text(done)} has {len(node)} items", value=first)
+    changed = list(node)
+    changed[index] = _with(node[index], rest, value, key, (*done, index))
+    return changed

@@ -1,0 +1,167 @@
+"""The names of a scenario: hosts, clients, proc meshes and actor meshes share one name space.
+
+`World` grows as the scenario is read, in the order of the run, so a reference to what comes later is found out.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from math import prod
+
+import msgspec
+
+from meshsim.faults.targets import Target, TargetError, parse_target
+from meshsim.model.registry import CONTEXT_TYPES
+from meshsim.scenario.errors import ScenarioError, shown
+from meshsim.scenario.schema import Scenario, SpawnActorsOp, SpawnProcsOp, Topology
+
+#: Procs that all meshes of a scenario may have together.
+PROCS_MAX = 1_000_000
+
+
+class Kind(Enum):
+    """What a name can stand for, in words."""
+
+    HOST = "host"
+    CLIENT = "client"
+    PROCS = "proc mesh"
+    ACTORS = "actor mesh"
+
+
+class Declared(msgspec.Struct, frozen=True):
+    """One name. `ranks` is 0 for hosts and clients, which have none."""
+
+    kind: Kind
+    key: str
+    ranks: int = 0
+    actor_type: str = ""
+    system: bool = False
+
+    @property
+    def may_own(self) -> bool:
+        """Whether it has a context: clients, and actors of types that can spawn, subscribe and stop.
+
+        A type that the scenario brings itself (`module:Class`) is taken at its word.
+        """
+        return self.kind is Kind.CLIENT or self.actor_type in CONTEXT_TYPES or ":" in self.actor_type
+
+
+def host_names(topology: Topology) -> tuple[str, ...]:
+    return tuple(f"host{index}" for index in range(topology.hosts))
+
+
+class World:
+    """Names declared so far, and targets resolved against them. Every error carries the key that was being read."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        self.names: dict[str, Declared] = {}
+        self._procs = 0
+        self._later = _declared_anywhere(scenario)
+        for host in host_names(scenario.topology):
+            self.names[host] = Declared(Kind.HOST, "topology.hosts")
+        for index, client in enumerate(scenario.topology.clients):
+            self._add(client, Declared(Kind.CLIENT, f"topology.clients[{index}]"), f"topology.clients[{index}]")
+
+    # --- declarations ----------------------------------------------------------------------------------------
+
+    def add_procs(self, key: str, name: str, hosts: list[str], per_host: dict[str, int]) -> None:
+        """A proc mesh on these hosts, or on all when none are given."""
+        for index, host in enumerate(hosts):
+            self.named(host, Kind.HOST, f"{key}.hosts[{index}]")
+            if host in hosts[:index]:
+                raise ScenarioError(f"{key}.hosts[{index}]", "given twice", value=host)
+        for label in per_host:
+            if label in ("hosts", ""):
+                raise ScenarioError(f"{key}.per_host", 'expected a dimension other than "hosts"', value=label)
+        ranks = (len(hosts) or self._count(Kind.HOST)) * prod(per_host.values())
+        self._procs += ranks
+        if self._procs > PROCS_MAX:
+            raise ScenarioError(key, f"expected at most {PROCS_MAX} procs in all meshes together", value=self._procs)
+        self._add(name, Declared(Kind.PROCS, key, ranks), f"{key}.name")
+
+    def add_actors(self, key: str, name: str, procs: str, actor_type: str, *, system: bool) -> None:
+        """An actor mesh, one actor on each proc of a proc mesh."""
+        ranks = self.named(procs, Kind.PROCS, f"{key}.procs").ranks
+        self._add(name, Declared(Kind.ACTORS, key, ranks, actor_type, system), f"{key}.name")
+
+    def _add(self, name: str, declared: Declared, key: str) -> None:
+        if name in self.names:
+            first = self.names[name]
+            raise ScenarioError(key, f"the name of a {first.kind.value} already ({first.key})", value=name)
+        self.names[name] = declared
+
+    # --- references ------------------------------------------------------------------------------------------
+
+    def named(self, name: str, kind: Kind, key: str) -> Declared:
+        """What a bare name stands for; it has to be of this kind."""
+        declared = self.names.get(name)
+        if declared is None or declared.kind is not kind:
+            raise self._no_such(name, name, (kind,), key)
+        return declared
+
+    def controlled(self, name: str, key: str) -> Declared:
+        """An actor mesh that has a controller."""
+        declared = self.named(name, Kind.ACTORS, key)
+        if declared.system:
+            raise ScenarioError(key, "expected a mesh with a controller, system meshes have none", value=name)
+        return declared
+
+    def member(self, text: str, kinds: tuple[Kind, ...], key: str) -> Declared:
+        """What a target stands for: a host or a client, or one rank of a mesh; of one of these kinds."""
+        target = self._parsed(text, key)
+        declared = self.names.get(target.name)
+        if declared is None or declared.kind not in kinds:
+            raise self._no_such(text, target.name, kinds, key)
+        if target.rank is None and declared.ranks:
+            message = f"expected one rank, {target.name} has ranks 0..{declared.ranks - 1}"
+            raise ScenarioError(key, message, value=text, word="")
+        if target.rank is not None and target.rank >= declared.ranks:
+            ranks = f"ranks 0..{declared.ranks - 1}" if declared.ranks else "no ranks"
+            raise ScenarioError(key, f"rank out of range, {target.name} has {ranks}", value=text, word="")
+        return declared
+
+    def process(self, text: str, key: str) -> Declared:
+        """Something that is an OS process, or lives in one."""
+        return self.member(text, tuple(Kind), key)
+
+    def actor(self, text: str, key: str) -> Declared:
+        return self.member(text, (Kind.ACTORS,), key)
+
+    def context(self, text: str, key: str) -> Declared:
+        """A client, or an actor that can do what a client can."""
+        declared = self.member(text, (Kind.CLIENT, Kind.ACTORS), key)
+        if not declared.may_own:
+            message = f"expected a client or an actor that can own meshes, which {declared.actor_type} cannot"
+            raise ScenarioError(key, message, value=text)
+        return declared
+
+    def _parsed(self, text: str, key: str) -> Target:
+        try:
+            return parse_target(text)
+        except TargetError:
+            message = 'expected a target such as "host0" or "trainer[1]"'
+            raise ScenarioError(key, message, value=text) from None
+
+    def _no_such(self, text: str, name: str, kinds: tuple[Kind, ...], key: str) -> ScenarioError:
+        expected = " or ".join(kind.value for kind in kinds)
+        allowed = [known for known, declared in self.names.items() if declared.kind in kinds]
+        if name in self.names:
+            message = f"expected a {expected}, {shown(name)} is a {self.names[name].kind.value}"
+            return ScenarioError(key, message, value=text, allowed=allowed, word="")
+        if name in self._later:
+            return ScenarioError(key, f"used before it is there, {self._later[name]} comes later", value=text)
+        return ScenarioError(key, f"no such {expected}", value=text, allowed=allowed, word=name)
+
+    def _count(self, kind: Kind) -> int:
+        return sum(declared.kind is kind for declared in self.names.values())
+
+
+def _declared_anywhere(scenario: Scenario) -> dict[str, str]:
+    """Where each mesh of the scenario is declared, by name."""
+    places = {procs.name: f"topology.procs[{index}]" for index, procs in enumerate(scenario.topology.procs)}
+    for index, actors in enumerate(scenario.topology.actors):
+        places[actors.name] = f"topology.actors[{index}]"
+    for index, operation in enumerate(scenario.operations):
+        if isinstance(operation, SpawnProcsOp | SpawnActorsOp):
+            places.setdefault(operation.name, f"operations[{index}]")
+    return places

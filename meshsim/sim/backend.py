@@ -1,0 +1,49 @@
+"""Backend `sim`: nodes are objects of this process, and the operating system is what the model says it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from meshsim.model.node import NodeMachine
+
+if TYPE_CHECKING:
+    from meshsim.drive.kernel import ProcessState
+    from meshsim.model.boot import NodeBoot, Program
+    from meshsim.model.commands import NodeCommand
+    from meshsim.model.events import Event
+    from meshsim.model.ids import Node
+    from meshsim.model.process import ExitStatus
+
+
+class SimBackend:
+    """Implements `meshsim.drive.backend.Backend` without a process."""
+
+    name = "sim"
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+        self.nodes: dict[Node, NodeMachine] = {}
+
+    def start(self, boot: NodeBoot) -> None:
+        self.nodes[boot.node] = NodeMachine(boot, self._program)
+
+    def spawn(self, parent: Node, boot: NodeBoot, *, pdeathsig: bool) -> None:
+        self.nodes[boot.node] = NodeMachine(boot, self._program)
+
+    def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
+        return self.nodes[node].handle(event, now_ns)
+
+    def exit(self, node: Node, code: int) -> None:
+        """The process table has the exit already; here nothing has to be ended."""
+
+    def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
+        """As `exit`: what follows from the signal is in the process table."""
+
+    def observe(self, node: Node, expected: ProcessState) -> ProcessState:
+        return expected
+
+    def reap(self, node: Node, *, by: Node | None, expected: ExitStatus) -> ExitStatus:
+        return expected
+
+    def close(self) -> None:
+        self.nodes.clear()

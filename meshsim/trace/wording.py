@@ -1,0 +1,68 @@
+"""Messages in a few words: what one would ask about first."""
+
+from __future__ import annotations
+
+from meshsim.model.messages import (
+    ActorEvent,
+    ActorSpec,
+    CauseFault,
+    CreateOrUpdate,
+    GetRankStatus,
+    GetState,
+    KeepaliveGetState,
+    MeshFailed,
+    Message,
+    Operate,
+    ProcReady,
+    RankStatus,
+    StateReply,
+    Stop,
+    StopAll,
+    SubscriberCount,
+    Undeliverable,
+    Work,
+)
+from meshsim.model.supervision import status_text
+
+
+def message_words(message: Message) -> str:
+    """The type of a message and its most telling fields."""
+    name = type(message).__name__
+    details = _details(message)
+    return f"{name} {details}" if details else name
+
+
+def _details(message: Message) -> str:
+    match message:
+        case CreateOrUpdate(name=name, rank=rank, spec=spec):
+            kind = spec.actor_type if isinstance(spec, ActorSpec) else "proc"
+            return f"{name} rank {rank} ({kind})"
+        case Stop(name=name, reason=reason):
+            return f"{name} ({reason})"
+        case StopAll(reason=reason):
+            return f"({reason})"
+        case GetState(name=name) | KeepaliveGetState(name=name) | GetRankStatus(name=name) | ProcReady(name=name):
+            return name
+        case StateReply(state=state):
+            return f"{state.name} {state.status}"
+        case RankStatus(runs=runs):
+            return "; ".join(f"{start}..{end} {status}" for start, end, status in runs) or "(empty)"
+        case MeshFailed(failure=None):
+            return "(heartbeat)"
+        case MeshFailed(failure=failure) if failure is not None:
+            place = "" if failure.rank is None else f"rank {failure.rank} "
+            return f"{place}{status_text(failure.event.actor_status, failure.event.occurred_at_ns)}"
+        case ActorEvent(event=event):
+            return f"{event.actor_id} {status_text(event.actor_status, event.occurred_at_ns)}"
+        case Undeliverable(envelope=envelope, errors=errors):
+            return f"{type(envelope.message).__name__} to {envelope.dest}: {'; '.join(errors)}"
+        case Operate(index=index, operation=operation):
+            return f"{index}: {type(operation).__struct_config__.tag}"
+        case CauseFault():
+            return f"{message.kind} {message.text}".rstrip()
+        case Work():
+            return message.text
+        case SubscriberCount(count=count):
+            return str(count)
+        case _:
+            return ""
