@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from meshsim.cli.console import err
 
@@ -25,6 +25,7 @@ app = App(
     help_format="plaintext",
     version=lambda: f"meshsim {_version()}",
     version_flags=["--version"],
+    default_parameter=Parameter(negative=()),
     print_error=False,
     exit_on_error=False,
     suppress_keyboard_interrupt=False,
@@ -60,15 +61,15 @@ def main(tokens: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
     except Exception as error:
-        from meshsim.cli.errors import USER_ERRORS
+        from meshsim.cli.errors import is_users
 
-        if not isinstance(error, USER_ERRORS):
+        if not is_users(error):
             raise
         return _refused(str(error))
 
 
 def _version() -> str:
-    from meshsim.run.versions import version_of
+    from meshsim.versions import version_of
 
     return version_of("meshsim")
 

@@ -19,7 +19,7 @@ def doctor(*, json: bool = False) -> int:
         One JSON object a line: name, ok, detail, needed_for, required.
     """
     from meshsim.procs.capabilities import probe
-    from meshsim.run.versions import versions
+    from meshsim.versions import versions
 
     found = probe()
     able = all(capability.ok for capability in found if capability.required)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from meshsim.run import OutputError, RunError
-from meshsim.scenario.errors import ScenarioError
-from meshsim.trace.file import TraceError
-
 
 class UsageError(Exception):
     """A command cannot do what its arguments ask; each line of `str()` is one reason."""
 
 
-USER_ERRORS = (UsageError, ScenarioError, OutputError, RunError, TraceError)
+def is_users(error: Exception) -> bool:
+    """Whether this error is the user's to mend. Looks the types up late: asking must not cost a quick command."""
+    from meshsim.run import OutputError, RunError
+    from meshsim.scenario.errors import ScenarioError
+    from meshsim.trace.file import TraceError
+
+    return isinstance(error, UsageError | ScenarioError | OutputError | RunError | TraceError)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from meshsim.cli import PASSED, console
@@ -9,7 +10,7 @@ from meshsim.cli.errors import UsageError
 from meshsim.run import OutputError, RunResult, find_runs, read_run
 
 
-def report(*runs: Path, out: Path = Path("reports/index.html")) -> int:
+def report(*runs: Path, out: Path = Path("reports/index.html"), timelines: bool = False) -> int:
     """Write a page about runs: verdicts, digests pair by pair, timelines, the story of each fault.
 
     Parameters
@@ -17,17 +18,22 @@ def report(*runs: Path, out: Path = Path("reports/index.html")) -> int:
     runs
         Run directories, or folders of them such as `out`; `out` when none is given.
     out
-        The page, or a folder to write `index.html` into. Prints its path.
+        The page, or a folder to write `index.html` into. Its path is printed.
+    timelines
+        Also write a `timeline.svg` into each run directory.
     """
     found = [path for root in runs or (Path("out"),) for path in find_runs(root)]
     if not found:
         raise UsageError(f"{' '.join(map(str, runs)) or 'out'}: no runs there")
-    page = write_report([read_run(path) for path in found], out)
+    kept = [(read_run(path), path) for path in found]
+    if timelines:
+        write_timelines(kept)
+    page = write_report([result for result, _ in kept], out)
     console.out(f"report: {page}")
     return PASSED
 
 
-def write_report(results: list[RunResult], place: Path) -> Path:
+def write_report(results: Sequence[RunResult], place: Path) -> Path:
     """Write the page and return its path.
 
     Raises:
@@ -41,3 +47,21 @@ def write_report(results: list[RunResult], place: Path) -> Path:
     except OSError as error:
         raise OutputError(f"{page}: cannot write the page: {error.strerror}") from None
     return page
+
+
+def write_timelines(kept: Sequence[tuple[RunResult, Path]]) -> None:
+    """Draw each run into a `timeline.svg` of its directory.
+
+    Raises:
+        OutputError: it cannot be written there.
+    """
+    from meshsim.report.figure import timeline_svg
+    from meshsim.report.lanes import chart_of
+
+    for result, place in kept:
+        title = f"{result.plan.scenario}  {result.backend}  seed {result.plan.seed}"
+        path = place / "timeline.svg"
+        try:
+            path.write_text(timeline_svg(chart_of(result.records), title), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"{path}: cannot write the timeline: {error.strerror}") from None

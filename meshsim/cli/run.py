@@ -62,7 +62,8 @@ def run(
     out
         Folder for run directories.
     report
-        Also write a page about the runs: a file, or a folder for `index.html`.
+        Also write a page about the runs, to a file or as `index.html` into a folder, and a `timeline.svg` into each
+        run directory.
     json
         One JSON object a line on standard output, and nothing else.
     """
@@ -178,8 +179,9 @@ def _print_red(one: Kept) -> None:
 
 
 def _write_report(kept: Sequence[Kept], place: Path, *, json: bool) -> None:
-    from meshsim.cli.report import write_report
+    from meshsim.cli.report import write_report, write_timelines
 
+    write_timelines(kept)
     page = write_report([one.result for one in kept], place)
     (err if json else console.out)(f"report: {page}")
 

@@ -85,7 +85,7 @@ def _line(source: str, name: str, variant: str, plan: Plan, seeds: list[int]) ->
         "source": source,
         "seeds": seeds,
         "backends": plan.backends,
-        "horizon_ns": plan.horizon,
+        "horizon_ns": int(plan.horizon),
         "about": plan.about.strip(),
     }
     return msgspec.json.encode(value).decode()

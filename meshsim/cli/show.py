@@ -13,7 +13,7 @@ from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, encode_plan
 
 
-def show(path: Path, *, seed: int | None = None, variant: str | None = None, json: bool = False) -> int:
+def show(path: Path, /, *, seed: int | None = None, variant: str | None = None, json: bool = False) -> int:
     """Show the plan of a scenario, in words and as a table. Nothing is run.
 
     Parameters

@@ -5,9 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, get_args
-
-from cyclopts import Parameter
+from typing import get_args
 
 from meshsim.cli import PASSED, VIOLATED
 from meshsim.cli.console import out
@@ -27,10 +25,11 @@ _STORY_LINES_MAX = 12
 
 def trace(
     run: Path,
+    /,
     *,
     node: str | None = None,
     actor: str | None = None,
-    type: Annotated[list[str] | None, Parameter(negative="")] = None,
+    type: list[str] | None = None,
     since: str | None = None,
     until: str | None = None,
     grep: str | None = None,
@@ -77,7 +76,7 @@ def trace(
     return PASSED
 
 
-def diff(left: Path, right: Path) -> int:
+def diff(left: Path, right: Path, /) -> int:
     """Find where two runs first differ, with the records that led there. Ends with code 1 if they do.
 
     Parameters

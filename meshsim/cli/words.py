@@ -9,6 +9,7 @@ import msgspec
 
 from meshsim.faults.kinds import Fault, When
 from meshsim.model.config import ATTRIBUTES, defaults
+from meshsim.model.extent import Extent
 from meshsim.oracle.expectations import (
     Expectation,
     Final,
@@ -34,10 +35,8 @@ def world_lines(plan: Plan) -> list[str]:
         + (f"; {network.loss:.3%} are lost" if network.loss else ""),
     ]
     for procs in topology.procs:
-        shape = " x ".join(
-            [f"{len(procs.hosts or plan.hosts)} hosts", *(f"{n} {d}" for d, n in procs.per_host.items())]
-        )
-        lines.append(f"procs {procs.name}: {shape}, spawned by {procs.by}")
+        extent = Extent.of((("hosts", len(procs.hosts or plan.hosts)), *procs.per_host.items()))
+        lines.append(f"procs {procs.name} {extent}, spawned by {procs.by}")
     for actors in topology.actors:
         watch = "without a controller" if actors.system else f"owned by {actors.owner}"
         lines.append(f"actors {actors.name}: {actors.actor} on {actors.procs}, {watch}")
@@ -83,7 +82,7 @@ def _hearing(expectation: Hears | NeverHears) -> str:
 
 def _counts(expectation: Hears | RecordCount) -> str:
     words = [
-        f"{word} {count}"
+        f"{word} {_counted(count, 'time')}"
         for word, count in (
             ("exactly", expectation.times),
             ("at least", expectation.at_least),
@@ -91,7 +90,7 @@ def _counts(expectation: Hears | RecordCount) -> str:
         )
         if count is not None
     ]
-    return f", {' and '.join(words)} times" if words else ""
+    return f", {' and '.join(words)}" if words else ""
 
 
 def _within(expectation: Hears) -> str:
@@ -153,7 +152,7 @@ def _config_changes(plan: Plan) -> Iterable[str]:
 
 def _fields(struct: msgspec.Struct, *without: str) -> str:
     """The fields that say something, the first as it is, the others as `name value`."""
-    words = []
+    words: list[str] = []
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
         if field.name in without or value is None or value in ("", {}, []):

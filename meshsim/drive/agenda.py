@@ -29,25 +29,33 @@ class Agenda:
         self._env = env
         self._tie_order = tie_order
         self._buckets: dict[int, deque[Entry]] = {}
+        #: The instant that is being swept.
+        self.now_ns = 0
 
     def post(self, at_ns: int, function: Callable[..., None], *arguments: Any) -> None:
         """Have `function(*arguments)` called at `at_ns`, which is not in the past."""
+        self.at(at_ns).append((function, arguments))
+
+    def at(self, at_ns: int) -> deque[Entry]:
+        """What is due at an instant, to be appended to: cheaper than `post` for many entries of one instant."""
         bucket = self._buckets.get(at_ns)
         if bucket is None:
             bucket = self._buckets[at_ns] = deque()
+            # A bare event: `Timeout` costs more, and nobody waits for this one.
             event = simpy.Event(self._env)
             event._ok = True
             event._value = None
             event.callbacks = [self._sweep]
             self._env.schedule(event, delay=at_ns - int(self._env.now))
-        bucket.append((function, arguments))
+        return bucket
 
     def _sweep(self, _: simpy.Event) -> None:
-        now_ns = int(self._env.now)
+        self.now_ns = now_ns = int(self._env.now)
         bucket = self._buckets[now_ns]
         if self._tie_order is None:
+            pop = bucket.popleft
             while bucket:
-                function, arguments = bucket.popleft()
+                function, arguments = pop()
                 function(*arguments)
         else:
             while bucket:

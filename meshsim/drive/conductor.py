@@ -9,12 +9,13 @@ record that was fed to it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 import simpy
 
-from meshsim.drive.agenda import Agenda, TieOrder
+from meshsim.drive.agenda import Agenda, Entry, TieOrder
 from meshsim.drive.backend import Backend
 from meshsim.drive.kernel import Change, Process, ProcessState, ProcessTable
 from meshsim.drive.network import CLOSED, UNROUTABLE, Network, Unacknowledged
@@ -84,6 +85,8 @@ class Conductor:
         self._agenda = Agenda(self.env, tie_order)
         self._network = Network(plan)
         self._writer = TraceWriter()
+        #: Everything that was recorded so far.
+        self.records: list[Record] = self._writer.records
         self._routes: dict[ActorId, Node] = {}
         self._nodes_of_procs: dict[ProcId, Node] = {}
         #: Host whose front end every message to this proc passes.
@@ -91,17 +94,14 @@ class Conductor:
         self._running: dict[Node, bool] = {}
         #: What waits for a stopped process, in order.
         self._inbox: dict[Node, list[tuple[Callable[..., None], tuple[Any, ...]]]] = {}
+        #: The bound method, made once: it is in every entry of a delivery.
+        self._deliver_ = self._deliver
         self._timers: dict[tuple[ActorId, str], int] = {}
         self._timer_count = 0
         #: Called with every record, for triggers.
         self.watchers: list[Callable[[Record], None]] = []
         #: Called when an operation has ended, for the stage.
         self.on_operation_ended: Callable[[OperationEnded], None] = lambda _: None
-
-    @property
-    def records(self) -> list[Record]:
-        """Everything that was recorded so far."""
-        return self._writer.records
 
     @property
     def now_ns(self) -> int:
@@ -134,7 +134,7 @@ class Conductor:
     def _finish(self, why: str) -> None:
         held = [entry for entries in self._inbox.values() for entry in entries]
         for function, arguments in [*held, *self._agenda.remaining()]:
-            if function == self._deliver:
+            if function is self._deliver_:
                 _, dst, envelope, cause, _ = arguments
                 self.record(dst, cause, InFlight(envelope))
         self.record(WORLD, NO_CAUSE, RunEnded(why, tuple(self.table.alive())))
@@ -143,10 +143,10 @@ class Conductor:
 
     def record(self, node: str, cause: int, what: Body) -> int:
         """Append a record at the present instant; its number."""
-        records = self._writer.records
+        records = self.records
         seq = len(records)
         record = Record(seq, int(self.env.now), node, cause, what)
-        self._writer.append(record)
+        records.append(record)
         if type(what) is ProcessStarted or type(what) is MeshSpawned:
             self.directory.observe(record)
         for watcher in self.watchers:
@@ -157,10 +157,29 @@ class Conductor:
 
     def _step(self, node: Node, event: Event, cause: int) -> None:
         """Feed one event to a running node and carry out what it asks for."""
+        self._carry_out_all(node, self._backend.step(node, event, int(self.env.now)), cause)
+
+    def _carry_out_all(self, node: Node, commands: list[NodeCommand], cause: int) -> None:
+        network, routes = self._network, self._routes
+        if network.uniform_ns is None or network.closed:
+            for command in commands:
+                if type(command) is Envelope:
+                    self._send(node, command, cause)
+                else:
+                    self._carry_out(node, command, cause)
+            return
+        # The common case, kept short: every message of this step arrives at the same instant.
         now_ns = int(self.env.now)
-        for command in self._backend.step(node, event, now_ns):
+        arrivals: deque[Entry] | None = None
+        for command in commands:
             if type(command) is Envelope:
-                self._send(node, command, cause, now_ns)
+                dst = routes.get(command.dest) or self._route(command.dest)
+                if dst is None:
+                    self._give_back(node, command, cause, UNROUTABLE)
+                    continue
+                if arrivals is None:
+                    arrivals = self._agenda.at(now_ns + network.uniform_ns)
+                arrivals.append((self._deliver_, (node, dst, command, cause, now_ns)))
             else:
                 self._carry_out(node, command, cause)
 
@@ -202,19 +221,20 @@ class Conductor:
 
     # --- messages ------------------------------------------------------------------------------------------
 
-    def _send(self, src: Node, envelope: Envelope, cause: int, now_ns: int) -> None:
+    def _send(self, src: Node, envelope: Envelope, cause: int) -> None:
+        now_ns = self.now_ns
         dst = self._routes.get(envelope.dest) or self._route(envelope.dest)
         if dst is None:
             self._give_back(src, envelope, cause, UNROUTABLE)
             return
-        if self._network.is_closed(src, dst):
+        if (src, dst) in self._network.closed:
             self._give_back(src, envelope, cause, CLOSED)
             return
         at_ns = self._network.arrival(src, dst, now_ns)
         if at_ns is None:
             self.record(dst, cause, MessageLost(envelope, "the network lost it"))
         else:
-            self._agenda.post(at_ns, self._deliver, src, dst, envelope, cause, now_ns)
+            self._agenda.post(at_ns, self._deliver_, src, dst, envelope, cause, now_ns)
 
     def _route(self, actor: ActorId) -> Node | None:
         node = self._nodes_of_procs.get(proc_of(actor))
@@ -224,8 +244,16 @@ class Conductor:
 
     def _deliver(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
         front = self._front[dst]
-        if self._running[dst] and (front is None or self._running[front]):
-            self._step(dst, envelope, self.record(dst, cause, envelope))
+        running = self._running
+        if running[dst] and (front is None or running[front]):
+            records = self.records
+            seq = len(records)
+            now_ns = self._agenda.now_ns
+            record = Record(seq, now_ns, dst, cause, envelope)
+            records.append(record)
+            for watcher in self.watchers:
+                watcher(record)
+            self._carry_out_all(dst, self._backend.step(dst, envelope, now_ns), seq)
         else:
             self._not_taken(src, dst, envelope, cause, sent_ns)
 
@@ -236,7 +264,7 @@ class Conductor:
         stopped = self.table.state(blocker) is ProcessState.STOPPED
         if stopped:
             # Written to a socket that nobody reads: it is taken when the process continues, acknowledged or not.
-            self._hold(blocker, self._deliver, src, dst, envelope, cause, sent_ns)
+            self._hold(blocker, self._deliver_, src, dst, envelope, cause, sent_ns)
         elif not envelope.returnable or src == WORLD:
             self.record(dst, cause, MessageLost(envelope, "the receiver is gone"))
             return
@@ -269,7 +297,7 @@ class Conductor:
         seq = self.record(src, cause, MessageReturned(envelope, (error,)))
         if self._running[src]:
             returned = Envelope(envelope.dest, envelope.sender, Undeliverable(envelope, (error,)), returnable=False)
-            self._agenda.post(self.now_ns, self._deliver, src, src, returned, seq, self.now_ns)
+            self._agenda.post(self.now_ns, self._deliver_, src, src, returned, seq, self.now_ns)
 
     def tell(self, actor: ActorId, envelope: Envelope, cause: int) -> bool:
         """Hand a message of the scenario itself to an actor, now; False when its process is gone."""
@@ -402,7 +430,7 @@ class Conductor:
             # What waited for this process never comes; what this process had to wait for is for the subreaper.
             if function == self._reap_by_parent:
                 self._reap(arguments[0], None, cause)
-            elif function == self._deliver:
+            elif function is self._deliver_:
                 self._agenda.post(self.now_ns, function, *arguments)
 
     def _reap_by_parent(self, node: Node, parent: Node, cause: int) -> None:

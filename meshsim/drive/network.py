@@ -59,6 +59,8 @@ class Network:
         self._streams: dict[tuple[Node, Node], Random] = {}
         self._last_arrival: dict[tuple[Node, Node], int] = {}
         self._channels: dict[tuple[Node, Node], Channel] = {}
+        #: Links that gave up for good.
+        self.closed: set[tuple[Node, Node]] = set()
         uniform = not plan.network.links and not plan.network.jitter and not plan.network.loss
         #: The latency of every link when all are alike and nothing is drawn; None otherwise.
         self.uniform_ns: int | None = int(plan.network.latency) if uniform else None
@@ -97,10 +99,6 @@ class Network:
 
     # --- channels ------------------------------------------------------------------------------------------
 
-    def is_closed(self, src: Node, dst: Node) -> bool:
-        channel = self._channels.get((src, dst))
-        return channel is not None and channel.closed
-
     def keep(self, src: Node, dst: Node, waiting: Unacknowledged) -> int | None:
         """Remember a message that was not taken; when to look again, unless somebody looks already."""
         channel = self._channels.get((src, dst))
@@ -124,6 +122,7 @@ class Network:
         if now_ns < deadline_ns:
             return deadline_ns
         channel.closed = True
+        self.closed.add((src, dst))
         waiting, channel.waiting = channel.waiting, []
         return waiting
 

@@ -1,7 +1,7 @@
 """Does a record match a condition? Used by triggers of faults (`when`) and by expectations that count records.
 
-A condition names a record by its tag and wants values at paths: `node`, a field of the record (`rank`), or a dotted path
-into it (`envelope.message.type`, where `type` is the tag of whatever is there).
+A condition names a record by its tag and wants values at paths: `node`, a field of the record (`rank`), or a dotted
+path into it (`envelope.message.type`, where `type` is the tag of whatever is there).
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ _SUFFIX_LENGTH = 13
 
 
 class ConditionError(ValueError):
-    """A condition can never match. `allowed` is what may stand where `part` of it stands."""
+    """A condition can never match. `allowed` is what may stand for `part` of the path, or for the record's tag."""
 
-    def __init__(self, message: str, part: str, allowed: tuple[str, ...]) -> None:
+    def __init__(self, message: str, path: str | None, part: str, allowed: tuple[str, ...]) -> None:
         super().__init__(message)
+        self.path = path
         self.part = part
         self.allowed = allowed
 
@@ -47,18 +48,18 @@ def check_condition(record: str, where: Mapping[str, Plain]) -> None:
         ConditionError: no record has this tag, or it has nothing at a path.
     """
     if record not in RECORD_TYPES:
-        raise ConditionError("no such record", record, tuple(RECORD_TYPES))
+        raise ConditionError("no such record", None, record, tuple(RECORD_TYPES))
     for path in where:
         if path == "node":
             continue
         kinds: tuple[inspect.Type, ...] = (RECORD_TYPES[record],)
         done: list[str] = []
         for part in path.split("."):
-            place = ".".join(done) or f"record {record!r}"
             allowed = ("node", *_parts(kinds)) if not done else _parts(kinds)
             kinds = tuple(member for kind in kinds for member in _step(kind, part))
             if not kinds:
-                raise ConditionError(f"nothing there: {place} has no {part!r}", part, allowed)
+                place = ".".join(done) or record
+                raise ConditionError(f'{place} has no "{part}"', path, part, allowed)
             done.append(part)
 
 

@@ -13,6 +13,7 @@ SIGNAL_NUMBERS: dict[str, int] = {
     member.name: int(member) for member in _signal.Signals if not member.name.startswith("SIGRT")
 }
 
+_NAMES = {number: name for name, number in SIGNAL_NUMBERS.items() if _signal.Signals[name].name == name}
 _NUMBER = re.compile(r"[1-9][0-9]?\Z", re.ASCII)
 
 
@@ -31,3 +32,8 @@ def signal_number(text: str) -> int:
     if _NUMBER.match(text) and int(text) <= SIGNAL_NUMBER_MAX:
         return int(text)
     raise SignalError(f'expected a signal such as "SIGKILL" or "9", got {text!r}')
+
+
+def signal_name(number: int) -> str:
+    """The name of a signal, or its number as text when it has none (real-time signals)."""
+    return _NAMES.get(number, str(number))

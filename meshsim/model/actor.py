@@ -14,6 +14,8 @@ Source: supervision.md 4.5, mesh_model.md 6.2 to 6.5.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from meshsim.model.commands import (
@@ -35,6 +37,7 @@ from meshsim.model.events import (
     ChildStopped,
     CleanupStarted,
     ClockSet,
+    Event,
     RuntimeEvent,
     SignalReceived,
     Started,
@@ -79,6 +82,12 @@ class InvalidTransitionError(AssertionError):
     """A machine of the model was moved where its table does not lead: a bug in meshsim."""
 
 
+#: What a cell answers, in order. Not always a fresh list: nobody changes it.
+Commands = Sequence[RuntimeCommand]
+
+_ENDS = frozenset({Fail, Panic, StopSelf})
+
+
 class ActorCell(msgspec.Struct):
     """State of one actor's runtime. Change it through `handle` alone."""
 
@@ -105,17 +114,17 @@ class ActorCell(msgspec.Struct):
     def is_terminal(self) -> bool:
         return self.phase is ActorPhase.STOPPED or self.phase is ActorPhase.FAILED
 
-    def handle(self, event: RuntimeEvent, now_ns: int) -> list[RuntimeCommand]:
+    def handle(self, event: RuntimeEvent, now_ns: int) -> Commands:
         """Take one event and return what the node must do."""
-        if (
-            type(event) is Envelope
-            and self.phase is ActorPhase.IDLE
-            and not self.work
-            and not self.machine.busy
-            and event.port == 0
-        ):
-            # The common case, kept short: an idle actor takes a message.
-            return self._absorb(list(self.machine.handle(event, now_ns)), now_ns)
+        if type(event) is Envelope and self.phase is ActorPhase.IDLE and not self.work:
+            # The common case, kept short: an actor of which nothing else is wanted takes a message.
+            machine = self.machine
+            if event.port:
+                commands = self._absorb(machine.handle(event, now_ns), now_ns)
+                return commands if machine.busy or not self._pending() else [*commands, *self._advance(now_ns)]
+            if not machine.busy:
+                commands = self._absorb(machine.handle(event, now_ns), now_ns)
+                return commands if machine.busy or not self._pending() else [*commands, *self._advance(now_ns)]
         if self.is_terminal:
             return []  # Timers, exits and answers that were on their way when the actor ended.
         match event:
@@ -145,22 +154,24 @@ class ActorCell(msgspec.Struct):
 
     # --- the loop ------------------------------------------------------------------------------------------
 
-    def _on_started(self, now_ns: int) -> list[RuntimeCommand]:
+    def _on_started(self, now_ns: int) -> Commands:
         self._move_to(ActorPhase.INITIALIZING)
         self.status = ActorStatus(ActorPhase.INITIALIZING)
         commands: list[RuntimeCommand] = [self._note()]
-        commands += self._absorb(list(self.machine.handle(Started(), now_ns)), now_ns)
-        return commands + self._advance(now_ns)
+        commands += self._absorb(self.machine.handle(Started(), now_ns), now_ns)
+        return [*commands, *self._advance(now_ns)]
 
-    def _pass_on(self, event: RuntimeEvent, now_ns: int) -> list[RuntimeCommand]:
+    def _pending(self) -> bool:
+        return bool(self.signals or self.supervision or self.work) or self.draining is not None
+
+    def _pass_on(self, event: Event, now_ns: int) -> Commands:
         """Replies, timers and answers reach the machine even while a handler waits."""
-        was_busy = self.machine.busy
-        commands = self._absorb(list(self.machine.handle(event, now_ns)), now_ns)  # type: ignore[arg-type]
+        commands = self._absorb(self.machine.handle(event, now_ns), now_ns)
         if self.cleaning:
-            return commands + self._finish_if_clean(now_ns)
-        return commands + self._advance(now_ns) if was_busy or self.signals else commands
+            return [*commands, *self._finish_if_clean(now_ns)]
+        return [*commands, *self._advance(now_ns)]
 
-    def _advance(self, now_ns: int) -> list[RuntimeCommand]:
+    def _advance(self, now_ns: int) -> Commands:
         """Run until there is nothing to take or the machine waits."""
         commands: list[RuntimeCommand] = []
         while not self.machine.busy and self.phase in (ActorPhase.INITIALIZING, ActorPhase.IDLE):
@@ -172,22 +183,22 @@ class ActorCell(msgspec.Struct):
                 commands += self._take_signal(now_ns)
             elif self.draining is None and self.supervision:
                 event = self.supervision.pop(0)
-                commands += self._absorb(list(self.machine.handle(ChildFailed(event), now_ns)), now_ns)
+                commands += self._absorb(self.machine.handle(ChildFailed(event), now_ns), now_ns)
             elif self.work:
-                commands += self._absorb(list(self.machine.handle(self.work.pop(0), now_ns)), now_ns)
+                commands += self._absorb(self.machine.handle(self.work.pop(0), now_ns), now_ns)
             elif self.draining is not None:
                 commands += self._leave(now_ns)
             else:
                 break
         return commands
 
-    def _on_signal(self, signal: SignalReceived, now_ns: int) -> list[RuntimeCommand]:
+    def _on_signal(self, signal: SignalReceived, now_ns: int) -> Commands:
         if self.phase is ActorPhase.STOPPING:
             return self._rearm_children_timer()
         self.signals.append(signal)
         return self._advance(now_ns)
 
-    def _take_signal(self, now_ns: int) -> list[RuntimeCommand]:
+    def _take_signal(self, now_ns: int) -> Commands:
         signal = self.signals.pop(0)
         self.reason = signal.reason
         match signal.kind:
@@ -204,16 +215,14 @@ class ActorCell(msgspec.Struct):
 
     # --- what the machine's commands mean to the runtime -----------------------------------------------------
 
-    def _absorb(self, commands: list[RuntimeCommand], now_ns: int) -> list[RuntimeCommand]:
+    def _absorb(self, commands: Commands, now_ns: int) -> Commands:
         """Take the machine's own end out of its commands; everything else goes on to the node."""
         for command in commands:
-            if type(command) is Envelope:
-                continue
-            if isinstance(command, (Fail, Panic, StopSelf)):
+            if type(command) in _ENDS:
                 return self._absorb_end(commands, now_ns)
         return commands
 
-    def _absorb_end(self, commands: list[RuntimeCommand], now_ns: int) -> list[RuntimeCommand]:
+    def _absorb_end(self, commands: Commands, now_ns: int) -> Commands:
         kept: list[RuntimeCommand] = []
         for command in commands:
             match command:
@@ -229,7 +238,7 @@ class ActorCell(msgspec.Struct):
                     kept.append(command)
         return kept
 
-    def _fail(self, error: ActorErrorKind, now_ns: int) -> list[RuntimeCommand]:
+    def _fail(self, error: ActorErrorKind, now_ns: int) -> Commands:
         if self.cleaning:
             return self._fail_cleanup(error_text(error), now_ns)
         if self.phase is ActorPhase.STOPPING:
@@ -247,26 +256,26 @@ class ActorCell(msgspec.Struct):
                     self.supervision.clear()
                 else:
                     commands.append(command)
-        return commands + self._leave(now_ns)
+        return [*commands, *self._leave(now_ns)]
 
     # --- the end -------------------------------------------------------------------------------------------
 
-    def _leave(self, now_ns: int) -> list[RuntimeCommand]:
+    def _leave(self, now_ns: int) -> Commands:
         """Out of the loop: tell the children, wait for them, then clean up."""
         self._move_to(ActorPhase.STOPPING)
         self.status = ActorStatus(ActorPhase.STOPPING)
         commands: list[RuntimeCommand] = [self._note()]
         if not self.children:
-            return commands + self._clean_up(now_ns)
+            return [*commands, *self._clean_up(now_ns)]
         commands += [SignalActor(child, "stop", "parent stopping") for child in self.children]
-        return commands + self._rearm_children_timer()
+        return [*commands, *self._rearm_children_timer()]
 
-    def _rearm_children_timer(self) -> list[RuntimeCommand]:
+    def _rearm_children_timer(self) -> Commands:
         if self.cleaning or not self.children:
             return []
         return [SetTimer(self.me, CHILDREN_TIMER, CHILD_STOP_WAIT_NS)]
 
-    def _on_child_stopped(self, child: ActorId, now_ns: int) -> list[RuntimeCommand]:
+    def _on_child_stopped(self, child: ActorId, now_ns: int) -> Commands:
         if child in self.children:
             self.children.remove(child)
         if self.phase is not ActorPhase.STOPPING or self.cleaning:
@@ -275,7 +284,7 @@ class ActorCell(msgspec.Struct):
             return self._rearm_children_timer()
         return [CancelTimer(self.me, CHILDREN_TIMER), *self._clean_up(now_ns)]
 
-    def _on_children_silent(self, now_ns: int) -> list[RuntimeCommand]:
+    def _on_children_silent(self, now_ns: int) -> Commands:
         """Q9: children that are slow to stop are abandoned; what becomes of them goes to the proc."""
         if self.cleaning or not self.children:
             return []
@@ -284,25 +293,25 @@ class ActorCell(msgspec.Struct):
         warning = Warned(self.me, f"timed out waiting for {len(abandoned)} children to stop")
         return [warning, UnlinkChildren(abandoned), *self._clean_up(now_ns)]
 
-    def _clean_up(self, now_ns: int) -> list[RuntimeCommand]:
+    def _clean_up(self, now_ns: int) -> Commands:
         if self.panicked:
             return self._finish(now_ns)
         self.cleaning = True
-        commands = list(self.machine.handle(CleanupStarted(failed=self.error is not None), now_ns))
-        absorbed = self._absorb(commands, now_ns)  # type: ignore[arg-type]
+        commands = self.machine.handle(CleanupStarted(failed=self.error is not None), now_ns)
+        absorbed = self._absorb(commands, now_ns)
         if self.machine.busy and not self.is_terminal:
             return [*absorbed, SetTimer(self.me, CLEANUP_TIMER, self.cleanup_timeout_ns)]
-        return absorbed + self._finish_if_clean(now_ns)
+        return [*absorbed, *self._finish_if_clean(now_ns)]
 
-    def _finish_if_clean(self, now_ns: int) -> list[RuntimeCommand]:
+    def _finish_if_clean(self, now_ns: int) -> Commands:
         if self.is_terminal or self.machine.busy:
             return []
         return [CancelTimer(self.me, CLEANUP_TIMER), *self._finish(now_ns)]
 
-    def _on_cleanup_timeout(self, now_ns: int) -> list[RuntimeCommand]:
+    def _on_cleanup_timeout(self, now_ns: int) -> Commands:
         return self._fail_cleanup("deadline has elapsed", now_ns)
 
-    def _fail_cleanup(self, text: str, now_ns: int) -> list[RuntimeCommand]:
+    def _fail_cleanup(self, text: str, now_ns: int) -> Commands:
         """Counts only when there was no error before; otherwise it is logged."""
         cleanup_error = f"cleanup error: {text}"
         commands: list[RuntimeCommand] = []
@@ -310,9 +319,9 @@ class ActorCell(msgspec.Struct):
             self.error = Generic(cleanup_error)
         else:
             commands.append(Warned(self.me, cleanup_error))
-        return commands + self._finish(now_ns)
+        return [*commands, *self._finish(now_ns)]
 
-    def _finish(self, now_ns: int) -> list[RuntimeCommand]:
+    def _finish(self, now_ns: int) -> Commands:
         """The terminal status, and the event that tells of it (supervision.md 4.5 steps 8 to 10)."""
         event: ActorSupervisionEvent | None = None
         match self.error:
@@ -330,7 +339,7 @@ class ActorCell(msgspec.Struct):
         self.work.clear()
         return [self._note(), ActorFinished(self.me, self.status, event)]
 
-    def kill_task(self) -> list[RuntimeCommand]:
+    def kill_task(self) -> Commands:
         """Task abort: no cleanup, no event, and it looks like a clean stop (mesh_model.md 6.3)."""
         if self.is_terminal:
             return []

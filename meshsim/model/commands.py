@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from meshsim.model.machine import Machine
 
 
-class SetTimer(msgspec.Struct, frozen=True, tag="set_timer"):
+class SetTimer(msgspec.Struct, frozen=True, gc=False, tag="set_timer"):
     """Ask for one `TimerFired(actor, key)` after a delay; replaces a pending timer of the same key."""
 
     actor: ActorId

@@ -20,7 +20,7 @@ class Started(msgspec.Struct, frozen=True, tag="started"):
     """The actor's init runs. First event of every machine."""
 
 
-class TimerFired(msgspec.Struct, frozen=True, tag="timer"):
+class TimerFired(msgspec.Struct, frozen=True, gc=False, tag="timer"):
     """A timer that `SetTimer` asked for is due."""
 
     actor: ActorId

@@ -133,7 +133,7 @@ def pid_of(actor: ActorId) -> int:
     return int(actor.rsplit("[", 1)[1][:-1])
 
 
-class PortRef(msgspec.Struct, frozen=True, array_like=True):
+class PortRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A port of an actor; `index` 0 stands for its handler ports, 1024 and up for ports it opened."""
 
     actor: ActorId

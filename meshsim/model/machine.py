@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from meshsim.model.commands import Command
     from meshsim.model.events import Event
     from meshsim.model.ids import ActorId
@@ -30,5 +32,5 @@ class Machine(Protocol):
     def accepts(self, port: int) -> bool:
         """Whether this ephemeral port is open. A message to a closed one bounces."""
 
-    def handle(self, event: Event, now_ns: int) -> list[Command]:
+    def handle(self, event: Event, now_ns: int) -> Sequence[Command]:
         """Take one event at monotonic time `now_ns` and return what is to be done, in order."""

@@ -62,12 +62,12 @@ class StopAll(msgspec.Struct, frozen=True, tag="stop_all"):
     reason: str
 
 
-class GetState(msgspec.Struct, frozen=True, tag="get_state"):
+class GetState(msgspec.Struct, frozen=True, gc=False, tag="get_state"):
     name: Name
     reply: PortRef
 
 
-class KeepaliveGetState(msgspec.Struct, frozen=True, tag="keepalive_get_state"):
+class KeepaliveGetState(msgspec.Struct, frozen=True, gc=False, tag="keepalive_get_state"):
     """GetState that also moves the expiry of the actor; `expires_after_ns` is wall time of the sender."""
 
     expires_after_ns: int
@@ -97,7 +97,7 @@ class ShutdownHost(msgspec.Struct, frozen=True, tag="shutdown_host"):
     ack: PortRef
 
 
-class StateReply(msgspec.Struct, frozen=True, tag="state"):
+class StateReply(msgspec.Struct, frozen=True, gc=False, tag="state"):
     state: State
 
 
@@ -134,7 +134,7 @@ class SubscriberCount(msgspec.Struct, frozen=True, tag="subscriber_count"):
     count: int
 
 
-class CheckState(msgspec.Struct, frozen=True, tag="check_state"):
+class CheckState(msgspec.Struct, frozen=True, gc=False, tag="check_state"):
     """Time to poll; the controller sends it to itself. `expected_ns` is its wall time."""
 
     expected_ns: int
@@ -144,7 +144,7 @@ class SelfCheck(msgspec.Struct, frozen=True, tag="self_check"):
     """Time to look for orphans; a ProcAgent sends it to itself (supervision.md 8.8)."""
 
 
-class MeshFailed(msgspec.Struct, frozen=True, tag="mesh_failed"):
+class MeshFailed(msgspec.Struct, frozen=True, gc=False, tag="mesh_failed"):
     """To an owner: a failure. To a subscriber: a failure, or none as a heartbeat."""
 
     failure: MeshFailure | None
@@ -229,7 +229,7 @@ Message = Union[
 ]
 
 
-class Envelope(msgspec.Struct, frozen=True, tag="message", omit_defaults=True):
+class Envelope(msgspec.Struct, frozen=True, gc=False, tag="message", omit_defaults=True):
     """One message on its way."""
 
     sender: ActorId

@@ -14,6 +14,7 @@ Source: supervision.md 1.1, 3.7, 4.5 steps 9 and 10; mesh_model.md 3.2, 6.2, 6.4
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -98,6 +99,7 @@ class NodeMachine:
         self.timers: dict[ActorId, list[str]] = {}
         self.exiting = False
         self._program = program
+        self._remote: set[ActorId] = set()
         self._todo: deque[tuple[ActorId, RuntimeEvent]] = deque()
         self._out: list[NodeCommand] = []
         self.proc, self.root = self._boot()
@@ -106,9 +108,24 @@ class NodeMachine:
         """Take one event, run until every actor waits, and return what leaves the process."""
         out: list[NodeCommand] = []
         self._out = out
+        if type(event) is Envelope:
+            self._arrive(event, now_ns)
+        else:
+            self._take(event, now_ns)
+        todo = self._todo
+        while todo and not self.exiting:
+            actor, inner = todo.popleft()
+            if type(inner) is Envelope:
+                out.append(LocalDelivery(inner))
+                self._arrive(inner, now_ns)
+            else:
+                self._run(actor, inner, now_ns)
+        todo.clear()
+        return out
+
+    def _take(self, event: Event, now_ns: int) -> None:
+        """Everything that is not a message."""
         match event:
-            case Envelope():
-                self._arrive(event, now_ns)
             case TimerFired(actor=actor, key=key):
                 self._forget_timer(actor, key)
                 self._run(actor, event, now_ns)
@@ -120,15 +137,6 @@ class NodeMachine:
                 self._run(self.root, event, now_ns)
             case _:
                 raise AssertionError(f"{self.boot.node} cannot take {event!r}")
-        while self._todo and not self.exiting:
-            actor, inner = self._todo.popleft()
-            if type(inner) is Envelope:
-                out.append(LocalDelivery(inner))
-                self._arrive(inner, now_ns)
-            else:
-                self._run(actor, inner, now_ns)
-        self._todo.clear()
-        return out
 
     def snapshot(self) -> dict[str, object]:
         """The whole state as plain values, for comparing and hashing."""
@@ -198,10 +206,17 @@ class NodeMachine:
         self._send(Envelope(envelope.dest, envelope.sender, Undeliverable(envelope, errors), returnable=False))
 
     def _send(self, envelope: Envelope) -> None:
-        if proc_of(envelope.dest) == self.proc:
-            self._todo.append((envelope.dest, envelope))
-        else:
+        if self._is_remote(envelope.dest):
             self._out.append(envelope)
+        else:
+            self._todo.append((envelope.dest, envelope))
+
+    def _is_remote(self, actor: ActorId) -> bool:
+        """Whether an actor lives elsewhere; the answer is remembered, it never changes."""
+        if proc_of(actor) == self.proc:
+            return False
+        self._remote.add(actor)
+        return True
 
     # --- actors --------------------------------------------------------------------------------------------
 
@@ -210,16 +225,16 @@ class NodeMachine:
         if cell is not None:
             self._apply(cell, cell.handle(event, now_ns), now_ns)
 
-    def _apply(self, cell: ActorCell, commands: list[RuntimeCommand], now_ns: int) -> None:
+    def _apply(self, cell: ActorCell, commands: Sequence[RuntimeCommand], now_ns: int) -> None:
         """Carry out what an actor asks for; what concerns the outside is collected."""
-        proc = self.proc
+        remote = self._remote
         out = self._out
         for command in commands:
             if type(command) is Envelope:
-                if proc_of(command.dest) == proc:
-                    self._todo.append((command.dest, command))
-                else:
+                if command.dest in remote or self._is_remote(command.dest):
                     out.append(command)
+                else:
+                    self._todo.append((command.dest, command))
                 continue
             match command:
                 case SetTimer(actor=actor, key=key):

@@ -176,7 +176,7 @@ class OperationEnded(msgspec.Struct, frozen=True, tag="operation_ended"):
     result: str = ""
 
 
-class LocalDelivery(msgspec.Struct, frozen=True, tag="local"):
+class LocalDelivery(msgspec.Struct, frozen=True, gc=False, tag="local"):
     """A message between two actors of one node was delivered, without touching the network."""
 
     envelope: Envelope

@@ -13,7 +13,7 @@ from meshsim.model.debug_form import debug_instant, debug_text
 from meshsim.units import human_age
 
 
-class ExitStatus(msgspec.Struct, frozen=True):
+class ExitStatus(msgspec.Struct, frozen=True, gc=False):
     """How a process ended, in the kernel's words: an exit code, or a signal and its core-dump flag."""
 
     code: int | None = None
@@ -40,7 +40,7 @@ class ProcPhase(Enum):
 EXITED = frozenset({ProcPhase.STOPPED, ProcPhase.KILLED, ProcPhase.FAILED})
 
 
-class ProcStatus(msgspec.Struct, frozen=True):
+class ProcStatus(msgspec.Struct, frozen=True, gc=False):
     """One value of the table in supervision.md 3.1; fields that a phase does not have keep their default."""
 
     phase: ProcPhase

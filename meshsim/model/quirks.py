@@ -14,6 +14,7 @@ _ALLOCATED = "belongs to the allocated path"
 _SLICES = "needs slices of meshes"
 _COMM = "needs comm actors and cast trees"
 _IN_PROCESS = "needs in-process hosts"
+_SINK = "needs the supervision sink of the root client"
 _STDIO = "needs piped output of child processes"
 
 
@@ -77,7 +78,12 @@ QUIRKS: dict[str, Quirk] = {
         _quirk(31, "8.2", "Spawning succeeds although the actor's init is going to fail."),
         _quirk(32, "8.3", "An actor is reported Stopped while it may still run; nothing is aborted."),
         _quirk(33, "8.4", "StopAll to an in-process agent ends the process that hosts it.", missing=_IN_PROCESS),
-        _quirk(34, "8.5", "Undeliverable messages of the root client bar rank 0 of the newest mesh from new actors."),
+        _quirk(
+            34,
+            "8.5",
+            "Undeliverable messages of the root client bar rank 0 of the newest mesh from new actors.",
+            missing=_SINK,
+        ),
         _quirk(35, "8.7", "Asking an agent of the owned path for its status ends its process.", missing=_ALLOCATED),
         _quirk(36, "8.8", "Actors have no expiry before the first keepalive: an early controller crash leaks them."),
         _quirk(37, "8.8", "Expiry compares the clocks of two machines."),

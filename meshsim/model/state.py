@@ -9,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 _T = TypeVar("_T", bound=msgspec.Struct)
-_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+_ENCODER = msgspec.msgpack.Encoder()
 
 
 def copied(machine: _T) -> _T:
@@ -18,5 +18,9 @@ def copied(machine: _T) -> _T:
 
 
 def fingerprint(machine: msgspec.Struct) -> str:
-    """A digest of the whole state; equal states have equal fingerprints, in every process."""
-    return hashlib.blake2b(_ENCODER.encode(machine), digest_size=16).hexdigest()
+    """A digest of the whole state; equal states have equal fingerprints, in every process.
+
+    Two steps, because an encoder alone does not sort dictionaries whose keys are no texts.
+    """
+    plain = msgspec.to_builtins(machine, str_keys=True, order="deterministic")
+    return hashlib.blake2b(_ENCODER.encode(plain), digest_size=16).hexdigest()

@@ -33,7 +33,7 @@ _FAILURE = frozenset({StatusKind.FAILED, StatusKind.TIMEOUT})
 _HEALTHY = frozenset({StatusKind.INITIALIZING, StatusKind.RUNNING})
 
 
-class Status(msgspec.Struct, frozen=True, array_like=True):
+class Status(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """How a resource is. Equality is structural: two Failed are equal only when their texts are."""
 
     kind: StatusKind
@@ -79,7 +79,7 @@ def timeout(elapsed_ns: int) -> Status:
     return Status(StatusKind.TIMEOUT, elapsed_ns=elapsed_ns)
 
 
-class ActorState(msgspec.Struct, frozen=True, tag="actor"):
+class ActorState(msgspec.Struct, frozen=True, gc=False, tag="actor"):
     """What a ProcAgent knows of one actor. Source: supervision.md 2.2."""
 
     actor_id: ActorId
@@ -88,7 +88,7 @@ class ActorState(msgspec.Struct, frozen=True, tag="actor"):
     supervision_events: tuple[ActorSupervisionEvent, ...] = ()
 
 
-class ProcState(msgspec.Struct, frozen=True, tag="proc"):
+class ProcState(msgspec.Struct, frozen=True, gc=False, tag="proc"):
     """What a HostAgent knows of one proc. Source: supervision.md 2.2."""
 
     proc_id: str
@@ -104,7 +104,7 @@ class MeshState(msgspec.Struct, frozen=True, tag="mesh"):
     statuses: tuple[Status, ...]
 
 
-class State(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True, gc=False):
     """Reply to GetState. `state` is absent where nothing is known beyond the status."""
 
     name: str

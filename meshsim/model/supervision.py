@@ -95,21 +95,6 @@ class MeshFailure(msgspec.Struct, frozen=True):
     event: ActorSupervisionEvent
 
 
-class StreamClosed(msgspec.Struct, frozen=True, tag="stream_closed"):
-    """The mesh was stopped, or its stream of events ended. Source: supervision.md 4.4."""
-
-    failure: MeshFailure
-
-
-class Crashed(msgspec.Struct, frozen=True, tag="crashed"):
-    """The health of the mesh is bad. Source: supervision.md 4.4."""
-
-    failure: MeshFailure
-
-
-#: What controllers and client references remember of an unhealthy mesh.
-Unhealthy = Union[StreamClosed, Crashed]
-
 _AGENTS = frozenset({HOST_AGENT, PROC_AGENT})
 
 

@@ -14,7 +14,6 @@ from meshsim.model.commands import Command, Fail, Panic
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import SUBSCRIBER_HEADER, Envelope, Undeliverable
 from meshsim.model.supervision import ActorPhase, ActorStatus, Generic, error_text
-from meshsim.units import debug_duration
 
 #: Added by the process that found out, when it sends the message back to another one.
 RETURNED = "broken link: message was undeliverable"
@@ -77,7 +76,7 @@ def _text(description: str, prefix: str, envelope: Envelope, errors: tuple[str, 
     )
 
 
-# --- delivery errors, mesh_model.md 3.2 --------------------------------------------------------------------
+# --- delivery errors inside a process, mesh_model.md 3.2 --------------------------------------------------
 
 
 def no_mailbox_error(actor: ActorId) -> str:
@@ -98,12 +97,3 @@ def mailbox_closed_error(actor: ActorId, status: ActorStatus) -> str:
         assert status.error is not None, "a failed actor has an error"
         return f"mailbox error: mailbox owner {actor} failed: {error_text(status.error)}"
     return f"mailbox error: mailbox owner {actor} is stopped: {status.reason}"
-
-
-def delivery_timeout_error(address: str, session: int, timeout_ns: int) -> str:
-    """Nobody took the message within the delivery timeout; the channel to that address closes for good."""
-    limit = debug_duration(timeout_ns)
-    return (
-        "broken link: failed to enqueue in MailboxClient when processing buffer: channel closed with reason "
-        f'Some("session {address}.{session:016x}: failed to deliver message within timeout {limit}")'
-    )

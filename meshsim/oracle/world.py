@@ -164,7 +164,7 @@ class World:
 
     def lost_between(self, a: Node, b: Node, since: int) -> bool:
         """Whether a message between two nodes, in either direction, was lost at or after `since`."""
-        return max(self._lost_at.get((a, b), -1), self._lost_at.get((b, a), -1)) >= since
+        return max(self._lost_at.get((a, b), -1), self._lost_at.get((b, a), -1)) >= max(since, 0)
 
     def children(self, host: Node) -> list[Node]:
         """Nodes of the procs that a host started so far."""

@@ -81,7 +81,8 @@ class LockstepBackend:
             run_id: marks every process of the run in its environment.
             deadline_s: wall time that anything asked of a process may take.
             pin: keep the runner and all processes on one core, as only one of them is awake at a time.
-            scratch: a directory that is removed when the runner dies; its name must contain the run id.
+            scratch: a directory, there or still to be made, that is removed if the runner dies before `close`; its name
+                must contain the run id.
             node_type: what is stepped; the model's `NodeMachine` by default.
 
         Raises:
@@ -100,12 +101,12 @@ class LockstepBackend:
         self._closed = False
         self._settings = _RunnerSettings(pin=pin)
         try:
-            self._zygote = Zygote(run_id=run_id, deadline_s=deadline_s)
+            self._zygote = Zygote(run_id=run_id, scratch=scratch, deadline_s=deadline_s)
         except BaseException:
             self._settings.restore()
             raise
         try:
-            self._zygote.load(node_type, program, scratch)
+            self._zygote.load(node_type, program)
         except BaseException:
             self.close()
             raise

@@ -26,12 +26,12 @@ RUN_MARKER = "MESHSIM_RUN"
 class Zygote(Peer):
     """A running zygote (`meshsim.procs.zygote`)."""
 
-    def __init__(self, *, run_id: str, deadline_s: float) -> None:
+    def __init__(self, *, run_id: str, scratch: Path | None, deadline_s: float) -> None:
         """Start it. It takes nothing but `load` and `close` at first."""
         ours, theirs = socket.socketpair()
         output = os.memfd_create("zygote")
         try:
-            self._popen = _popen(theirs.fileno(), output, run_id)
+            self._popen = _popen(theirs.fileno(), output, run_id, scratch)
         except BaseException:
             ours.close()
             os.close(output)
@@ -40,7 +40,7 @@ class Zygote(Peer):
             theirs.close()
         super().__init__("the zygote", self._popen.pid, ours, output, deadline_s)
 
-    def load(self, node_type: NodeType, program: Program, scratch: Path | None) -> None:
+    def load(self, node_type: NodeType, program: Program) -> None:
         """Send it the code of all nodes, and wait until it can fork.
 
         Raises:
@@ -48,8 +48,7 @@ class Zygote(Peer):
         """
         # recurse: functions of `__main__` bring the globals they use.
         code = dill.dumps((node_type, program), recurse=True)
-        load = Load(path=list(sys.path), code=code, scratch="" if scratch is None else str(scratch))
-        reply = self.ask(load, REPLIES, "the request to load the program")
+        reply = self.ask(Load(path=list(sys.path), code=code), REPLIES, "the request to load the program")
         if isinstance(reply, Refused):
             raise BackendError(
                 f"the program cannot be loaded in a fresh interpreter: {reply.reason}; "
@@ -77,10 +76,11 @@ class Zygote(Peer):
             self.release()
 
 
-def _popen(connection: int, output: int, run_id: str) -> subprocess.Popen[bytes]:
+def _popen(connection: int, output: int, run_id: str, scratch: Path | None) -> subprocess.Popen[bytes]:
+    # -P: the folder that the runner happens to be in is searched only if the runner's own path says so.
+    command = [sys.executable, "-P", "-m", "meshsim.procs.zygote", str(connection)]
     return subprocess.Popen(
-        # -P: the folder that the runner happens to be in is searched only if the runner's own path says so.
-        [sys.executable, "-P", "-m", "meshsim.procs.zygote", str(connection)],
+        command if scratch is None else [*command, str(scratch)],
         pass_fds=[connection],
         stdin=subprocess.DEVNULL,
         stdout=output,

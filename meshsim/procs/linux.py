@@ -14,6 +14,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
+_SIGKILL = int(signal.SIGKILL)
 
 
 class ProcessFacts(msgspec.Struct, frozen=True):
@@ -60,7 +61,7 @@ def die_with_parent(parent: int) -> None:
 
     The request does not survive fork: each process makes its own. Source of the check: supervision.md 3.7 step 2.
     """
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    _prctl(_PR_SET_PDEATHSIG, _SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
 
@@ -72,8 +73,7 @@ def become_subreaper() -> None:
 
 def set_process_name(name: str) -> None:
     """What `ps` and `top` show; the kernel keeps fifteen bytes."""
-    libc = _libc()
-    libc.prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()), 0, 0, 0)
+    _prctl(_PR_SET_NAME, name.encode())
 
 
 def default_signals() -> None:
@@ -108,12 +108,15 @@ def current_cpu() -> int:
     return cpu
 
 
-def _prctl(option: int, value: int) -> None:
-    if _libc().prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+def _prctl(option: int, value: int | bytes) -> None:
+    if _libc().prctl(option, value, 0, 0, 0) != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"prctl({option}, {value}): {os.strerror(number)}")
+        raise OSError(number, f"prctl({option}, {value!r}): {os.strerror(number)}")
 
 
 @cache
 def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
+    libc = ctypes.CDLL(None, use_errno=True)
+    # Registers wide: what prctl does not use must be zero, and text is passed by its address.
+    libc.prctl.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong]
+    return libc

@@ -6,6 +6,7 @@ the socket's own (SO_RCVTIMEO, SO_SNDTIMEO): a Python timeout would cost a `poll
 
 from __future__ import annotations
 
+import array
 import os
 import socket
 import struct
@@ -15,7 +16,8 @@ from typing import TypeVar
 import msgspec
 
 _T = TypeVar("_T")
-_HEADER = 4
+_LENGTH = struct.Struct("<I")
+_HEADER = _LENGTH.size
 _BUFFER = 1 << 15
 _NO_SIGPIPE = socket.MSG_NOSIGNAL if hasattr(socket, "MSG_NOSIGNAL") else 0
 _CLOSE_ON_EXEC = socket.MSG_CMSG_CLOEXEC if hasattr(socket, "MSG_CMSG_CLOEXEC") else 0
@@ -67,7 +69,9 @@ class Channel:
         """Send one value and copies of open descriptors; same errors as `send`."""
         frame = _frame(message)
         try:
-            sent = socket.send_fds(self._socket, [frame], descriptors, _NO_SIGPIPE)
+            # Not socket.send_fds and recv_fds: those of Python 3.11 take flags and drop them.
+            rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))
+            sent = self._socket.sendmsg([frame], [rights], _NO_SIGPIPE)
             if sent != len(frame):
                 self._socket.sendall(memoryview(frame)[sent:], _NO_SIGPIPE)
         except OSError as error:
@@ -86,17 +90,22 @@ class Channel:
             self._ahead = b""
         else:
             count = self._receive_into(self._view)
+            # The hot path: one whole frame, no more.
+            if count > _HEADER and _LENGTH.unpack_from(self._buffer)[0] == count - _HEADER:
+                return decoder.decode(self._view[_HEADER:count])
         return self._decoded(count, decoder)
 
     def receive_with_descriptors(self, decoder: msgspec.msgpack.Decoder[_T], count_max: int) -> tuple[_T, list[int]]:
         """Wait for the next value and the descriptors that came with it; same errors as `receive`."""
         assert not self._ahead, "descriptors would be lost"
         try:
-            data, descriptors, _, _ = socket.recv_fds(self._socket, _BUFFER, count_max, _CLOSE_ON_EXEC)
+            room = socket.CMSG_SPACE(count_max * array.array("i").itemsize)
+            data, ancillary, _, _ = self._socket.recvmsg(_BUFFER, room, _CLOSE_ON_EXEC)
         except OSError as error:
             raise _told_apart(error) from error
         if not data:
             raise ChannelClosedError
+        descriptors = _descriptors(ancillary)
         self._buffer[: len(data)] = data
         try:
             return self._decoded(len(data), decoder), descriptors
@@ -117,20 +126,14 @@ class Channel:
         """The first frame of `count` bytes in the buffer, the rest of which is read or kept as needed."""
         if count < _HEADER:
             count = self._fill(self._view, count, _HEADER)
-        end = _HEADER + int.from_bytes(self._view[:_HEADER], "little")
-        if end == count:
-            return decoder.decode(self._view[_HEADER:end])
-        if end < count:
-            self._ahead = bytes(self._view[end:count])
-            return decoder.decode(self._view[_HEADER:end])
-        if end <= _BUFFER:
-            self._fill(self._view, count, end)
-            return decoder.decode(self._view[_HEADER:end])
-        large = bytearray(end)
-        large[:count] = self._view[:count]
-        view = memoryview(large)
+        end = _HEADER + _LENGTH.unpack_from(self._buffer)[0]
+        view = self._view
+        if end > _BUFFER:
+            view = memoryview(bytearray(end))
+            view[:count] = self._view[:count]
         self._fill(view, count, end)
-        return decoder.decode(view[_HEADER:])
+        self._ahead = bytes(view[end:count])
+        return decoder.decode(view[_HEADER:end])
 
     def _fill(self, view: memoryview, start: int, end: int) -> int:
         while start < end:
@@ -149,7 +152,15 @@ class Channel:
 
 def _frame(message: object) -> bytes:
     body = _ENCODER.encode(message)
-    return len(body).to_bytes(_HEADER, "little") + body
+    return _LENGTH.pack(len(body)) + body
+
+
+def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    found = array.array("i")
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return found.tolist()
 
 
 def _told_apart(error: OSError) -> ChannelClosedError | ChannelTimeoutError | OSError:

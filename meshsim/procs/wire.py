@@ -19,12 +19,10 @@ SPAWNED_DESCRIPTORS = 3
 
 
 class Load(msgspec.Struct, frozen=True, array_like=True, tag="load"):
-    """To the zygote, first: where modules are found, and the code of all nodes (a dill of `Code`)."""
+    """To the zygote, first: where modules are found, and the code of all nodes (a dill of node type and `Program`)."""
 
     path: list[str]
     code: bytes
-    #: Directory to remove when the runner disappears without a `Farewell`; empty for none.
-    scratch: str
 
 
 class Farewell(msgspec.Struct, frozen=True, array_like=True, tag="farewell"):

@@ -4,7 +4,7 @@ It is a fresh interpreter with one thread and only what nodes need. It loads the
 forks share them, becomes subreaper, and forks the roots (hosts and clients) on request. When its socket ends, whether
 the runner closed it or was killed, it kills and waits for every descendant, and ends itself.
 
-    python -m meshsim.procs.zygote DESCRIPTOR
+    python -m meshsim.procs.zygote DESCRIPTOR [SCRATCH]
 """
 
 from __future__ import annotations
@@ -31,8 +31,11 @@ from meshsim.procs.transport import Channel, ChannelClosedError
 from meshsim.procs.wire import ZYGOTE_REQUESTS, Farewell, Load, Ready, Reap, Refused, Spawn
 
 
-def main(descriptor: int) -> None:
-    """Serve the conductor on this descriptor until it goes away."""
+def main(descriptor: int, scratch: str | None = None) -> None:
+    """Serve the conductor on this descriptor until it goes away.
+
+    `scratch` is a directory to remove when it goes without a `Farewell`.
+    """
     default_signals()
     forbid_core_dumps()
     become_subreaper()
@@ -44,6 +47,11 @@ def main(descriptor: int) -> None:
     channel = Channel(socket.socket(fileno=descriptor))
     try:
         _serve(channel)
+    except ChannelClosedError:
+        # The runner went without a word: what it had under way is nobody's any more.
+        kill_descendants()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
     finally:
         kill_descendants()
 
@@ -58,27 +66,16 @@ def kill_descendants() -> None:
 
 
 def _serve(channel: Channel) -> None:
+    """Load the program, then answer requests until the farewell."""
     load = channel.receive(ZYGOTE_REQUESTS)
-    assert isinstance(load, Load), f"expected the program first, got {load}"
-    try:
-        if not _serve_run(channel, load):
-            return
-    except ChannelClosedError:
-        pass
-    # The runner went without a word: what it had under way is nobody's any more.
-    kill_descendants()
-    if load.scratch:
-        shutil.rmtree(load.scratch, ignore_errors=True)
-
-
-def _serve_run(channel: Channel, load: Load) -> bool:
-    """Answer requests; False when the runner has said farewell."""
+    if not isinstance(load, Load):
+        return  # A farewell: the runner was interrupted before it had a program to send.
     sys.path[:] = load.path
     try:
         node_type, program = dill.loads(load.code)
     except Exception as error:  # Loading runs whatever code the program's modules have.
         channel.send(Refused(f"{type(error).__name__}: {error}"))
-        return False
+        return
     nursery = Nursery(ChildMain(node_type, program))
     gc.collect()
     channel.send(Ready())
@@ -90,10 +87,10 @@ def _serve_run(channel: Channel, load: Load) -> bool:
             case Reap():
                 channel.send(reap(nursery, request))
             case Farewell():
-                return False
+                return
             case Load():
                 raise AssertionError("a zygote serves one program")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

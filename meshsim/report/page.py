@@ -15,9 +15,9 @@ from meshsim.report.figure import LEGEND, css_variables, inline_svg
 from meshsim.report.lanes import ENDS, chart_of
 from meshsim.report.stories import FaultStory, fault_stories
 from meshsim.run import RunResult, reproduce_line
-from meshsim.run.versions import versions
 from meshsim.scenario.matrix import variant_label
 from meshsim.units import S, format_duration
+from meshsim.versions import versions
 
 #: Digits of a digest that a table shows: enough to compare by eye.
 DIGEST_DIGITS = 12

@@ -29,10 +29,10 @@ import msgspec
 
 from meshsim.oracle.verdict import Verdict
 from meshsim.run.execute import RunResult, reproduce_line
-from meshsim.run.versions import versions
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, decode_plan, encode_plan, plan_digest
 from meshsim.trace.file import TraceError, read_trace, write_trace
+from meshsim.versions import versions
 
 #: Version of meta.json and of the lines of `meshsim run --json`.
 META_SCHEMA = 1

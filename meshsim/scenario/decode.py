@@ -101,11 +101,13 @@ def _expectation(message: str, kind: inspect.Type) -> str:
         return f"expected {_WORDS[wrong[1]]} {'of at least' if wrong[2] == '>=' else 'of at most'} {limit}"
     if wrong := _LENGTH.match(message):
         unit = {"array": "value", "str": "character"}[wrong[1]]
-        return f"expected at {'least' if wrong[2] == '>=' else 'most'} {wrong[3]} {unit}{'' if wrong[3] == '1' else 's'}"
+        return (
+            f"expected at {'least' if wrong[2] == '>=' else 'most'} {wrong[3]} {unit}{'' if wrong[3] == '1' else 's'}"
+        )
     if _PATTERN.match(message):
         pattern = kind.pattern if isinstance(kind, inspect.StrType) else None
         return f"expected {_PATTERNS.get(pattern or '', f'text that matches {pattern}')}"
-    return message.split(", got ")[0]
+    return message.partition(", got ")[0]
 
 
 # --- where it is -------------------------------------------------------------------------------------------
@@ -124,43 +126,48 @@ def _resolved(raw: dict[str, Any], steps: str, message: str) -> Path:
     return path
 
 
-def _culprit(raw: dict[str, Any], path: Path, message: str) -> str:
+def _culprit(raw: object, path: Path, message: str) -> str:
     """The first key of the table at `path` that alone makes decoding fail in the same way."""
     table = _value_at(raw, path)
+    assert isinstance(table, dict)
     for key, value in table.items():
         try:
-            msgspec.convert(_with(raw, path, {key: value}), Scenario, dec_hook=decode_hook)
+            msgspec.convert(with_value(raw, path, {key: value}), Scenario, dec_hook=decode_hook)
         except msgspec.ValidationError as error:
             if str(error).startswith(message):
                 return str(key)
     raise AssertionError(f"no key of {key_text(path)} explains: {message}")
 
 
-def _with(node: Any, path: Path, value: Any) -> Any:
-    """A copy of plain data with another value at `path`; what is not on the path is shared."""
+def with_value(node: object, path: Path, value: object) -> object:
+    """A copy of plain data with another value at `path`; tables on the way are made, and the rest is shared."""
     if not path:
         return value
-    copied = node.copy()
-    copied[path[0]] = _with(node[path[0]], path[1:], value)
-    return copied
+    first = path[0]
+    if isinstance(node, list):
+        assert isinstance(first, int)
+        return [*node[:first], with_value(node[first], path[1:], value), *node[first + 1 :]]
+    assert isinstance(node, dict)
+    return {**node, first: with_value(node.get(first, {}), path[1:], value)}
 
 
-def _value_at(raw: Any, path: Path) -> Any:
+def _value_at(node: object, path: Path) -> object:
+    """What plain data has at `path`, `NOT_GIVEN` for a key that is missing."""
     for part in path:
-        if isinstance(raw, dict) and part not in raw:
-            return NOT_GIVEN
-        raw = raw[part]
-    return raw
+        if isinstance(node, list) and isinstance(part, int):
+            node = node[part]
+        else:
+            node = node.get(part, NOT_GIVEN) if isinstance(node, dict) else NOT_GIVEN
+    return node
 
 
 # --- what it should be -------------------------------------------------------------------------------------
 
 
-def _type_at(raw: Any, path: Path) -> inspect.Type:
+def _type_at(raw: object, path: Path) -> inspect.Type:
     """The type the schema has at `path`; of a union of tables, the one that the file chose."""
-    kind = _chosen(_TYPE, raw)
-    for part in path:
-        raw = raw[part] if isinstance(raw, list) or part in raw else None
+    kind = _TYPE
+    for end, part in enumerate(path, start=1):
         if isinstance(kind, inspect.ListType):
             kind = kind.item_type
         elif isinstance(kind, inspect.DictType):
@@ -169,11 +176,11 @@ def _type_at(raw: Any, path: Path) -> inspect.Type:
             kind = next((f.type for f in kind.fields if f.encode_name == part), inspect.AnyType())
         else:
             kind = inspect.AnyType()  # The key that selects the type, with a value that selects none.
-        kind = _chosen(kind, raw)
+        kind = _chosen(kind, _value_at(raw, path[:end]))
     return kind
 
 
-def _chosen(kind: inspect.Type, raw: Any) -> inspect.Type:
+def _chosen(kind: inspect.Type, raw: object) -> inspect.Type:
     if isinstance(kind, inspect.UnionType):
         members = [member for member in kind.types if not isinstance(member, inspect.NoneType)]
         if len(members) == 1:
@@ -200,7 +207,7 @@ def _tags_of(kind: inspect.Type, name: str) -> list[str]:
     return [str(struct.tag) for struct in _structs_of(kind) if struct.tag_field == name]
 
 
-def _choices_at(raw: Any, path: Path) -> list[str]:
+def _choices_at(raw: object, path: Path) -> list[str]:
     kind = _type_at(raw, path)
     if isinstance(kind, inspect.LiteralType):
         return [str(value) for value in kind.values]

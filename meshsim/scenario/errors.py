@@ -7,6 +7,8 @@ import difflib
 import json
 import re
 from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _VALUE_LENGTH_MAX = 60
@@ -48,13 +50,11 @@ class ScenarioError(ValueError):
 
     def in_file(self, file: str) -> ScenarioError:
         """The same error, with the file it was found in."""
-        return ScenarioError(
-            self.key, self.message, value=self.value, allowed=self.allowed, word=self.word, file=file
-        )
+        return ScenarioError(self.key, self.message, value=self.value, allowed=self.allowed, word=self.word, file=file)
 
     def __reduce__(self) -> tuple[object, ...]:
-        value = NOT_GIVEN if isinstance(self.value, _NotGiven) else self.value
-        return (_rebuilt, (self.file, self.key, self.message, value, self.allowed, self.word))
+        state: dict[str, Any] = {"value": self.value, "allowed": self.allowed, "word": self.word, "file": self.file}
+        return (partial(ScenarioError, self.key, self.message, **state), ())
 
     def __str__(self) -> str:
         where = "".join(f"{part}: " for part in (self.file, self.key) if part)
@@ -73,13 +73,6 @@ class ScenarioError(ValueError):
         hidden = len(self.allowed) - _ALLOWED_SHOWN_MAX
         more = f" and {hidden} more" if hidden > 0 else ""
         return f" (allowed: {', '.join(self.allowed[:_ALLOWED_SHOWN_MAX])}{more})"
-
-
-def _rebuilt(
-    file: str, key: str, message: str, value: object, allowed: tuple[str, ...], word: str | None
-) -> ScenarioError:
-    given = NOT_GIVEN if isinstance(value, _NotGiven) else value
-    return ScenarioError(key, message, value=given, allowed=allowed, word=word, file=file)
 
 
 def shown(value: object) -> str:

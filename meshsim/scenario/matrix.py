@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from meshsim.scenario.decode import decode, key_text
+from meshsim.scenario.decode import Path, decode, key_text, with_value
 from meshsim.scenario.errors import ScenarioError, joined
 
 Value = str | int | bool | float
@@ -39,11 +39,14 @@ def variants(raw: dict[str, Any]) -> Iterator[tuple[Variant, dict[str, Any]]]:
         yield {}, raw
         return
     _check(matrix)
+    paths = {path: _resolved(rest, path) for path in matrix}
     for values in itertools.product(*matrix.values()):
         variant = dict(zip(matrix, values, strict=True))
-        data: Any = rest
+        data = rest
         for path, value in variant.items():
-            data = _with(data, path.split("."), value, joined("matrix", path), ())
+            changed = with_value(data, paths[path], value)
+            assert isinstance(changed, dict)
+            data = changed
         yield variant, data
 
 
@@ -72,6 +75,9 @@ def _check(matrix: dict[str, list[Value]]) -> None:
         for index, text in enumerate(texts):
             if text in texts[:index]:
                 raise ScenarioError(f"{key}[{index}]", "expected values that differ", value=values[index])
+        inner = next((other for other in matrix if other.startswith(f"{path}.")), None)
+        if inner is not None:
+            raise ScenarioError(joined("matrix", inner), f"leads into another key of the matrix, {path}")
         count *= len(values)
     if count > VARIANTS_MAX:
         raise ScenarioError("matrix", f"expected at most {VARIANTS_MAX} combinations, got {count}")
@@ -80,18 +86,21 @@ def _check(matrix: dict[str, list[Value]]) -> None:
         raise ScenarioError("matrix", f"expected values whose label has at most {_LABEL_LENGTH_MAX} characters")
 
 
-def _with(node: Any, parts: list[str], value: Value, key: str, done: tuple[str | int, ...]) -> Any:
-    """A copy of plain data with `value` at a path; a missing table on the way is made, a missing list item is not."""
-    if not parts:
-        return value
-    first, rest = parts[0], parts[1:]
-    if isinstance(node, dict):
-        return {**node, first: _with(node.get(first, {}), rest, value, key, (*done, first))}
-    if not isinstance(node, list):
-        raise ScenarioError(key, f"leads nowhere: {key_text(done)} is not a table or an array", value=node)
-    index = int(first) if first.isascii() and first.isdigit() and len(first) < 10 else len(node)  # noqa: PLR2004
-    if index >= len(node):
-        raise ScenarioError(key, f"leads nowhere: {key_text(done)} has {len(node)} items", value=first)
-    changed = list(node)
-    changed[index] = _with(node[index], rest, value, key, (*done, index))
-    return changed
+def _resolved(data: dict[str, Any], path: str) -> Path:
+    """The path with numbers for list indices. Its last key may be new; what leads there has to exist."""
+    key = joined("matrix", path)
+    node: object = data
+    done: Path = ()
+    parts = path.split(".")
+    for part in parts:
+        if isinstance(node, list):
+            if part not in map(str, range(len(node))):
+                raise ScenarioError(key, f"leads nowhere, {key_text(done)} has {len(node)} items", value=part, word="")
+            done += (int(part),)
+            node = node[int(part)]
+        elif isinstance(node, dict):
+            done += (part,)
+            node = node.get(part, {} if len(done) < len(parts) else None)
+        else:
+            raise ScenarioError(key, f"leads nowhere, {key_text(done)} is neither a table nor an array", value=node)
+    return done

@@ -1,7 +1,7 @@
 """A scenario with its seed applied: where luck ends.
 
-A `Plan` is one frozen value that can be saved and read back; given it, a run in virtual time is fixed. Whatever is drawn
-during the run (delays, losses, names) comes from named streams of the plan's seed.
+A `Plan` is one frozen value that can be saved and read back; given it, a run in virtual time is fixed. Whatever is
+drawn during the run (delays, losses, names) comes from named streams of the plan's seed.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
         hosts=host_names(value.topology),
         clients=tuple(value.topology.clients),
         topology=value.topology,
-        network=value.network,
+        network=_with_nodes(value),
         clocks=value.clocks,
         steps=_steps(value),
         faults=tuple(value.faults),
@@ -104,7 +104,7 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
 
 
 def encode_plan(plan: Plan) -> bytes:
-    """The plan as one line of JSON, durations as text; equal plans give equal bytes."""
+    """The plan as one line of JSON, durations as text. Keys stay as they were written: `per_host` is an order."""
     return _ENCODER.encode(plan)
 
 
@@ -150,6 +150,20 @@ def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
         yield SubscribeOp(by=subscriber.by, mesh=subscriber.mesh)
 
 
+def _with_nodes(scenario: Scenario) -> Network:
+    """The network with processes in place of targets: `workers[3]` is `host1/workers_1`."""
+    network = scenario.network
+    if not network.links:
+        return network
+    world = check(scenario)
+
+    def node(target: str) -> str:
+        return target if target == "*" else world.node(target, "network.links")
+
+    links = [msgspec.structs.replace(link, src=node(link.src), dst=node(link.dst)) for link in network.links]
+    return msgspec.structs.replace(network, links=links)
+
+
 def _checked(scenario: Scenario) -> Scenario:
     """A scenario built in Python, with the types a file would have given it."""
     if scenario.matrix:
@@ -162,8 +176,8 @@ def _checked(scenario: Scenario) -> Scenario:
 def _encode_hook(value: object) -> object:
     if isinstance(value, Duration):
         return format_duration(value)
-    raise NotImplementedError(type(value))
+    raise ScenarioError("", "expected plain values", value=value)
 
 
-_ENCODER = msgspec.json.Encoder(enc_hook=_encode_hook, order="deterministic")
+_ENCODER = msgspec.json.Encoder(enc_hook=_encode_hook)
 _DECODER = msgspec.json.Decoder(Plan, dec_hook=decode_hook)

@@ -182,8 +182,8 @@ class Scenario(_Part, frozen=True, kw_only=True):
     name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
     #: What is learnt when it fails.
     about: str = ""
-    seeds: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]], msgspec.Meta(min_length=1)] = msgspec.field(
-        default_factory=lambda: [0]
+    seeds: Annotated[list[Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]], msgspec.Meta(min_length=1)] = (
+        msgspec.field(default_factory=lambda: [0])
     )
     #: Virtual time at which the run ends.
     horizon: Duration

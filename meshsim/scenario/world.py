@@ -33,6 +33,8 @@ class Declared(msgspec.Struct, frozen=True):
 
     kind: Kind
     key: str
+    #: Process of each rank, or of the host or client itself: what traces and links call it.
+    nodes: tuple[str, ...] = ()
     ranks: int = 0
     actor_type: str = ""
     system: bool = False
@@ -58,9 +60,10 @@ class World:
         self._procs = 0
         self._later = _declared_anywhere(scenario)
         for host in host_names(scenario.topology):
-            self.names[host] = Declared(Kind.HOST, "topology.hosts")
+            self.names[host] = Declared(Kind.HOST, "topology.hosts", (host,))
         for index, client in enumerate(scenario.topology.clients):
-            self._add(client, Declared(Kind.CLIENT, f"topology.clients[{index}]"), f"topology.clients[{index}]")
+            key = f"topology.clients[{index}]"
+            self._add(client, Declared(Kind.CLIENT, key, (client,)), key)
 
     # --- declarations ----------------------------------------------------------------------------------------
 
@@ -73,16 +76,18 @@ class World:
         for label in per_host:
             if label in ("hosts", ""):
                 raise ScenarioError(f"{key}.per_host", 'expected a dimension other than "hosts"', value=label)
-        ranks = (len(hosts) or self._count(Kind.HOST)) * prod(per_host.values())
-        self._procs += ranks
+        on = hosts or [known for known, declared in self.names.items() if declared.kind is Kind.HOST]
+        each = prod(per_host.values())
+        self._procs += len(on) * each
         if self._procs > PROCS_MAX:
             raise ScenarioError(key, f"expected at most {PROCS_MAX} procs in all meshes together", value=self._procs)
-        self._add(name, Declared(Kind.PROCS, key, ranks), f"{key}.name")
+        nodes = tuple(f"{host}/{name}_{rank}" for host in on for rank in range(each))
+        self._add(name, Declared(Kind.PROCS, key, nodes, len(nodes)), f"{key}.name")
 
     def add_actors(self, key: str, name: str, procs: str, actor_type: str, *, system: bool) -> None:
         """An actor mesh, one actor on each proc of a proc mesh."""
-        ranks = self.named(procs, Kind.PROCS, f"{key}.procs").ranks
-        self._add(name, Declared(Kind.ACTORS, key, ranks, actor_type, system), f"{key}.name")
+        on = self.named(procs, Kind.PROCS, f"{key}.procs")
+        self._add(name, Declared(Kind.ACTORS, key, on.nodes, on.ranks, actor_type, system), f"{key}.name")
 
     def _add(self, name: str, declared: Declared, key: str) -> None:
         if name in self.names:
@@ -124,6 +129,11 @@ class World:
         """Something that is an OS process, or lives in one."""
         return self.member(text, tuple(Kind), key)
 
+    def node(self, text: str, key: str) -> str:
+        """The process that a target is, or lives in."""
+        declared = self.process(text, key)
+        return declared.nodes[self._parsed(text, key).rank or 0]
+
     def actor(self, text: str, key: str) -> Declared:
         return self.member(text, (Kind.ACTORS,), key)
 
@@ -151,9 +161,6 @@ class World:
         if name in self._later:
             return ScenarioError(key, f"used before it is there, {self._later[name]} comes later", value=text)
         return ScenarioError(key, f"no such {expected}", value=text, allowed=allowed, word=name)
-
-    def _count(self, kind: Kind) -> int:
-        return sum(declared.kind is kind for declared in self.names.values())
 
 
 def _declared_anywhere(scenario: Scenario) -> dict[str, str]:

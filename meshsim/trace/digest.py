@@ -8,7 +8,7 @@ at the end. The digest of a run is the SHA-256 of all its lines. Sorting keys co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 import msgspec
@@ -42,9 +42,9 @@ def digest(records: Iterable[Record]) -> str:
 
 
 class TraceWriter:
-    """Takes the records of a run as they happen: keeps them, and hashes them chunk by chunk.
+    """Takes the records of a run as they happen, in `records`; hashing them can wait until somebody asks.
 
-    A record must not change after it was appended.
+    Append to `records` directly: it is the hot path of a run. A record must not change after it was appended.
     """
 
     def __init__(self) -> None:
@@ -52,22 +52,9 @@ class TraceWriter:
         self._state = hashlib.sha256()
         self._hashed = 0
 
-    def append(self, record: Record) -> None:
-        records = self.records
-        records.append(record)
-        if len(records) - self._hashed >= CHUNK:
-            self._hash_pending()
-
-    def extend(self, records: Sequence[Record]) -> None:
-        self.records.extend(records)
-        if len(self.records) - self._hashed >= CHUNK:
-            self._hash_pending()
-
     def digest(self) -> str:
         """Digest of what was appended so far; more may follow."""
-        self._hash_pending()
-        return self._state.hexdigest()
-
-    def _hash_pending(self) -> None:
-        self._state.update(_ENCODER.encode_lines(self.records[self._hashed :]))
+        for chunk in encoded_chunks(islice(self.records, self._hashed, None)):
+            self._state.update(chunk)
         self._hashed = len(self.records)
+        return self._state.hexdigest()

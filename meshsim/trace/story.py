@@ -155,7 +155,7 @@ def _describe_run(record: Record, directory: Directory) -> str:
             outcome = f"error: {error}" if error is not None else f"ok {result}".rstrip()
             return f"{actor(by)} ends operation {index}: {operation} {label}: {outcome}".replace(" :", ":")
         case FaultStruck(index=index, kind=kind, target=target, detail=detail):
-            return f"FAULT {index}: {kind} {target} {detail}".rstrip()
+            return f"FAULT {index}: {kind} {directory.name_of_node(target)} {detail}".rstrip()
         case FaultMissed(index=index, kind=kind, target=target, why=why):
             return f"FAULT {index} MISSED: {kind} {target}: {why}"
         case RunStarted(scenario=scenario, seed=seed):

@@ -21,13 +21,15 @@ from meshsim.model.boot import NodeBoot, Program
 from meshsim.model.ids import Node
 from meshsim.procs.backend import LockstepBackend
 from meshsim.procs.launcher import RUN_MARKER
+from meshsim.procs.linux import facts_of
 
 #: Wall time after which a wait in these tests is a failure.
 PATIENCE_S = 20.0
+EMPTY = Program(actor_types={})
 
 
 class MakeBackend(Protocol):
-    def __call__(self, *, deadline_s: float = PATIENCE_S, program: Program = Program({})) -> LockstepBackend: ...
+    def __call__(self, *, deadline_s: float = PATIENCE_S, program: Program = EMPTY) -> LockstepBackend: ...
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def make_backend(run_id: str) -> Iterator[MakeBackend]:
     """Starts backends with the test node, and closes them."""
     made: list[LockstepBackend] = []
 
-    def make(*, deadline_s: float = PATIENCE_S, program: Program = Program({})) -> LockstepBackend:
+    def make(*, deadline_s: float = PATIENCE_S, program: Program = EMPTY) -> LockstepBackend:
         made.append(LockstepBackend(program, run_id=run_id, deadline_s=deadline_s, node_type=EchoNode))
         return made[-1]
 
@@ -83,12 +85,10 @@ def processes_of(run_id: str) -> list[str]:
 
 def zombies() -> list[int]:
     """Children of this process that are dead and that nobody has waited for; none is reaped by looking."""
-    found = []
-    for entry in Path("/proc/self/task").iterdir():
-        for pid in (entry / "children").read_text().split():
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-                found.append(int(pid))
-    return found
+    children = [
+        int(pid) for entry in Path("/proc/self/task").iterdir() for pid in (entry / "children").read_text().split()
+    ]
+    return [pid for pid in children if facts_of(pid).state == "Z"]
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:

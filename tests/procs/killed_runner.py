@@ -1,6 +1,6 @@
 """A runner for tests to kill: builds a tree, says how far it is, and waits.
 
-    python killed_runner.py RUN_ID SCRATCH
+python killed_runner.py RUN_ID SCRATCH
 """
 
 from __future__ import annotations

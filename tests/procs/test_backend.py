@@ -324,7 +324,7 @@ def test_a_node_that_fails_is_an_error_with_its_traceback(backend: LockstepBacke
 
 def test_a_node_that_is_killed_in_a_step_is_an_error(backend: LockstepBackend) -> None:
     """Somebody else's SIGKILL (the OOM killer's) makes the run inconclusive, and does not hang it."""
-    with pytest.raises(BackendError, match="^host0/a ended instead of answering a step$"):
+    with pytest.raises(BackendError, match=r"^host0/a ended instead of answering a step$"):
         backend.step(A, work("die 9"), 0)
 
 
@@ -401,6 +401,7 @@ def test_close_after_the_zygote_was_killed_leaves_nothing(make_backend: MakeBack
 
 def test_descriptors_limits_and_cores_are_given_back(make_backend: MakeBackend) -> None:
     """Twenty runs in one process: no descriptor is lost, and affinity and limits are as they were."""
+
     def held() -> tuple[int, set[int], tuple[int, int]]:
         files = len(list(Path("/proc/self/fd").iterdir()))
         return files, os.sched_getaffinity(0), resource.getrlimit(resource.RLIMIT_NOFILE)

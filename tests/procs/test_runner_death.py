@@ -57,6 +57,7 @@ def test_sigkill_while_processes_are_being_made_leaves_nothing(run_id: str, scra
 
     assert reached
     assert wait_until(lambda: not processes_of(run_id))
+    assert wait_until(lambda: not scratch.exists())
 
 
 def test_ctrl_c_in_a_step_can_be_followed_by_close(run_id: str, scratch: Path) -> None:

@@ -102,7 +102,9 @@ def test_descriptors_arrive_open_and_closed_on_exec(pair: tuple[Channel, socket.
     channel, other = pair
     read, write = os.pipe()
 
-    Channel(other.dup()).send_with_descriptors("here", [write])
+    sender = Channel(other.dup())
+    sender.send_with_descriptors("here", [write])
+    sender.close()
     value, (copy,) = channel.receive_with_descriptors(TEXT, 1)
     os.write(copy, b"through")
     received = os.read(read, 7)

@@ -78,7 +78,7 @@ class TraceBuilder:
             self.add(ProcessStarted("host", "", "", False), node=host)
         for client, actor in (("client", CLIENT), ("observer", OBSERVER)):
             self.add(ProcessStarted("client", "", "", False), node=client)
-            self.actor(actor, "client", node=client, at=0)
+            self.actor(actor, "idle", node=client, at=0)
         for host, node, proc in zip(HOSTS, NODES, PROCS, strict=True):
             self.add(ProcessStarted("proc", host, proc.rsplit(",", 1)[1], True), node=node, at=0.5)
         self.add(spawned("procs", "workers", PROCS, None, owner), node="client", at=0.9)

@@ -1,0 +1,192 @@
+"""What the types of a scenario cannot say: that names exist, ranks are in range, times fit, and all makes sense.
+
+Checks run in the order of the file's keys (links after operations, which may declare procs); the first error is raised.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import assert_never
+
+from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
+from meshsim.model.quirks import QUIRKS
+from meshsim.model.registry import ACTOR_TYPES
+from meshsim.oracle.invariants import INVARIANTS
+from meshsim.scenario.check_expectations import check_expectations
+from meshsim.scenario.check_faults import check_faults
+from meshsim.scenario.errors import ScenarioError, joined
+from meshsim.scenario.schema import (
+    Actors,
+    CastOp,
+    DropOp,
+    EndOp,
+    OperationSpec,
+    QueryOp,
+    Scenario,
+    ShutdownHostsOp,
+    SpawnActorsOp,
+    SpawnProcsOp,
+    StopActorsOp,
+    StopProcsOp,
+    SubscribeOp,
+    Topology,
+)
+from meshsim.scenario.world import Kind, World
+from meshsim.units import DURATION_NS_MAX, format_duration
+
+#: An actor type that the scenario brings: `package.module:Class`.
+_OWN_TYPE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z", re.ASCII)
+
+
+def check(scenario: Scenario) -> World:
+    """Everything about a decoded scenario that can be known without running it; its names, when all is well.
+
+    Raises:
+        ScenarioError: the first thing that is wrong; `file` is empty.
+    """
+    _check_lists(scenario)
+    if not 0 < scenario.horizon <= DURATION_NS_MAX:
+        value = format_duration(scenario.horizon)
+        raise ScenarioError("horizon", "expected more than 0s and at most 100 years", value=value)
+    resolved_config(scenario.config)
+    world = World(scenario)
+    _check_topology(scenario.topology, world)
+    for index, operation in enumerate(scenario.operations):
+        _check_operation(f"operations[{index}]", operation, world, scenario)
+    _check_network(scenario, world)
+    for node in scenario.clocks:
+        world.member(node, (Kind.HOST, Kind.CLIENT), joined("clocks", node))
+    check_faults(scenario, world)
+    check_expectations(scenario, world)
+    _check_invariants(scenario)
+    return world
+
+
+def resolved_config(config: Mapping[str, str | int | bool]) -> dict[str, int | bool | str]:
+    """Every configuration attribute by name: as the scenario sets it, else its default. Durations in nanoseconds.
+
+    Raises:
+        ScenarioError: no attribute has this key, one is set twice, or a value is not one it can have.
+    """
+    values: dict[str, int | bool | str] = {}
+    for key, value in config.items():
+        place = joined("config", key)
+        try:
+            attribute = attribute_by_key(key)
+        except KeyError:
+            allowed = sorted(name.lower() for name in resolve({}))
+            raise ScenarioError(place, "no such configuration attribute", allowed=allowed, word=key.lower()) from None
+        if attribute.name in values:
+            raise ScenarioError(place, f"sets {attribute.name} a second time", value=value)
+        try:
+            values[attribute.name] = parse_value(attribute, value)
+        except ConfigError as error:
+            raise ScenarioError(place, str(error).partition(", got ")[0], value=value) from None
+    return resolve({Layer.TEST_OVERRIDE: values})
+
+
+def _check_lists(scenario: Scenario) -> None:
+    for name, values in (("seeds", scenario.seeds), ("backends", scenario.backends)):
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                raise ScenarioError(f"{name}[{index}]", "given twice", value=value)
+    if not scenario.topology.clients:
+        raise ScenarioError("topology.clients", "expected at least 1 client")
+
+
+def _check_topology(topology: Topology, world: World) -> None:
+    for index, procs in enumerate(topology.procs):
+        key = f"topology.procs[{index}]"
+        world.add_procs(key, procs.name, procs.hosts, procs.per_host)
+        world.member(procs.by, (Kind.CLIENT,), f"{key}.by")
+    _check_ownership(topology)
+    for index, actors in enumerate(topology.actors):
+        key = f"topology.actors[{index}]"
+        world.context(actors.owner, f"{key}.owner")
+        _check_actor_type(key, actors)
+        world.add_actors(key, actors.name, actors.procs, actors.actor, system=actors.system)
+    for index, subscriber in enumerate(topology.subscribers):
+        key = f"topology.subscribers[{index}]"
+        world.controlled(subscriber.mesh, f"{key}.mesh")
+        world.context(subscriber.by, f"{key}.by")
+
+
+def _check_ownership(topology: Topology) -> None:
+    """Nothing owns itself, not through others either."""
+    owners = {actors.name: actors.owner.partition("[")[0] for actors in topology.actors}
+    for index, actors in enumerate(topology.actors):
+        chain = [actors.name]
+        while chain[-1] in owners and len(chain) <= len(owners):
+            chain.append(owners[chain[-1]])
+            if chain[-1] == actors.name:
+                circle = " is owned by ".join(chain)
+                raise ScenarioError(f"topology.actors[{index}].owner", f"owns itself: {circle}")
+
+
+def _check_actor_type(key: str, actors: Actors | SpawnActorsOp) -> None:
+    if actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
+        message = "expected an actor type or module:Class"
+        raise ScenarioError(f"{key}.actor", message, value=actors.actor, allowed=ACTOR_TYPES)
+    for name, value in actors.params.items():
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ScenarioError(joined(f"{key}.params", name), "expected a number of at most 64 bits", value=value)
+
+
+def _check_operation(key: str, operation: OperationSpec, world: World, scenario: Scenario) -> None:
+    if operation.at is not None and operation.at > scenario.horizon:
+        message = f"expected at most the horizon, {format_duration(scenario.horizon)}"
+        raise ScenarioError(f"{key}.at", message, value=format_duration(operation.at))
+    world.context(operation.by, f"{key}.by")
+    match operation:
+        case SpawnProcsOp():
+            world.add_procs(key, operation.name, operation.hosts, operation.per_host)
+        case SpawnActorsOp():
+            _check_actor_type(key, operation)
+            world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
+        case StopProcsOp():
+            world.named(operation.procs, Kind.PROCS, f"{key}.procs")
+        case ShutdownHostsOp():
+            for index, host in enumerate(operation.hosts):
+                world.named(host, Kind.HOST, f"{key}.hosts[{index}]")
+        case SubscribeOp() | QueryOp():
+            world.controlled(operation.mesh, f"{key}.mesh")
+        case StopActorsOp() | DropOp() | CastOp():
+            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
+        case EndOp():
+            pass
+        case _:
+            assert_never(operation)
+
+
+def _check_network(scenario: Scenario, world: World) -> None:
+    for index, link in enumerate(scenario.network.links):
+        key = f"network.links[{index}]"
+        for end, target in (("src", link.src), ("dst", link.dst)):
+            if target != "*":
+                world.process(target, f"{key}.{end}")
+        if link.latency is None and link.jitter is None and link.loss is None:
+            raise ScenarioError(key, "expected latency, jitter or loss")
+
+
+def _check_invariants(scenario: Scenario) -> None:
+    relaxed: set[str] = set()
+    for index, entry in enumerate(scenario.relax):
+        _check_invariant(f"relax[{index}]", entry.invariant, entry.reason)
+        if entry.invariant in relaxed:
+            raise ScenarioError(f"relax[{index}].invariant", "relaxed already", value=entry.invariant)
+        relaxed.add(entry.invariant)
+    for index, known in enumerate(scenario.known):
+        _check_invariant(f"known[{index}]", known.invariant, known.reason)
+        if known.quirk not in QUIRKS:
+            raise ScenarioError(f"known[{index}].quirk", "no such quirk", value=known.quirk, allowed=QUIRKS)
+        if known.invariant in relaxed:
+            message = "expected an invariant that is judged, this one is relaxed"
+            raise ScenarioError(f"known[{index}].invariant", message, value=known.invariant)
+
+
+def _check_invariant(key: str, invariant: str, reason: str) -> None:
+    if invariant not in INVARIANTS:
+        raise ScenarioError(f"{key}.invariant", "no such invariant", value=invariant, allowed=INVARIANTS)
+    if not reason.strip():
+        raise ScenarioError(f"{key}.reason", "expected a reason", value=reason)

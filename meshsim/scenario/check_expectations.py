@@ -1,0 +1,148 @@
+"""Expectations of a scenario: that each speaks of something that can be, and does not contradict itself."""
+
+from __future__ import annotations
+
+import re
+from typing import assert_never
+
+from meshsim.oracle.expectations import Final, Hears, NeverHears, NothingLeft, OperationResult, RecordCount
+from meshsim.scenario.check_faults import check_positive, check_record
+from meshsim.scenario.errors import ScenarioError
+from meshsim.scenario.schema import (
+    CastOp,
+    DropOp,
+    EndOp,
+    OperationSpec,
+    QueryOp,
+    Scenario,
+    ShutdownHostsOp,
+    SpawnActorsOp,
+    SpawnProcsOp,
+    StopActorsOp,
+    StopProcsOp,
+    SubscribeOp,
+)
+from meshsim.scenario.world import Kind, World
+
+_PROCESS = re.compile(r"running|stopped|exited (?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])|killed (?:[1-9]|[1-5]\d|6[0-4])")
+
+#: What operations are about, by kind: their labels where they have one. Bring-up counts too.
+_Labels = dict[str, set[str]]
+
+
+def check_expectations(scenario: Scenario, world: World) -> None:
+    """Raises `ScenarioError` for the first expectation that makes no sense."""
+    labels = _labels(scenario)
+    for index, expectation in enumerate(scenario.expect):
+        key = f"expect[{index}]"
+        match expectation:
+            case Hears():
+                _check_hearing(key, expectation, world)
+                _check_counts(key, expectation)
+                if expectation.within is not None or expectation.fault:
+                    _check_fault(f"{key}.fault", expectation.fault, scenario)
+                check_positive(f"{key}.within", expectation.within)
+            case NeverHears():
+                _check_hearing(key, expectation, world)
+            case Final():
+                _check_final(key, expectation, world)
+            case OperationResult():
+                _check_operation(key, expectation, labels)
+            case NothingLeft():
+                for number, target in enumerate(expectation.targets):
+                    if target not in world.names:  # A mesh stands for all its ranks.
+                        world.process(target, f"{key}.targets[{number}]")
+            case RecordCount():
+                check_record(key, expectation.record, expectation.where, world)
+                _check_counts(key, expectation)
+                if expectation.after_fault is not None:
+                    _check_fault(f"{key}.after_fault", expectation.after_fault, scenario)
+            case _:
+                assert_never(expectation)
+
+
+def _check_hearing(key: str, expectation: Hears | NeverHears, world: World) -> None:
+    world.context(expectation.listener, f"{key}.listener")
+    ranks = None
+    if expectation.mesh is not None:
+        ranks = world.named(expectation.mesh, Kind.ACTORS, f"{key}.mesh").ranks
+    rank = expectation.rank
+    if rank is not None and (rank < 0 or (ranks is not None and rank >= ranks)):
+        allowed = "a rank" if ranks is None else f"a rank of {expectation.mesh}, 0..{ranks - 1}"
+        raise ScenarioError(f"{key}.rank", f"expected {allowed}", value=rank)
+
+
+def _check_counts(key: str, expectation: Hears | RecordCount) -> None:
+    least, most = expectation.at_least, expectation.at_most
+    if expectation.times is not None and (least is not None or most is not None):
+        raise ScenarioError(f"{key}.times", "expected times or at_least and at_most, not both")
+    if least is not None and most is not None and least > most:
+        raise ScenarioError(f"{key}.at_least", f"expected at most at_most, {most}", value=least)
+
+
+def _check_fault(key: str, fault: int, scenario: Scenario) -> None:
+    count = len(scenario.faults)
+    if fault >= count:
+        message = f"expected the number of a fault, 0..{count - 1}" if count else "there are no faults to count from"
+        raise ScenarioError(key, message, value=fault)
+
+
+def _check_final(key: str, expectation: Final, world: World) -> None:
+    asked = (expectation.actor, expectation.proc, expectation.process, expectation.text)
+    if all(value is None for value in asked):
+        raise ScenarioError(key, "expected actor, proc, process or text: nothing is asked of its target")
+    if expectation.proc is not None:
+        world.member(expectation.target, (Kind.PROCS, Kind.ACTORS), f"{key}.target")
+    else:
+        world.process(expectation.target, f"{key}.target")
+    if expectation.process is not None and not _PROCESS.fullmatch(expectation.process):
+        message = 'expected "running", "stopped", "exited CODE" or "killed SIGNAL"'
+        raise ScenarioError(f"{key}.process", message, value=expectation.process)
+
+
+def _check_operation(key: str, expectation: OperationResult, labels: _Labels) -> None:
+    if expectation.do not in labels:
+        raise ScenarioError(f"{key}.do", "no such operation in this scenario", value=expectation.do, allowed=labels)
+    if expectation.name is not None and expectation.name not in labels[expectation.do]:
+        message = f"no {expectation.do} of this name"
+        allowed = sorted(labels[expectation.do])
+        raise ScenarioError(f"{key}.name", message, value=expectation.name, allowed=allowed)
+    if not expectation.ends:
+        for name, value in (("error", expectation.error), ("result", expectation.result)):
+            if value is not None:
+                raise ScenarioError(f"{key}.{name}", "an operation that does not end has none", value=value)
+        if expectation.within is not None:
+            raise ScenarioError(f"{key}.within", "an operation that does not end takes no time")
+    check_positive(f"{key}.within", expectation.within)
+
+
+def _labels(scenario: Scenario) -> _Labels:
+    labels: _Labels = {}
+    topology = scenario.topology
+    for tag, names in (
+        ("spawn_procs", [procs.name for procs in topology.procs]),
+        ("spawn_actors", [actors.name for actors in topology.actors]),
+        ("subscribe", [subscriber.mesh for subscriber in topology.subscribers]),
+    ):
+        if names:
+            labels[tag] = set(names)
+    for operation in scenario.operations:
+        labels.setdefault(str(type(operation).__struct_config__.tag), set()).add(_label(operation))
+    return labels
+
+
+def _label(operation: OperationSpec) -> str:
+    """What an operation is about, as its records say it."""
+    match operation:
+        case SpawnProcsOp() | SpawnActorsOp():
+            return operation.name
+        case StopProcsOp():
+            return operation.procs
+        case StopActorsOp() | SubscribeOp() | DropOp() | CastOp() | QueryOp():
+            return operation.mesh
+        case ShutdownHostsOp():
+            return ",".join(operation.hosts)
+        case EndOp():
+            return ""
+        case _:
+            assert_never(operation)

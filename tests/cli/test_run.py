@@ -1,0 +1,249 @@
+"""`meshsim run`: verdicts, exit codes, what is printed and what is kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+import meshsim.cli.run as run_command
+from meshsim.oracle.verdict import Verdict
+from meshsim.run import RunResult, run_plan
+from meshsim.scenario.plan import Plan
+
+Command = Callable[..., Any]
+
+SLOW_RUN = """
+import signal, sys
+from meshsim.cli import main
+from meshsim.sim import SimBackend
+
+def step(self, node, event, now_ns):
+    print("stepping", flush=True)
+    while True:
+        signal.pause()
+
+SimBackend.step = step
+sys.exit(main(["run", "sc", "--out", "out"]))
+"""
+
+
+def replaced(result: RunResult, **fields: Any) -> Callable[[Plan, str], RunResult]:
+    return lambda plan, backend: msgspec.structs.replace(result, plan=plan, backend=backend, **fields)
+
+
+@pytest.fixture
+def kill_one(folder: Path) -> RunResult:
+    from meshsim.cli.load import plans_of
+
+    return run_plan(plans_of([Path("sc")])[0], "sim")
+
+
+def test_a_passed_run_is_a_row_of_a_plain_table(meshsim: Command, folder: Path) -> None:
+    """Not a terminal: no colour, no frames, no progress; a script can read the columns."""
+    said = meshsim("run", "sc")
+
+    assert (said.code, said.err) == (0, "")
+    header, row, blank, summary = said.out.splitlines()
+    assert header.split() == ["scenario", "backend", "seed", "verdict", "virtual", "wall", "digest"]
+    assert re.fullmatch(r"kill-one  sim +7  passed +40s  \d+\.\d\ds  [0-9a-f]{12}", row)
+    assert (blank, summary) == ("", "1 runs: 1 passed, 0 violated, 0 inconclusive")
+    assert (folder / "out" / "kill-one" / "sim-seed7" / "trace.jsonl").is_file()
+
+
+def test_a_violated_run_ends_with_1_and_says_how_to_see_it_again(meshsim: Command, folder: Path) -> None:
+    """The reader of a red build needs: what, the records that led to it, one line to copy."""
+    file = folder / "sc" / "kill-one.toml"
+    file.write_text(file.read_text().replace("times = 1", "times = 3"))
+
+    said = meshsim("run", "sc")
+
+    assert said.code == 1
+    lines = said.out.splitlines()
+    start = lines.index("violated: kill-one on sim, seed 7")
+    assert lines[start + 1].startswith("  expect[0] (")
+    assert lines[-4:-2] == [
+        "  kept in out/kill-one/sim-seed7",
+        "  reproduce: meshsim run sc/kill-one.toml --backend sim --seed 7",
+    ]
+    assert lines[-1] == "1 runs: 0 passed, 1 violated, 0 inconclusive"
+
+
+def test_an_inconclusive_run_ends_with_3(
+    meshsim: Command, kill_one: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The machine could not: CI decides what that means, and can tell it from a red."""
+    verdict = Verdict(outcome="inconclusive", reason="cannot fork: no memory")
+    monkeypatch.setattr(run_command, "run_plan", replaced(kill_one, verdict=verdict))
+
+    said = meshsim("run", "sc")
+
+    assert said.code == 3
+    assert "  cannot fork: no memory" in said.out.splitlines()
+
+
+def test_json_is_one_object_a_line_and_nothing_else(meshsim: Command) -> None:
+    """Programs read standard output line by line; the keys are a contract."""
+    said = meshsim("run", "sc", "--json", "--seed", "3")
+
+    assert said.err == ""
+    (line,) = [json.loads(line) for line in said.out.splitlines()]
+    assert {
+        key: line[key] for key in ("schema", "scenario", "backend", "seed", "verdict", "violations", "run_dir")
+    } == {
+        "schema": 1,
+        "scenario": "kill-one",
+        "backend": "sim",
+        "seed": 3,
+        "verdict": "passed",
+        "violations": [],
+        "run_dir": "out/kill-one/sim-seed3",
+    }
+    assert set(line) == {
+        "schema", "scenario", "variant", "backend", "seed", "verdict", "reason", "violations", "digest", "virtual_ns",
+        "wall_s", "run_dir",
+    }  # fmt: skip
+    assert (len(line["digest"]), line["virtual_ns"]) == (64, 40_000_000_000)
+
+
+def test_backends_are_compared_and_a_difference_is_a_violation(
+    meshsim: Command, folder: Path, kill_one: RunResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both worlds pass on their own, but did not do the same: that is a finding."""
+    file = folder / "sc" / "kill-one.toml"
+    file.write_text(file.read_text().replace('["sim"]', '["lockstep", "sim"]'))
+    shifted = msgspec.structs.replace(kill_one, records=kill_one.records[:-1], digest="0" * 64)
+    results = {"sim": replaced(kill_one), "lockstep": replaced(shifted)}
+    monkeypatch.setattr(run_command, "run_plan", lambda plan, backend: results[backend](plan, backend))
+
+    said = meshsim("run", "sc")
+
+    assert said.code == 1
+    assert [line.split()[1:4] for line in said.out.splitlines()[1:3]] == [
+        ["sim", "7", "passed"],
+        ["lockstep", "7", "violated"],
+    ]
+    assert "  backends-agree (safety) at 40.000s: " in said.out
+    assert "  reproduce: meshsim run sc/kill-one.toml --backend both --seed 7" in said.out.splitlines()
+    kept = json.loads((folder / "out" / "kill-one" / "lockstep-seed7" / "verdict.json").read_text())
+    assert kept["outcome"] == "violated"
+
+
+def test_nothing_runs_when_any_file_is_bad(meshsim: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All files are checked before the first process starts: no half campaign because of a typo."""
+    (folder / "sc" / "bad.toml").write_text("name = ")
+    monkeypatch.setattr(run_command, "run_plan", lambda *_: pytest.fail("started"))
+
+    said = meshsim("run", "sc")
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("meshsim: sc/bad.toml: not TOML: line 1")
+    assert len(said.err.splitlines()) == 1
+    assert not (folder / "out").exists()
+
+
+def test_a_backend_that_a_scenario_does_not_name_is_refused(meshsim: Command) -> None:
+    """Asked for real processes and given none would look like a pass."""
+    said = meshsim("run", "sc", "--backend", "lockstep")
+
+    assert said == (
+        2,
+        "",
+        "meshsim: sc/kill-one.toml: not run: it is for sim, not for lockstep\n"
+        "meshsim: --backend lockstep: none of the scenarios is for it\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("run", "sc", "--seed", "x"), r"meshsim: .*--seed.*x.*"),
+        (("run", "sc", "--sed", "3"), r"meshsim: .*--sed.*--seed.*"),
+        (("run", "sc", "--backend", "live"), r"meshsim: .*live.*lockstep.*"),
+        (("rum", "sc"), r"meshsim: .*rum.*run.*"),
+        (("run", "sc", "--seed", "-1"), r"meshsim: .*seed.*-1.*"),
+        (("trace", "out", "--since", "soon"), r"meshsim: .*out.*No such file.*"),
+    ],
+)
+def test_bad_usage_is_one_line_and_ends_with_2(meshsim: Command, words: tuple[str, ...], line: str) -> None:
+    """What was expected, what came; never a traceback or a page of help."""
+    said = meshsim(*words)
+
+    assert (said.code, said.out) == (2, "")
+    assert re.fullmatch(line + "\n", said.err)
+
+
+def test_an_output_folder_that_takes_no_files_is_found_before_the_first_run(
+    meshsim: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of runs that cannot be kept is an hour lost."""
+    (folder / "taken").write_text("mine")
+    monkeypatch.setattr(run_command, "run_plan", lambda *_: pytest.fail("started"))
+
+    said = meshsim("run", "sc", "--out", "taken")
+
+    assert said == (2, "", "meshsim: taken: cannot write runs there: File exists\n")
+
+
+def test_a_full_disk_ends_with_2_and_one_line(meshsim: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk fills up in the middle: say so, in one line."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("meshsim.run.directory.write_trace", full)
+
+    assert meshsim("run", "sc") == (2, "", "meshsim: out: cannot write runs there: No space left on device\n")
+
+
+def test_a_report_is_written_and_its_path_printed(meshsim: Command, folder: Path) -> None:
+    """`make demo` ends with the path of the page."""
+    said = meshsim("run", "sc", "--report", "reports/demo.html")
+
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == "report: reports/demo.html"
+    assert "kill-one" in (folder / "reports" / "demo.html").read_text()
+    assert (folder / "out" / "kill-one" / "sim-seed7" / "timeline.svg").is_file()
+
+
+def test_a_report_of_kept_runs_is_the_same_page(meshsim: Command, folder: Path) -> None:
+    """A page can be made again from the run directories, byte by byte."""
+    meshsim("run", "sc", "--report", "one")
+
+    said = meshsim("report", "out", "--out", "two")
+
+    assert said == (0, "report: two/index.html\n", "")
+    assert (folder / "two" / "index.html").read_bytes() == (folder / "one" / "index.html").read_bytes()
+
+
+def test_a_report_of_nothing_is_refused(meshsim: Command) -> None:
+    """An empty page would look like an empty campaign."""
+    assert meshsim("report", "sc") == (2, "", "meshsim: sc: no runs there\n")
+
+
+def test_an_interrupted_run_ends_with_130_and_leaves_nothing_half_done(folder: Path) -> None:
+    """Ctrl-C in the middle of a run, to the real command: one line, no traceback, no half run directory."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_RUN],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(run_command.__file__).parents[2])},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "stepping\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert err == "meshsim: interrupted: the processes of the run have ended, runs that were complete are kept\n"
+    assert os.listdir(folder / "out") == []

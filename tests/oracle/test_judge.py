@@ -1,0 +1,125 @@
+"""From findings to a verdict: known and relaxed findings, and runs that say nothing."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from trace_builder import CLIENT, NODES, OBSERVER, TRAINERS, TraceBuilder, verdict
+
+from meshsim.faults.kinds import InitFails, Signal, Stall
+from meshsim.oracle.expectations import Hears, Known, RecordCount
+from meshsim.oracle.judge import Verdict
+from meshsim.trace.records import FaultMissed, FaultStruck
+from meshsim.units import Duration, S
+
+TWICE = Known(invariant="at-most-once", quirk="Q18", reason="a dead proc is reported with every poll")
+KILL = Signal(target="workers[1]", signal="SIGKILL", at=Duration(15 * S))
+
+
+@pytest.fixture
+def trace() -> TraceBuilder:
+    """The client hears the same failure of trainer[1] twice."""
+    trace = TraceBuilder().bring_up()
+    trace.actor(TRAINERS[1], "failed: boom", at=15)
+    trace.heard(CLIENT, "owner", 1, at=20)
+    trace.heard(CLIENT, "owner", 1, at=30)
+    return trace
+
+
+def test_an_unlisted_violation_fails(trace: TraceBuilder) -> None:
+    """The reason is the first violation, for the one line that a table has."""
+    result = verdict(trace.end(60))
+    assert result.outcome == "violated"
+    assert [violation.invariant for violation in result.violations] == ["at-most-once"]
+    assert result.reason == ('at-most-once: client heard as owner 2 times: trainer rank 1 Failed "failed: boom"')
+
+
+def test_a_listed_violation_passes_and_is_kept(trace: TraceBuilder) -> None:
+    """The faithful profile shows it, the scenario says so, the verdict carries it."""
+    result = verdict(trace.end(60), known=(TWICE,))
+    assert (result.outcome, result.violations) == ("passed", ())
+    assert [violation.subject for violation in result.known] == ["client"]
+
+
+def test_a_listed_violation_of_another_subject_absorbs_nothing(trace: TraceBuilder) -> None:
+    """The restriction counts for both: the finding is unlisted, and the listed one did not occur."""
+    known = msgspec.structs.replace(TWICE, subject="observer")
+    result = verdict(trace.end(60), known=(known,))
+    assert [violation.invariant for violation in result.violations] == ["at-most-once", "known[0]"]
+
+
+def test_a_known_finding_that_does_not_occur_fails() -> None:
+    """A quirk that has gone away must leave the scenario, too."""
+    records = TraceBuilder().bring_up().end(60)
+    result = verdict(records, known=(TWICE,))
+    assert [(violation.invariant, violation.message) for violation in result.violations] == [
+        (
+            "known[0]",
+            "expected a violation of at-most-once (Q18: a dead proc is reported with every poll), none occurred",
+        )
+    ]
+
+
+def test_a_relaxed_invariant_is_not_judged(trace: TraceBuilder) -> None:
+    """It finds nothing, so it cannot be known either."""
+    assert verdict(trace.end(60), relax=("at-most-once",)) == Verdict(outcome="passed")
+
+
+def test_violations_come_in_order_of_time(trace: TraceBuilder) -> None:
+    """What happened first is most often the reason for the rest."""
+    trace.heard(CLIENT, "owner", 0, at=40)
+    result = verdict(trace.end(60), expect=(Hears(listener="observer"),))
+    assert [violation.invariant for violation in result.violations] == ["at-most-once", "accuracy", "expect[0]"]
+
+
+def test_a_trace_without_end_is_inconclusive() -> None:
+    """The run was cut off: nothing wrong so far says nothing about the rest."""
+    records = TraceBuilder().bring_up().records
+    assert verdict(records) == Verdict(outcome="inconclusive", reason="the trace has no end: the run was cut off")
+
+
+def test_no_trace_at_all_is_inconclusive() -> None:
+    """A backend that could not even start leaves nothing."""
+    from meshsim.oracle.judge import Brief, judge
+
+    assert judge(Brief(config={}, horizon_ns=0), []).outcome == "inconclusive"
+
+
+def test_a_violation_in_a_cut_off_trace_is_still_one(trace: TraceBuilder) -> None:
+    """What happened cannot be undone by what follows."""
+    assert verdict(trace.records).outcome == "violated"
+
+
+def test_a_fault_that_never_struck_is_inconclusive() -> None:
+    """Never silently green: the scenario asks about a run with the fault."""
+    records = TraceBuilder().bring_up().end(60)
+    assert verdict(records, faults=(KILL,)) == Verdict(
+        outcome="inconclusive", reason="fault 0 on workers[1] never struck"
+    )
+
+
+def test_a_missed_fault_is_inconclusive_unless_it_is_expected() -> None:
+    """A scenario about a fault that comes too late counts its record."""
+    trace = TraceBuilder().bring_up()
+    trace.add(FaultMissed(0, "signal", "workers[1]", "the process of workers[1] is gone"), at=15)
+    records = trace.end(60)
+    expected = RecordCount(record="fault_missed", times=1)
+    assert verdict(records, faults=(KILL,)).reason == (
+        "fault 0 on workers[1] missed: the process of workers[1] is gone"
+    )
+    assert verdict(records, faults=(KILL,), expect=(expected,)).outcome == "passed"
+
+
+def test_the_end_of_a_stall_and_a_failing_init_need_not_strike() -> None:
+    """The stall struck and its process was killed; a failing init leaves no record of its own."""
+    trace = TraceBuilder().bring_up(subscribers=(OBSERVER,))
+    trace.add(FaultStruck(0, "stall", NODES[1], "SIGSTOP"), at=15)
+    trace.add(FaultMissed(0, "resume", "workers[1]", "the process of workers[1] is gone"), at=20)
+    faults = (Stall(target="workers[1]", at=Duration(15 * S)), InitFails(target="trainer[0]"))
+    assert verdict(trace.end(60), faults=faults).outcome == "passed"
+
+
+def test_a_verdict_survives_being_written_down(trace: TraceBuilder) -> None:
+    """Run directories keep verdicts as JSON."""
+    result = verdict(trace.end(60), expect=(Hears(listener="observer"),))
+    assert msgspec.json.decode(msgspec.json.encode(result), type=Verdict) == result

@@ -1,0 +1,57 @@
+"""Stories for a first look."""
+
+from __future__ import annotations
+
+from meshsim.report.stories import FaultStory, evidence_lines, fault_stories
+from meshsim.trace.records import ProcessReaped, Record
+
+
+def test_a_fault_is_followed_by_what_could_be_seen_until_the_next(records: list[Record]) -> None:
+    """Who died of what, what the host and the controller made of it, and who heard: a story in six lines."""
+    first = fault_stories(records)[0]
+
+    assert first == FaultStory(
+        "FAULT 0: signal host0/workers_1 SIGKILL at 2.500s",
+        (
+            "+0.000s    workers[1]    process died (signal)",
+            "+0.001s    workers[1]    process was waited for by host0: killed by signal 9",
+            "+0.001s    host0         workers[1]: Ready -> Killed(sig=9)",
+            "+0.504s    client        trainer.controller ends poll 3: changed",
+            "+0.504s    client        HEARD by client (owner): trainer rank 1 Failed: "
+            "failed: process failure: Killed(sig=9)",
+        ),
+    )
+
+
+def test_every_fault_has_a_story_even_a_missed_one(records: list[Record]) -> None:
+    """The titles number the faults as the scenario file does."""
+    titles = [story.title for story in fault_stories(records)]
+
+    assert titles == [
+        "FAULT 0: signal host0/workers_1 SIGKILL at 2.500s",
+        "FAULT 1: stall host0/workers_0 at 5.000s",
+        "FAULT 2 MISSED: exit host0/workers_1: its process is gone at 9.000s",
+    ]
+
+
+def test_a_long_story_is_cut_and_says_so(records: list[Record]) -> None:
+    """A thousand ranks that die of one host crash must not fill the page."""
+    first = fault_stories(records, lines_max=3)[0]
+
+    assert len(first.lines) == 3
+    assert first.lines[-1] == "(3 more)"
+
+
+def test_evidence_is_told_from_its_causes_on(records: list[Record]) -> None:
+    """A violation names records; a reader wants to know what led to them."""
+    reaped = next(record.seq for record in records if isinstance(record.what, ProcessReaped))
+
+    assert evidence_lines(records, [reaped], 12) == [
+        "   2.500s  world         FAULT 0: signal host0/workers_1 SIGKILL",
+        "   2.500s  workers[1]    process died (signal)",
+        "   2.501s  workers[1]    process was waited for by host0: killed by signal 9",
+    ]
+    assert evidence_lines(records, [reaped], 1) == [
+        "(2 earlier records)",
+        "   2.501s  workers[1]    process was waited for by host0: killed by signal 9",
+    ]

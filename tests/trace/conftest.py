@@ -1,0 +1,6 @@
+"""Makes the oracle tests' `trace_builder` importable, wherever pytest was started."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "oracle"))
