@@ -32,7 +32,7 @@ from meshsim.units import Duration, S
 
 SCENARIO = Scenario(
     name="kill-one",
-    horizon=Duration(40 * S),
+    horizon=Duration(15 * S),
     topology=Topology(
         procs=[Procs(name="workers", per_host={"gpus": 2})], actors=[Actors(name="trainer", procs="workers")]
     ),
@@ -59,7 +59,7 @@ def test_a_run_is_judged_and_carries_its_digest(result: RunResult) -> None:
     """One plan in, one result out: records, their digest, the verdict, and both kinds of time."""
     assert result.verdict.outcome == "passed"
     assert result.digest == digest(result.records)
-    assert result.virtual_ns == 40 * S
+    assert result.virtual_ns == 15 * S
     assert result.wall_s > 0
 
 

@@ -141,9 +141,9 @@ def _print_summary(kept: Sequence[Kept]) -> None:
         [_row(one.result) for one in kept],
         right=("seed", "virtual", "wall"),
     )
-    for one in kept:
+    for number, one in enumerate(kept):
         if one.result.verdict.outcome != "passed":
-            _print_red(one)
+            _print_red(one, kept[:number])
     counts = {outcome: sum(one.result.verdict.outcome == outcome for one in kept) for outcome in ("passed", "violated")}
     other = len(kept) - sum(counts.values())
     console.out()
@@ -163,19 +163,35 @@ def _row(result: RunResult) -> tuple[str, ...]:
     )
 
 
-def _print_red(one: Kept) -> None:
+def _print_red(one: Kept, before: Sequence[Kept]) -> None:
     """What was violated, the records that led to it, and how to see it again."""
     result = one.result
     console.out()
     console.out(f"{result.verdict.outcome}: {result.plan.scenario} on {result.backend}, seed {result.plan.seed}")
-    if result.verdict.outcome == "inconclusive":
+    twin = next((other for other in before if _is_same(other.result, result)), None)
+    if twin is not None:
+        console.out(f"  the same as on {twin.result.backend}, record for record")
+    elif result.verdict.outcome == "inconclusive":
         console.out(f"  {result.verdict.reason}")
-    for violation in result.verdict.violations:
-        console.out(f"  {violation.invariant} ({violation.kind}) at {violation.at / S:.3f}s: {violation.message}")
-        for line in evidence_lines(result.records, violation.records, _STORY_LINES_MAX):
-            console.out(f"    {line}")
+    else:
+        _print_violations(result)
     console.out(f"  kept in {one.place}")
     console.out(f"  reproduce: {reproduce_line(result)}")
+
+
+def _is_same(one: RunResult, other: RunResult) -> bool:
+    """Whether two runs of one plan left equal traces, and so were judged alike."""
+    return one.plan == other.plan and one.digest == other.digest and one.verdict == other.verdict
+
+
+def _print_violations(result: RunResult) -> None:
+    shown: list[str] = []
+    for violation in result.verdict.violations:
+        console.out(f"  {violation.invariant} ({violation.kind}) at {violation.at / S:.3f}s: {violation.message}")
+        lines = evidence_lines(result.records, violation.records, _STORY_LINES_MAX)
+        for line in ["(the same records)"] if lines and lines == shown else lines:
+            console.out(f"    {line}")
+        shown = lines
 
 
 def _write_report(kept: Sequence[Kept], place: Path, *, json: bool) -> None:

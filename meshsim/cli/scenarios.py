@@ -71,7 +71,7 @@ def check(*paths: Path) -> int:
 
 def schema() -> int:
     """Print the JSON schema of scenario files, for editors."""
-    from meshsim.scenario.load import schema_json
+    from meshsim.scenario.json_schema import schema_json
 
     out(msgspec.json.format(msgspec.json.encode(schema_json()), indent=2).decode())
     return PASSED

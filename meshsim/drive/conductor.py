@@ -92,6 +92,8 @@ class Conductor:
         #: Host whose front end every message to this proc passes.
         self._front: dict[Node, Node | None] = {}
         self._running: dict[Node, bool] = {}
+        #: Running, and so is the host in front of it: what a message needs to be taken.
+        self._reachable: dict[Node, bool] = {}
         #: What waits for a stopped process, in order.
         self._inbox: dict[Node, list[tuple[Callable[..., None], tuple[Any, ...]]]] = {}
         #: The bound method, made once: it is in every entry of a delivery.
@@ -157,7 +159,7 @@ class Conductor:
 
     def _step(self, node: Node, event: Event, cause: int) -> None:
         """Feed one event to a running node and carry out what it asks for."""
-        self._carry_out_all(node, self._backend.step(node, event, int(self.env.now)), cause)
+        self._carry_out_all(node, self._backend.step(node, event, self._agenda.now_ns), cause)
 
     def _carry_out_all(self, node: Node, commands: list[NodeCommand], cause: int) -> None:
         network, routes = self._network, self._routes
@@ -169,7 +171,7 @@ class Conductor:
                     self._carry_out(node, command, cause)
             return
         # The common case, kept short: every message of this step arrives at the same instant.
-        now_ns = int(self.env.now)
+        now_ns = self._agenda.now_ns
         arrivals: deque[Entry] | None = None
         for command in commands:
             if type(command) is Envelope:
@@ -243,17 +245,18 @@ class Conductor:
         return node
 
     def _deliver(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
-        front = self._front[dst]
-        running = self._running
-        if running[dst] and (front is None or running[front]):
+        if self._reachable[dst]:
             records = self.records
             seq = len(records)
             now_ns = self._agenda.now_ns
             record = Record(seq, now_ns, dst, cause, envelope)
             records.append(record)
-            for watcher in self.watchers:
-                watcher(record)
-            self._carry_out_all(dst, self._backend.step(dst, envelope, now_ns), seq)
+            if self.watchers:
+                for watcher in self.watchers:
+                    watcher(record)
+            commands = self._backend.step(dst, envelope, now_ns)
+            if commands:
+                self._carry_out_all(dst, commands, seq)
         else:
             self._not_taken(src, dst, envelope, cause, sent_ns)
 
@@ -358,12 +361,18 @@ class Conductor:
     def _add(self, process: Process) -> None:
         node = process.node
         self.table.add(process)
-        self._running[node] = True
         self._front[node] = process.parent
+        self._set_running(node, running=True)
         address = address_of_node(process.parent or node)
         names = [process.name] if process.name else [SERVICE_PROC, LOCAL_PROC]
         for name in names:
             self._nodes_of_procs[proc_id(address, name)] = node
+
+    def _set_running(self, node: Node, *, running: bool) -> None:
+        self._running[node] = running
+        for each in (node, *self.table.processes[node].children):
+            front = self._front[each]
+            self._reachable[each] = self._running[each] and (front is None or self._running[front])
 
     def _boot(self, node: Node, cause: int) -> None:
         if self._running[node]:
@@ -398,19 +407,19 @@ class Conductor:
                 self._disagree(change.node, cause, change.state.value, observed.value)
             match change.state:
                 case ProcessState.STOPPED:
-                    self._running[change.node] = False
+                    self._set_running(change.node, running=False)
                     self.record(change.node, cause, ProcessStopped())
                 case ProcessState.RUNNING:
                     self._continue(change.node, cause)
                 case ProcessState.DEAD:
-                    self._running[change.node] = False
+                    self._set_running(change.node, running=False)
                     seq = self.record(change.node, cause, ProcessDied(change.why))
                     self._wait_for(change.node, seq)
                 case ProcessState.REAPED:
                     raise AssertionError("reaping is done here")
 
     def _continue(self, node: Node, cause: int) -> None:
-        self._running[node] = True
+        self._set_running(node, running=True)
         self.record(node, cause, ProcessContinued())
         self._network.acknowledge(node)
         for child in self.table.processes[node].children:

@@ -29,6 +29,7 @@ from meshsim.model.commands import (
     StopSelf,
     UnlinkChildren,
 )
+from meshsim.model.config import CHILD_STOP_WAIT_NS
 from meshsim.model.events import (
     ActorEnded,
     ActorSpawned,
@@ -59,18 +60,15 @@ from meshsim.model.supervision import (
     flatten,
     status_text,
 )
-from meshsim.units import MS
-
-#: How long a stopping actor waits for a sign of its children. Source: supervision.md 13, fixed constants.
-CHILD_STOP_WAIT_NS = 500 * MS
 
 CHILDREN_TIMER = "runtime:children"
 CLEANUP_TIMER = "runtime:cleanup"
 
-#: Legal changes of a cell's phase. Terminal phases are final (supervision.md 4.1).
+#: Legal changes of a cell's phase. Terminal phases are final (supervision.md 4.1); a task abort leads to STOPPED from
+#: everywhere else.
 TRANSITIONS: dict[ActorPhase, frozenset[ActorPhase]] = {
-    ActorPhase.CREATED: frozenset({ActorPhase.INITIALIZING}),
-    ActorPhase.INITIALIZING: frozenset({ActorPhase.IDLE, ActorPhase.STOPPING}),
+    ActorPhase.CREATED: frozenset({ActorPhase.INITIALIZING, ActorPhase.STOPPED}),
+    ActorPhase.INITIALIZING: frozenset({ActorPhase.IDLE, ActorPhase.STOPPING, ActorPhase.STOPPED}),
     ActorPhase.IDLE: frozenset({ActorPhase.STOPPING, ActorPhase.STOPPED}),
     ActorPhase.STOPPING: frozenset({ActorPhase.STOPPED, ActorPhase.FAILED}),
     ActorPhase.STOPPED: frozenset(),
@@ -119,12 +117,15 @@ class ActorCell(msgspec.Struct):
         if type(event) is Envelope and self.phase is ActorPhase.IDLE and not self.work:
             # The common case, kept short: an actor of which nothing else is wanted takes a message.
             machine = self.machine
-            if event.port:
-                commands = self._absorb(machine.handle(event, now_ns), now_ns)
-                return commands if machine.busy or not self._pending() else [*commands, *self._advance(now_ns)]
-            if not machine.busy:
-                commands = self._absorb(machine.handle(event, now_ns), now_ns)
-                return commands if machine.busy or not self._pending() else [*commands, *self._advance(now_ns)]
+            if event.port or not machine.busy:
+                commands: Commands = machine.handle(event, now_ns)
+                for command in commands:
+                    if type(command) in _ENDS:
+                        commands = self._absorb_end(commands, now_ns)
+                        break
+                if (self.signals or self.supervision or self.draining is not None) and not machine.busy:
+                    return [*commands, *self._advance(now_ns)]
+                return commands
         if self.is_terminal:
             return []  # Timers, exits and answers that were on their way when the actor ended.
         match event:
@@ -161,11 +162,10 @@ class ActorCell(msgspec.Struct):
         commands += self._absorb(self.machine.handle(Started(), now_ns), now_ns)
         return [*commands, *self._advance(now_ns)]
 
-    def _pending(self) -> bool:
-        return bool(self.signals or self.supervision or self.work) or self.draining is not None
-
     def _pass_on(self, event: Event, now_ns: int) -> Commands:
         """Replies, timers and answers reach the machine even while a handler waits."""
+        if self.phase is ActorPhase.STOPPING and not self.cleaning:
+            return []  # Out of the loop: nothing of the actor's own runs until its cleanup.
         commands = self._absorb(self.machine.handle(event, now_ns), now_ns)
         if self.cleaning:
             return [*commands, *self._finish_if_clean(now_ns)]
@@ -182,8 +182,7 @@ class ActorCell(msgspec.Struct):
             elif self.draining is None and self.signals:
                 commands += self._take_signal(now_ns)
             elif self.draining is None and self.supervision:
-                event = self.supervision.pop(0)
-                commands += self._absorb(self.machine.handle(ChildFailed(event), now_ns), now_ns)
+                commands += self._take_supervision_event(now_ns)
             elif self.work:
                 commands += self._absorb(self.machine.handle(self.work.pop(0), now_ns), now_ns)
             elif self.draining is not None:
@@ -213,6 +212,14 @@ class ActorCell(msgspec.Struct):
             case kind:
                 raise AssertionError(f"unknown signal {kind}")
 
+    def _take_supervision_event(self, now_ns: int) -> Commands:
+        """The hook decides. When it does not handle the event, what is queued behind is not offered to it any more."""
+        event, *behind = self.supervision
+        self.supervision = []
+        commands = self._absorb(self.machine.handle(ChildFailed(event), now_ns), now_ns)
+        self.supervision = behind
+        return commands
+
     # --- what the machine's commands mean to the runtime -----------------------------------------------------
 
     def _absorb(self, commands: Commands, now_ns: int) -> Commands:
@@ -227,10 +234,12 @@ class ActorCell(msgspec.Struct):
         for command in commands:
             match command:
                 case StopSelf(reason=reason):
+                    # Taken when the handler is over: whoever passed the event on looks at the signals next.
                     self.signals.append(SignalReceived("drain_and_stop", reason))
-                    kept += self._advance(now_ns)
                 case Fail(error=error):
                     kept += self._fail(error, now_ns)
+                case Panic() if self.cleaning:
+                    kept += self.kill_task()  # Not caught there: the task is gone (mesh_model.md 6.3).
                 case Panic(info=info):
                     self.panicked = True
                     kept += self._fail(Generic(f"panic: {info}"), now_ns)
@@ -247,16 +256,25 @@ class ActorCell(msgspec.Struct):
             self.error = Generic(f"initialization error: {error_text(error)}")
             return self._leave(now_ns)
         self.error = error
-        commands: list[RuntimeCommand] = []
-        while self.supervision and not self.panicked:
-            # Queued child events are offered first; one that is not handled is the error that counts.
+        offered = [] if self.panicked or self.draining is not None else self._offer_supervision_events(now_ns)
+        return [*offered, *self._leave(now_ns)]
+
+    def _offer_supervision_events(self, now_ns: int) -> list[RuntimeCommand]:
+        """After a handler's error: one of the queued events that is not handled is the error that counts."""
+        kept: list[RuntimeCommand] = []
+        while self.supervision:
             for command in self.machine.handle(ChildFailed(self.supervision.pop(0)), now_ns):
-                if isinstance(command, Fail):
-                    self.error = command.error
-                    self.supervision.clear()
-                else:
-                    commands.append(command)
-        return [*commands, *self._leave(now_ns)]
+                match command:
+                    case Fail(error=error):
+                        self.error = error
+                        self.supervision.clear()
+                    case Panic(info=info):
+                        self.error = Generic(f"panic: {info}")
+                        self.panicked = True
+                        self.supervision.clear()
+                    case _:
+                        kept.append(command)
+        return kept
 
     # --- the end -------------------------------------------------------------------------------------------
 
@@ -343,7 +361,7 @@ class ActorCell(msgspec.Struct):
         """Task abort: no cleanup, no event, and it looks like a clean stop (mesh_model.md 6.3)."""
         if self.is_terminal:
             return []
-        self.phase = ActorPhase.STOPPED
+        self._move_to(ActorPhase.STOPPED)
         self.status = ActorStatus(ActorPhase.STOPPED, reason="instance is dropped")
         self.work.clear()
         return [self._note()]

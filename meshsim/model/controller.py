@@ -146,11 +146,9 @@ class ActorMeshController(msgspec.Struct):
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""
+        if type(event) is Envelope:
+            return self._on_reply(event, now_ns) if event.port else self._on_message(event, now_ns)
         match event:
-            case Envelope(port=0):
-                return self._on_message(event, now_ns)
-            case Envelope():
-                return self._on_reply(event, now_ns)
             case TimerFired(key=key):
                 return self._on_timer(key, now_ns)
             case Started():
@@ -189,15 +187,13 @@ class ActorMeshController(msgspec.Struct):
                 raise AssertionError(f"{self.me} cannot handle {message!r}")
 
     def _on_reply(self, envelope: Envelope, now_ns: int) -> list[Command]:
-        match envelope.message:
-            case StateReply() as reply if self.phase is ControllerPhase.QUERYING_PROCS:
-                return self._on_proc_state(reply, now_ns)
-            case StateReply() as reply if self.phase is ControllerPhase.QUERYING_ACTORS:
-                return self._on_actor_state(reply, now_ns)
-            case RankStatus() as overlay:
-                return self._on_rank_status(overlay, now_ns)
-            case message:
-                raise AssertionError(f"{self.me} cannot take {message!r} while {self.phase.value}")
+        message = envelope.message
+        if isinstance(message, StateReply):
+            if self.phase is ControllerPhase.QUERYING_PROCS:
+                return self._on_proc_state(message, now_ns)
+            return self._on_actor_state(message, now_ns)
+        assert isinstance(message, RankStatus), f"{self.me} cannot take {message!r} while {self.phase.value}"
+        return self._on_rank_status(message, now_ns)
 
     def _on_timer(self, key: str, now_ns: int) -> list[Command]:
         match key:

@@ -36,6 +36,7 @@ from meshsim.model.ids import (
     address_of_node,
     proc_agent_id,
     proc_id,
+    proc_of,
 )
 from meshsim.model.ladder import SIGKILL, SIGTERM, Act, Ladder, LadderKind, Moment
 from meshsim.model.mapping import to_resource_status
@@ -148,9 +149,9 @@ class HostAgent(msgspec.Struct):
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what is to be done, in order."""
+        if type(event) is Envelope and event.port == 0:
+            return self._on_message(event, now_ns)
         match event:
-            case Envelope(port=0):
-                return self._on_message(event, now_ns)
             case Envelope(port=port, message=ProcReady() as ready):
                 return self._on_proc_ready(port, ready, now_ns)
             case ChildExited(name=name, status=status):
@@ -168,16 +169,15 @@ class HostAgent(msgspec.Struct):
                 raise AssertionError(f"{self.me} cannot handle {event!r}")
 
     def _on_message(self, envelope: Envelope, now_ns: int) -> list[Command]:
-        assert not self.busy, f"{self.me} was given {envelope!r} while busy"
         match envelope.message:
+            case GetState(name=name, reply=reply):
+                return [reply_to(reply, self.me, StateReply(self._state(name)))]
             case CreateOrUpdate(name=name, rank=rank, spec=ProcSpec() as spec):
                 return self._on_create(name, rank, spec, now_ns)
             case Stop(name=name, reason=reason):
                 return self._on_stop(name, reason, now_ns)
             case GetRankStatus(name=name, reply=reply):
                 return [reply_to(reply, self.me, RankStatus(self._runs(name)))]
-            case GetState(name=name, reply=reply):
-                return [reply_to(reply, self.me, StateReply(self._state(name)))]
             case ListResources(reply=reply):
                 return [reply_to(reply, self.me, ResourceNames(tuple(self.created)))]
             case SetClientConfig(config=config, reply=reply):
@@ -271,7 +271,7 @@ class HostAgent(msgspec.Struct):
             name,
             status,
             ProcState(
-                proc_id=self._proc_id(name),
+                proc_id=proc_of(created.agent),
                 create_rank=created.rank,
                 mesh_agent=created.agent,
                 bootstrap_command=BOOTSTRAP_COMMAND if self.host_present else None,

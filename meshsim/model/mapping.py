@@ -33,7 +33,11 @@ _RESOURCE_STATUS: dict[ProcPhase, Callable[[ProcStatus], Status]] = {
 
 def to_resource_status(proc: ProcStatus | None) -> Status:
     """What a HostAgent answers of a proc; absent where it has no handle for it. Source: supervision.md 3.9."""
-    return resource.UNKNOWN if proc is None else _RESOURCE_STATUS[proc.phase](proc)
+    if proc is None:
+        return resource.UNKNOWN
+    if proc.phase is ProcPhase.READY:
+        return resource.RUNNING  # In the table too; this is asked once for each rank and poll.
+    return _RESOURCE_STATUS[proc.phase](proc)
 
 
 # --- 6.2: process status -> actor status -------------------------------------------------------------------

@@ -70,7 +70,7 @@ from meshsim.model.ids import (
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.notes import Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
-from meshsim.model.supervision import ActorSupervisionEvent
+from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
 from meshsim.model.undeliverable import (
     RETURNED,
     mailbox_closed_error,
@@ -82,6 +82,9 @@ if TYPE_CHECKING:
     from meshsim.model.machine import Machine
 
 CLIENT = Name("client")
+
+#: A tuple: membership is tested by identity, without hashing.
+_TERMINAL = (ActorPhase.STOPPED, ActorPhase.FAILED)
 
 #: Names given to children so far, by name of the root they hang under (mesh_model.md 6.2).
 Counters = dict[str, int]
@@ -187,12 +190,14 @@ class NodeMachine:
         cell = self.cells.get(envelope.dest)
         if cell is None:
             self._bounce(envelope, no_mailbox_error(envelope.dest))
-        elif cell.is_terminal:
+        elif cell.phase in _TERMINAL:
             self._bounce(envelope, mailbox_closed_error(envelope.dest, cell.status))
         elif envelope.port and not cell.machine.accepts(envelope.port):
             self._bounce(envelope, port_not_bound_error(envelope))
         else:
-            self._apply(cell, cell.handle(envelope, now_ns), now_ns)
+            commands = cell.handle(envelope, now_ns)
+            if commands:
+                self._apply(cell, commands, now_ns)
 
     def _bounce(self, envelope: Envelope, error: str) -> None:
         """Mesh_model.md 3.5: back to the sender's own port, unless nobody wants it back."""

@@ -132,9 +132,9 @@ class ProcAgent(msgspec.Struct):
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""
+        if type(event) is Envelope:
+            return self._on_message(event, now_ns)
         match event:
-            case Envelope():
-                return self._on_message(event, now_ns)
             case ActorSpawned():
                 return self._on_spawned(event)
             case ActorEnded(actor_id=actor):

@@ -28,9 +28,10 @@ class StatusKind(Enum):
     UNKNOWN = "Unknown"
 
 
-_TERMINATING = frozenset({StatusKind.STOPPING, StatusKind.STOPPED, StatusKind.FAILED, StatusKind.TIMEOUT})
-_FAILURE = frozenset({StatusKind.FAILED, StatusKind.TIMEOUT})
-_HEALTHY = frozenset({StatusKind.INITIALIZING, StatusKind.RUNNING})
+# Tuples, not sets: membership is tested by identity, without hashing.
+_TERMINATING = (StatusKind.STOPPING, StatusKind.STOPPED, StatusKind.FAILED, StatusKind.TIMEOUT)
+_FAILURE = (StatusKind.FAILED, StatusKind.TIMEOUT)
+_HEALTHY = (StatusKind.INITIALIZING, StatusKind.RUNNING)
 
 
 class Status(msgspec.Struct, frozen=True, gc=False, array_like=True):

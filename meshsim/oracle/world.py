@@ -95,7 +95,7 @@ class World:
         self.ranks_in: dict[Node, list[tuple[str, int]]] = {}
         #: Hosts that were told to shut down: when, and what they were told.
         self.shutdowns: dict[Node, tuple[int, ShutdownHost, ActorId]] = {}
-        #: Actors that a fault made hang.
+        #: Actors that a fault made hang; taken to hang for the rest of the run.
         self.hung: set[ActorId] = set()
         #: Meshes that somebody asked to stop.
         self.stop_asked: set[str] = set()

@@ -20,6 +20,7 @@ import os
 import resource
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -108,7 +109,8 @@ class LockstepBackend:
         try:
             self._zygote.load(node_type, program)
         except BaseException:
-            self.close()
+            with suppress(BackendError):  # Says the same again.
+                self.close()
             raise
 
     def start(self, boot: NodeBoot) -> None:

@@ -6,7 +6,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import dill
@@ -27,28 +27,37 @@ class Zygote(Peer):
     """A running zygote (`meshsim.procs.zygote`)."""
 
     def __init__(self, *, run_id: str, scratch: Path | None, deadline_s: float) -> None:
-        """Start it. It takes nothing but `load` and `close` at first."""
-        ours, theirs = socket.socketpair()
-        output = os.memfd_create("zygote")
-        try:
-            self._popen = _popen(theirs.fileno(), output, run_id, scratch)
-        except BaseException:
-            ours.close()
-            os.close(output)
-            raise
-        finally:
-            theirs.close()
+        """Start it. It takes nothing but `load` and `close` at first.
+
+        Raises:
+            BackendError: the machine has no more processes or descriptors to give.
+        """
+        with ExitStack() as undo:
+            try:
+                ours, theirs = socket.socketpair()
+                undo.callback(ours.close)
+                with theirs:
+                    output = os.memfd_create("zygote")
+                    undo.callback(os.close, output)
+                    self._popen = _popen(theirs.fileno(), output, run_id, scratch)
+            except OSError as error:
+                raise BackendError(f"the zygote cannot be started: {error}") from error
+            undo.pop_all()
         super().__init__("the zygote", self._popen.pid, ours, output, deadline_s)
 
     def load(self, node_type: NodeType, program: Program) -> None:
         """Send it the code of all nodes, and wait until it can fork.
 
         Raises:
-            BackendError: it does not start in time, or cannot load the program.
+            BackendError: the program cannot be pickled or loaded, or the zygote does not start in time.
         """
-        # recurse: functions of `__main__` bring the globals they use.
-        code = dill.dumps((node_type, program), recurse=True)
-        reply = self.ask(Load(path=list(sys.path), code=code), REPLIES, "the request to load the program")
+        try:
+            # recurse: functions of `__main__` bring the globals they use.
+            code = dill.dumps((node_type, program), recurse=True)
+        except Exception as error:  # Pickling runs whatever code the program's classes have.
+            raise BackendError(f"the program cannot be pickled: {type(error).__name__}: {error}") from error
+        load = Load(path=[str(entry) for entry in sys.path], code=code)
+        reply = self.ask(load, REPLIES, "the request to load the program")
         if isinstance(reply, Refused):
             raise BackendError(
                 f"the program cannot be loaded in a fresh interpreter: {reply.reason}; "

@@ -67,10 +67,10 @@ LEGEND: dict[str, str] = {
 
 #: Marks of one kind closer than this share of the width are painted once.
 _MARK_SPACING = 1 / 500
-_WIDTH_IN, _NAMES_IN, _ENDINGS_IN, _LANE_IN = 10.6, 2.0, 2.5, 0.21
+_WIDTH_IN, _NAMES_IN, _ENDINGS_IN, _LANE_IN = 10.2, 2.0, 2.1, 0.21
 _BAR_HEIGHT, _END_HEIGHT = 0.62, 0.16
 _HATCH = {STALLED: "////"}
-_ENDING_CHARS = 44
+_ENDING_CHARS = 38
 
 
 #: matplotlib settings that decide the bytes of the file.
@@ -152,10 +152,11 @@ def _draw_frame(axes: Axes, chart: Chart) -> None:
     axes.set_ylim(len(chart.lanes) - 0.4, -0.6)
     axes.set_yticks([])
     axes.tick_params(axis="x", colors=_ink("muted"), length=2)
-    folded = f"   ({chart.folded} lanes in which nothing happens are folded away)" if chart.folded else ""
+    folded = f"   ({chart.folded} quieter lanes are left out)" if chart.folded else ""
     axes.set_xlabel(f"virtual time, s{folded}", color=_ink("muted"), loc="left")
     axes.grid(axis="x", color=_ink("grid"), linewidth=0.6)
     axes.set_axisbelow(True)
+    axes.patch.set_visible(False)
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
     axes.spines["bottom"].set_color(_ink("grid"))

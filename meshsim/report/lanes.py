@@ -36,8 +36,11 @@ from meshsim.trace.records import (
     Record,
 )
 
-#: Lanes that one figure shows; above it, those where nothing happens are folded away. Source: chosen here.
+#: Lanes that one figure shows. Source: chosen here.
 LANES_MAX = 40
+
+#: Longest list of ranks in the name of a lane that stands for several. Source: chosen here.
+_RANKS_CHARS = 16
 
 #: Looks of a bar. The last three are ends: drawn thin.
 STARTING, RUNNING, STALLED, STOPPING = "starting", "running", "stalled", "stopping"
@@ -97,19 +100,83 @@ class Chart(msgspec.Struct, frozen=True):
     lanes: tuple[Lane, ...]
     faults: tuple[FaultLine, ...]
     ended_ns: int
-    #: Lanes that are not shown because there are too many.
+    #: Lanes that are left out because there are too many.
     folded: int
 
 
 def chart_of(records: Sequence[Record], lanes_max: int = LANES_MAX) -> Chart:
-    """The timeline of a run, or of the part of it that was recorded."""
+    """The timeline of a run, or of the part of it that was recorded.
+
+    Above `lanes_max` lanes, procs of a host that fared alike share a lane; if that is not enough, quiet lanes go.
+    """
     drawing = _Drawing(Directory.of(records))
     for record in records:
         drawing.take(record)
     ended_ns = records[-1].at if records else 0
-    lanes = drawing.finish(ended_ns)
+    branches = drawing.finish(ended_ns)
+    if sum(len(branch.lanes) for branch in branches) > lanes_max:
+        branches = _merged(branches, ended_ns)
+    lanes = [lane for branch in branches for lane in branch.lanes]
     shown = _folded(lanes, lanes_max)
     return Chart(tuple(shown), tuple(drawing.faults), ended_ns, len(lanes) - len(shown))
+
+
+class _Branch(msgspec.Struct, frozen=True):
+    """The lanes of one process: its own, then those of its actors. Procs name their host as `parent`."""
+
+    parent: str
+    lanes: tuple[Lane, ...]
+
+
+def _merged(branches: list[_Branch], ended_ns: int) -> list[_Branch]:
+    """Branches of one parent that look alike as one, in the place of the first."""
+    alike: dict[object, list[_Branch]] = {}
+    for branch in branches:
+        key = (branch.parent, tuple(_looks(lane, ended_ns) for lane in branch.lanes)) if branch.parent else id(branch)
+        alike.setdefault(key, []).append(branch)
+    return [_together(group) for group in alike.values()]
+
+
+def _looks(lane: Lane, ended_ns: int) -> object:
+    """What of a lane an eye can tell apart: instants closer than a 300th of the width are the same."""
+    grain = max(ended_ns // 300, 1)
+    bars = tuple((bar.start_ns // grain, bar.look) for bar in lane.bars if bar.end_ns - bar.start_ns > grain)
+    marks = tuple((mark.at_ns // grain, mark.look) for mark in lane.marks)
+    return (lane.kind, _base(lane.name), bars, marks, lane.ending)
+
+
+def _together(group: list[_Branch]) -> _Branch:
+    first = group[0]
+    if len(group) == 1:
+        return first
+    return _Branch(
+        first.parent,
+        tuple(
+            msgspec.structs.replace(lanes[0], name=_joint_name([lane.name for lane in lanes]))
+            for lanes in zip(*(branch.lanes for branch in group), strict=True)
+        ),
+    )
+
+
+def _base(name: str) -> str:
+    return name.partition("[")[0]
+
+
+def _joint_name(names: list[str]) -> str:
+    """`workers[0-2,5]`: the ranks of names that differ in nothing else."""
+    ranks = sorted(int(name.partition("[")[2][:-1]) for name in names if name.endswith("]"))
+    if len(ranks) < len(names):
+        return f"{names[0]} and {len(names) - 1} more"
+    runs: list[list[int]] = []
+    for rank in ranks:
+        if runs and runs[-1][1] == rank - 1:
+            runs[-1][1] = rank
+        else:
+            runs.append([rank, rank])
+    text = ",".join(str(start) if start == end else f"{start}-{end}" for start, end in runs)
+    if len(text) > _RANKS_CHARS:
+        text = f"{ranks[0]}..{ranks[-1]}: {len(ranks)} of them"
+    return f"{_base(names[0])}[{text}]"
 
 
 def _folded(lanes: list[Lane], lanes_max: int) -> list[Lane]:
@@ -167,6 +234,8 @@ class _Drawing:
         self._nodes_by_proc: dict[str, str] = {}
         self._actors: dict[ActorId, _Track] = {}
         self._actors_on: dict[str, list[ActorId]] = {}
+        #: Actors of meshes and their controllers; others get a lane only when they fail.
+        self._mesh_actors: set[ActorId] = set()
         self._controllers: set[ActorId] = set()
 
     def take(self, record: Record) -> None:
@@ -187,8 +256,10 @@ class _Drawing:
                     self._processes[node].turn(at, _PROC_LOOKS[phase])
             case ActorStatusChanged():
                 self._on_actor_status(record.node, what, at)
-            case MeshSpawned(controller=controller):
+            case MeshSpawned(kind="actors", members=members, controller=controller):
+                self._mesh_actors.update(ActorId(member) for member in members)
                 if controller is not None:
+                    self._mesh_actors.add(controller)
                     self._controllers.add(controller)
             case FaultStruck(index=index, kind=kind, target=target):
                 self.faults.append(FaultLine(at, index, f"{kind} {self._place(target)}", struck=True))
@@ -215,23 +286,23 @@ class _Drawing:
             case _:
                 pass
 
-    def finish(self, ended_ns: int) -> list[Lane]:
+    def finish(self, ended_ns: int) -> list[_Branch]:
         """Clients with their controllers, then hosts with their procs with their actors."""
-        lanes: list[Lane] = []
         roots = [node for node, parent in self._parents.items() if not parent]
-        for node in sorted(roots, key=lambda node: self._processes[node].kind != "client"):
-            self._add_lanes(node, 0, ended_ns, lanes)
-        return lanes
+        branches = []
+        for root in sorted(roots, key=lambda node: self._processes[node].kind != "client"):
+            branches.append(self._branch(root, 0, ended_ns))
+            branches += [self._branch(node, 1, ended_ns) for node, host in self._parents.items() if host == root]
+        return branches
 
-    def _add_lanes(self, node: str, depth: int, ended_ns: int, lanes: list[Lane]) -> None:
-        lanes.append(self._processes[node].lane(depth, ended_ns))
+    def _branch(self, node: str, depth: int, ended_ns: int) -> _Branch:
+        lanes = [self._processes[node].lane(depth, ended_ns)]
         for actor in self._actors_on.get(node, []):
             track = self._actors[actor]
-            track.kind = "controller" if actor in self._controllers else "actor"
-            lanes.append(track.lane(depth + 1, ended_ns))
-        for child, parent in self._parents.items():
-            if parent == node:
-                self._add_lanes(child, depth + 1, ended_ns, lanes)
+            if actor in self._mesh_actors or track.look == FAILED:
+                track.kind = "controller" if actor in self._controllers else "actor"
+                lanes.append(track.lane(depth + 1, ended_ns))
+        return _Branch(self._parents[node], tuple(lanes))
 
     def _on_process_started(self, node: str, started: ProcessStarted, at: int) -> None:
         track = _Track(self._directory.name_of_node(node), started.kind, at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -33,6 +33,9 @@ from meshsim.trace.story import describe, story, time_text
 
 #: Lines of one fault's story. Source: chosen here; `meshsim trace` prints the rest.
 LINES_MAX = 24
+
+#: Records of an evidence that are told: of what happened too often the second time is the surprise.
+_EVIDENCE_MAX = 2
 
 _NOTABLE = (
     ActorStatusChanged,
@@ -74,13 +77,24 @@ def fault_stories(records: Sequence[Record], lines_max: int = LINES_MAX) -> list
     return [_told(chapter, directory, lines_max) for chapter in chapters]
 
 
-def evidence_lines(records: Sequence[Record], seqs: Iterable[int], lines_max: int) -> list[str]:
-    """The records with these numbers and what led to them, in order; the earliest are left out if there are many."""
+def evidence_lines(records: Sequence[Record], seqs: Sequence[int], lines_max: int) -> list[str]:
+    """The first records of an evidence with what led to them, and the faults before, in order.
+
+    A poll finds a failure without being caused by it, so faults are told even where no chain of causes leads to one.
+    The earliest records are left out if there are too many.
+    """
     directory = Directory.of(records)
-    told = {record.seq: record for seq in seqs for record in story(records, seq)}
-    lines = [_line(told[seq], directory) for seq in sorted(told)]
-    hidden = len(lines) - lines_max
-    return lines if hidden <= 0 else [f"({hidden} earlier records)", *lines[hidden:]]
+    told = {record.seq: record for seq in seqs[:_EVIDENCE_MAX] for record in story(records, seq)}
+    faults = [
+        record for record in records if isinstance(record.what, FaultStruck) and record.seq < max(told, default=0)
+    ]
+    hidden = len(told) - lines_max
+    shown = {seq: told[seq] for seq in sorted(told)[max(hidden, 0) :]} | {fault.seq: fault for fault in faults[-3:]}
+    lines = [f"({hidden} earlier records)"] if hidden > 0 else []
+    lines += [_line(shown[seq], directory) for seq in sorted(shown)]
+    if len(seqs) > _EVIDENCE_MAX:
+        lines.append(f"({len(seqs) - _EVIDENCE_MAX} more like the last)")
+    return lines
 
 
 def _is_notable(record: Record) -> bool:

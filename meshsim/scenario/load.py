@@ -7,13 +7,14 @@ import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 import msgspec
 
 from meshsim.scenario.check import check
 from meshsim.scenario.decode import decode
-from meshsim.scenario.errors import ScenarioError
+from meshsim.scenario.errors import ScenarioError, shown
 from meshsim.scenario.matrix import Value, variant_label, variants
 from meshsim.scenario.schema import Scenario
 
@@ -80,7 +81,7 @@ def load_scenarios(path: Path) -> list[Loaded]:
             place = file + _bracketed(variant)
             scenario = decode(data)
             if scenario.name != path.stem:
-                raise ScenarioError("name", f"expected the name of the file, {path.stem!r}", value=scenario.name)
+                raise ScenarioError("name", f"expected the name of the file, {shown(path.stem)}", value=scenario.name)
             check(scenario)
             loaded.append(Loaded(scenario=scenario, source=_source(path), variant=variant))
             place = file
@@ -94,16 +95,16 @@ def _bracketed(variant: dict[str, Value]) -> str:
 
 
 def _read(path: Path) -> str:
-    if path.is_dir():
-        raise ScenarioError("", "is a folder, expected a scenario file")
     try:
-        if path.exists() and not path.is_file():
-            raise ScenarioError("", "not a regular file")
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES_MAX + 1)
+        mode = path.stat().st_mode
+        if S_ISREG(mode):
+            with path.open("rb") as file:
+                data = file.read(FILE_BYTES_MAX + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL byte in the path.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ScenarioError("", f"cannot be read: {reason}") from None
+    if not S_ISREG(mode):
+        raise ScenarioError("", f"is {'a folder' if S_ISDIR(mode) else 'not a file'}, expected a scenario file")
     if len(data) > FILE_BYTES_MAX:
         raise ScenarioError("", f"larger than {FILE_BYTES_MAX >> 20} MiB")
     try:
@@ -126,8 +127,8 @@ def _parsed(text: str) -> dict[str, Any]:
         raise ScenarioError("", f"not TOML: {problem}") from None
     except RecursionError:
         raise ScenarioError("", "not a scenario: nested too deeply") from None
-    except ValueError as error:  # Integers of more digits than Python converts.
-        raise ScenarioError("", f"not TOML: {str(error).partition(';')[0]}") from None
+    except ValueError:  # Python refuses to convert integers of more than some thousand digits.
+        raise ScenarioError("", "not TOML: a number with too many digits") from None
 
 
 def _source(path: Path) -> str:

@@ -100,6 +100,8 @@ def _resolved(data: dict[str, Any], path: str) -> Path:
             node = node[int(part)]
         elif isinstance(node, dict):
             done += (part,)
+            if part not in node and len(done) < len(parts) and parts[len(done)].isdigit():
+                raise ScenarioError(key, f"leads nowhere, there is no {key_text(done)}")
             node = node.get(part, {} if len(done) < len(parts) else None)
         else:
             raise ScenarioError(key, f"leads nowhere, {key_text(done)} is neither a table nor an array", value=node)

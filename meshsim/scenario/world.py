@@ -33,9 +33,10 @@ class Declared(msgspec.Struct, frozen=True):
 
     kind: Kind
     key: str
-    #: Process of each rank, or of the host or client itself: what traces and links call it.
-    nodes: tuple[str, ...] = ()
     ranks: int = 0
+    #: Name of the proc mesh, and its hosts in rank order.
+    procs: str = ""
+    hosts: tuple[str, ...] = ()
     actor_type: str = ""
     system: bool = False
 
@@ -60,10 +61,10 @@ class World:
         self._procs = 0
         self._later = _declared_anywhere(scenario)
         for host in host_names(scenario.topology):
-            self.names[host] = Declared(Kind.HOST, "topology.hosts", (host,))
+            self.names[host] = Declared(Kind.HOST, "topology.hosts")
         for index, client in enumerate(scenario.topology.clients):
             key = f"topology.clients[{index}]"
-            self._add(client, Declared(Kind.CLIENT, key, (client,)), key)
+            self._add(client, Declared(Kind.CLIENT, key), key)
 
     # --- declarations ----------------------------------------------------------------------------------------
 
@@ -77,22 +78,22 @@ class World:
             if label in ("hosts", ""):
                 raise ScenarioError(f"{key}.per_host", 'expected a dimension other than "hosts"', value=label)
         on = hosts or [known for known, declared in self.names.items() if declared.kind is Kind.HOST]
-        each = prod(per_host.values())
-        self._procs += len(on) * each
+        ranks = len(on) * prod(per_host.values())
+        self._procs += ranks
         if self._procs > PROCS_MAX:
             raise ScenarioError(key, f"expected at most {PROCS_MAX} procs in all meshes together", value=self._procs)
-        nodes = tuple(f"{host}/{name}_{rank}" for host in on for rank in range(each))
-        self._add(name, Declared(Kind.PROCS, key, nodes, len(nodes)), f"{key}.name")
+        self._add(name, Declared(Kind.PROCS, key, ranks, name, tuple(on)), f"{key}.name")
 
     def add_actors(self, key: str, name: str, procs: str, actor_type: str, *, system: bool) -> None:
         """An actor mesh, one actor on each proc of a proc mesh."""
         on = self.named(procs, Kind.PROCS, f"{key}.procs")
-        self._add(name, Declared(Kind.ACTORS, key, on.nodes, on.ranks, actor_type, system), f"{key}.name")
+        declared = Declared(Kind.ACTORS, key, on.ranks, procs, on.hosts, actor_type, system)
+        self._add(name, declared, f"{key}.name")
 
     def _add(self, name: str, declared: Declared, key: str) -> None:
         if name in self.names:
             first = self.names[name]
-            raise ScenarioError(key, f"the name of a {first.kind.value} already ({first.key})", value=name)
+            raise ScenarioError(key, f"the name of {_article(first.kind.value)} already ({first.key})", value=name)
         self.names[name] = declared
 
     # --- references ------------------------------------------------------------------------------------------
@@ -130,9 +131,12 @@ class World:
         return self.member(text, tuple(Kind), key)
 
     def node(self, text: str, key: str) -> str:
-        """The process that a target is, or lives in."""
-        declared = self.process(text, key)
-        return declared.nodes[self._parsed(text, key).rank or 0]
+        """The process that a target is, or lives in, as traces and links call it: `host1/workers_0`."""
+        declared, rank = self.process(text, key), self._parsed(text, key).rank
+        if rank is None:
+            return text
+        host, rank_on_host = divmod(rank, declared.ranks // len(declared.hosts))
+        return f"{declared.hosts[host]}/{declared.procs}_{rank_on_host}"
 
     def actor(self, text: str, key: str) -> Declared:
         return self.member(text, (Kind.ACTORS,), key)
@@ -153,14 +157,19 @@ class World:
             raise ScenarioError(key, message, value=text) from None
 
     def _no_such(self, text: str, name: str, kinds: tuple[Kind, ...], key: str) -> ScenarioError:
-        expected = " or ".join(kind.value for kind in kinds)
+        *others, last = (kind.value for kind in kinds)
+        expected = f"{', '.join(others)} or {last}" if others else last
         allowed = [known for known, declared in self.names.items() if declared.kind in kinds]
         if name in self.names:
-            message = f"expected a {expected}, {shown(name)} is a {self.names[name].kind.value}"
+            message = f"expected {_article(expected)}, {shown(name)} is {_article(self.names[name].kind.value)}"
             return ScenarioError(key, message, value=text, allowed=allowed, word="")
         if name in self._later:
             return ScenarioError(key, f"used before it is there, {self._later[name]} comes later", value=text)
         return ScenarioError(key, f"no such {expected}", value=text, allowed=allowed, word=name)
+
+
+def _article(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
 
 
 def _declared_anywhere(scenario: Scenario) -> dict[str, str]:

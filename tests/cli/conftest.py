@@ -17,7 +17,7 @@ One of two procs is killed; the client hears of it once.
 If this fails, the poll lost an exit status.
 """
 seeds = [7]
-horizon = "40s"
+horizon = "8s"
 backends = ["sim"]
 config = { supervision_poll_frequency = "2s" }
 
@@ -38,7 +38,7 @@ mesh = "trainer"
 rank = 1
 status = "Failed"
 times = 1
-within = "10s"
+within = "3s"
 '''
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-import meshsim.procs.capabilities as capabilities
+from meshsim.procs import capabilities
 from meshsim.versions import version_of
 
 Command = Callable[..., Any]

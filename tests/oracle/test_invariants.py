@@ -441,6 +441,27 @@ def test_nothing_is_due_to_those_who_do_not_watch(trace: TraceBuilder, happens: 
     assert found(trace.end(30), "completeness") == []
 
 
+def test_a_controller_that_ends_after_its_poll_excuses_nothing(trace: TraceBuilder) -> None:
+    """Q28 with 14.6: a host crashes, the poll says `Stopped` to subscribers alone, and then the controller fails."""
+    trace.dies(NODES[1], KILLED, at=15)
+    trace.poll(1, at=20, end=80, outcome="proc_dead")
+    trace.add(MonitoringEnded(CONTROLLER, "trainer", "cleanup"), node="client")
+    trace.heard(OBSERVER, "subscriber", 1, "stopped: no status received from process")
+    trace.actor(CONTROLLER, "failed: undeliverable message error", at=80.5)
+    trace.heard(CLIENT, "parent", None, "failed: undeliverable message error", mesh="", actor=CONTROLLER)
+    assert [text for _, text, _ in found(trace.end(100), "completeness")] == [
+        "trainer[1] lost its process, which was killed by signal 9, and client (owner) never heard of it"
+    ]
+
+
+def test_a_stop_before_the_poll_was_over_ends_the_watching(trace: TraceBuilder) -> None:
+    """Whoever stops the mesh no longer asks how it is."""
+    trace.actor(TRAINERS[1], FAILED, at=15)
+    trace.operation(CLIENT, "stop_actors", "trainer", at=16, end=17)
+    trace.poll(1, at=20, end=20.1)
+    assert found(trace.end(30), "completeness") == []
+
+
 def test_an_unasked_end_during_a_stop_is_expected(trace: TraceBuilder) -> None:
     """Q6: a requested stop may need SIGTERM; that is not a failure of the rank."""
     trace.proc(1, "Ready", "Stopping", at=10)

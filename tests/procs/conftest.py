@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -16,20 +13,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from echo_node import EchoNode
+from process_checks import EMPTY, PATIENCE_S, MakeBackend, boot, processes_of, wait_until, zombies
 
-from meshsim.model.boot import NodeBoot, Program
+from meshsim.model.boot import Program
 from meshsim.model.ids import Node
 from meshsim.procs.backend import LockstepBackend
-from meshsim.procs.launcher import RUN_MARKER
-from meshsim.procs.linux import facts_of
-
-#: Wall time after which a wait in these tests is a failure.
-PATIENCE_S = 20.0
-EMPTY = Program(actor_types={})
-
-
-class MakeBackend(Protocol):
-    def __call__(self, *, deadline_s: float = PATIENCE_S, program: Program = EMPTY) -> LockstepBackend: ...
 
 
 @pytest.fixture
@@ -64,38 +52,3 @@ def backend(make_backend: MakeBackend) -> LockstepBackend:
     backend.spawn(Node("host0"), boot("host0/b"), pdeathsig=True)
     backend.start(boot("client", "client"))
     return backend
-
-
-def boot(node: str, kind: str = "proc", **config: int) -> NodeBoot:
-    return NodeBoot(node=Node(node), kind=kind, config=dict(config))
-
-
-def processes_of(run_id: str) -> list[str]:
-    """Every process on this machine that carries the run's marker in its environment."""
-    marker = f"{RUN_MARKER}={run_id}".encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and marker in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(f"{entry.name} {(entry / 'comm').read_text().strip()}")
-        except OSError:
-            continue  # Gone since the listing.
-    return found
-
-
-def zombies() -> list[int]:
-    """Children of this process that are dead and that nobody has waited for; none is reaped by looking."""
-    children = [
-        int(pid) for entry in Path("/proc/self/task").iterdir() for pid in (entry / "children").read_text().split()
-    ]
-    return [pid for pid in children if facts_of(pid).state == "Z"]
-
-
-def wait_until(condition: Callable[[], bool]) -> bool:
-    """Whether the condition came true before patience ran out."""
-    until = time.perf_counter() + PATIENCE_S
-    while not condition():
-        if time.perf_counter() > until:
-            return False
-        select.select([], [], [], 0.001)
-    return True

@@ -37,6 +37,9 @@ class EchoNode:
                 signal.pause()
             case ["die", number]:
                 os.kill(os.getpid(), int(number))
+            case ["interrupt", pid]:
+                os.kill(int(pid), signal.SIGINT)
+                signal.pause()
             case ["repeat", count]:
                 return [Warned(actor=self.me, text=text)] * int(count)
             case ["who"]:

@@ -12,8 +12,8 @@ from types import ModuleType
 
 import psutil
 import pytest
-from conftest import MakeBackend, boot, processes_of, wait_until
 from echo_node import EchoNode, work
+from process_checks import MakeBackend, boot, processes_of, wait_until
 
 import meshsim
 from meshsim.drive.backend import BackendError
@@ -31,6 +31,13 @@ A = Node("host0/a")
 B = Node("host0/b")
 CLIENT = Node("client")
 KILLED = ExitStatus(signal=signal.SIGKILL)
+
+
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Another interpreter that finds this meshsim."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(meshsim.__file__).parent.parent)}
+    command = [sys.executable, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
 
 
 def warned(node: Node, text: str) -> list[Warned]:
@@ -354,6 +361,23 @@ def test_a_program_that_a_fresh_interpreter_cannot_load_is_an_error(
     )
 
 
+def test_a_program_that_cannot_be_pickled_is_an_error(make_backend: MakeBackend) -> None:
+    """A generator cannot travel; nothing of the half-made run stays."""
+    with pytest.raises(
+        BackendError, match="the program cannot be pickled: TypeError: cannot pickle 'generator' object"
+    ):
+        make_backend(program=Program({"generator": (number for number in range(3))}))
+
+
+def test_classes_of_a_script_travel_with_the_globals_they_use(run_id: str) -> None:
+    """Someone tries out an actor in a script: its class is in `__main__`, which no other process can import."""
+    script = Path(__file__).parent / "script_with_node.py"
+
+    done = run_python(str(script), run_id)
+
+    assert (done.stdout, done.stderr) == ("global of the script\n", "")
+
+
 # --- nothing left ------------------------------------------------------------------------------------------
 
 
@@ -380,6 +404,16 @@ def test_close_after_a_step_that_hangs_ends_the_node(make_backend: MakeBackend, 
     backend.start(boot("client", "client"))
     backend.signal(CLIENT, signal.SIGSTOP, by=None)
     backend.observe(CLIENT, ProcessState.STOPPED)
+
+    backend.close()
+
+    assert processes_of(run_id) == []
+
+
+def test_close_after_ctrl_c_in_a_step_leaves_nothing(backend: LockstepBackend, run_id: str) -> None:
+    """SIGINT reaches the runner while a node works, and that node never answers."""
+    with pytest.raises(KeyboardInterrupt):
+        backend.step(A, work(f"interrupt {os.getpid()}"), 0)
 
     backend.close()
 
@@ -422,10 +456,6 @@ def test_the_zygote_imports_neither_simpy_nor_drawing_nor_the_console() -> None:
     """Every process of a run carries what the zygote has loaded: only what nodes need."""
     script = "import sys, meshsim.procs.zygote; print({'simpy', 'rich', 'matplotlib', 'numpy'} & {*sys.modules})"
 
-    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=_root())
+    loaded = run_python("-c", script)
 
-    assert loaded.stdout == "set()\n"
-
-
-def _root() -> Path:
-    return Path(meshsim.__file__).parent.parent
+    assert (loaded.stdout, loaded.stderr) == ("set()\n", "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 
 from meshsim.report.figure import PALETTE, inline_svg, timeline_svg
@@ -37,6 +38,7 @@ def test_a_fragment_takes_its_colours_from_the_page(records: list[Record]) -> No
     assert fragment.startswith('<svg role="img" aria-label="say &quot;hi&quot;" viewBox=')
     assert "http" not in fragment
     assert "var(--stalled)" in fragment
+    assert set(re.findall(r"#[0-9a-f]{6}", fragment)) == set()
     assert not [placeholder for placeholder, _, _ in PALETTE.values() if placeholder in fragment]
 
 
@@ -59,4 +61,4 @@ def test_folded_lanes_are_announced(records: list[Record]) -> None:
     """The reader learns that there is more than is shown."""
     svg = timeline_svg(chart_of(records, lanes_max=4))
 
-    assert "(3 lanes in which nothing happens are folded away)" in svg
+    assert "(3 quieter lanes are left out)" in svg

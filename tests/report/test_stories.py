@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshsim.model.notes import PollStarted
 from meshsim.report.stories import FaultStory, evidence_lines, fault_stories
 from meshsim.trace.records import ProcessReaped, Record
 
@@ -11,7 +12,7 @@ def test_a_fault_is_followed_by_what_could_be_seen_until_the_next(records: list[
     first = fault_stories(records)[0]
 
     assert first == FaultStory(
-        "FAULT 0: signal host0/workers_1 SIGKILL at 2.500s",
+        "FAULT 0: signal workers[1] SIGKILL at 2.500s",
         (
             "+0.000s    workers[1]    process died (signal)",
             "+0.001s    workers[1]    process was waited for by host0: killed by signal 9",
@@ -28,8 +29,8 @@ def test_every_fault_has_a_story_even_a_missed_one(records: list[Record]) -> Non
     titles = [story.title for story in fault_stories(records)]
 
     assert titles == [
-        "FAULT 0: signal host0/workers_1 SIGKILL at 2.500s",
-        "FAULT 1: stall host0/workers_0 at 5.000s",
+        "FAULT 0: signal workers[1] SIGKILL at 2.500s",
+        "FAULT 1: stall workers[0] at 5.000s",
         "FAULT 2 MISSED: exit host0/workers_1: its process is gone at 9.000s",
     ]
 
@@ -47,11 +48,23 @@ def test_evidence_is_told_from_its_causes_on(records: list[Record]) -> None:
     reaped = next(record.seq for record in records if isinstance(record.what, ProcessReaped))
 
     assert evidence_lines(records, [reaped], 12) == [
-        "   2.500s  world         FAULT 0: signal host0/workers_1 SIGKILL",
+        "   2.500s  world         FAULT 0: signal workers[1] SIGKILL",
         "   2.500s  workers[1]    process died (signal)",
         "   2.501s  workers[1]    process was waited for by host0: killed by signal 9",
     ]
     assert evidence_lines(records, [reaped], 1) == [
         "(2 earlier records)",
+        "   2.500s  world         FAULT 0: signal workers[1] SIGKILL",
         "   2.501s  workers[1]    process was waited for by host0: killed by signal 9",
+    ]
+
+
+def test_evidence_of_much_is_its_first_two_and_a_number(records: list[Record]) -> None:
+    """Something heard seventeen times is understood from the first two."""
+    polls = [record.seq for record in records if isinstance(record.what, PollStarted)]
+
+    assert evidence_lines(records, polls, 12) == [
+        "   1.000s  client        trainer.controller starts poll 1",
+        "   2.000s  client        trainer.controller starts poll 2",
+        "(7 more like the last)",
     ]

@@ -104,59 +104,58 @@ def _flat(union: object) -> list[type]:
 
 def test_a_trace_reads_like_a_story(directory: Directory) -> None:
     """One line for each record: time, place, what happened; never an address or a uuid."""
-    lines = [render(record, directory) for record in whole()]
-    assert lines == LINES
+    assert "".join(f"{render(record, directory)}\n" for record in whole()) == LINES
 
 
-LINES: list[str] = [
-    "     0.000s  world          run of built-by-hand starts, seed 0",
-    "     0.000s  host0          process of the host started",
-    "     0.000s  host1          process of the host started",
-    "     0.000s  client         process of the client started",
-    "     0.000s  client         client is idle",
-    "     0.000s  observer       process of the client started",
-    "     0.000s  observer       observer is idle",
-    "     0.500s  workers[0]     process of the proc started by host0",
-    "     0.500s  workers[1]     process of the proc started by host1",
-    "     0.900s  client         client has spawned procs workers {hosts: 2}",
-    "     1.000s  workers[0]     trainer[0] is idle",
-    "     1.000s  workers[1]     trainer[1] is idle",
-    "     1.000s  client         trainer.controller is idle",
-    "     1.000s  client         client has spawned actors trainer {hosts: 2}",
-    "     2.000s  client         trainer.controller -> workers[1].proc_agent: GetState trainer",
-    "     2.000s  client         workers[1].proc_agent -> trainer.controller: StateReply trainer Running (inside)",
-    "     2.000s  client         lost: trainer.controller -> workers[1].proc_agent: GetState trainer: loss",
-    "     2.000s  client         returned: trainer.controller -> workers[1].proc_agent: GetState trainer: broken link; gone",
-    "     2.000s  client         still in flight: workers[1].proc_agent -> trainer.controller: StateReply trainer Running",
-    "     2.000s  client         bounced: trainer.controller -> observer: MeshFailed (heartbeat): port closed",
-    "     2.000s  client         timer poll of trainer.controller",
-    "     2.000s  client         recorded for trainer[1]: failed: boom twice",
-    "     2.000s  client         first keepalive of trainer[1], expires at 80.000s",
-    "     2.000s  client         trainer[1] expired at 80.000s and is stopped as orphaned",
-    "     2.000s  client         warning of client: no route to workers[1]",
-    "     2.000s  client         trainer.controller forgets its subscriber observer",
-    "     2.000s  client         trainer.controller ends poll 3: terminal, the last one",
-    "     2.000s  client         trainer.controller polls late, expected at 12.000s",
-    "     2.000s  client         trainer.controller ends monitoring: all terminal",
-    "     2.000s  client         observer hears a heartbeat of trainer",
-    "     2.000s  client         FAULT 0: signal workers[1] SIGKILL",
-    "     2.000s  client         FAULT 1 MISSED: resume workers[1]: gone",
-    "     3.000s  host1          told that the child workers[1] was killed by signal 9",
-    "     3.000s  host1          workers[1]: mark ready rejected, stays Killed",
-    "     3.000s  workers[1]     process gets signal 15 from host1",
-    "     3.000s  workers[1]     process is stopped",
-    "     3.000s  workers[1]     process runs again",
-    "     3.000s  workers[1]     KERNEL DISAGREES: expected T, observed R",
-    "     3.000s  host1          workers[1]: Ready -> Killed(sig=9)",
-    "     3.000s  workers[1]     process died (signal)",
-    "     3.000s  workers[1]     process was waited for by host1: killed by signal 9",
-    "     4.000s  client         trainer.controller starts poll 1",
-    "     5.000s  client         trainer.controller ends poll 1: healthy",
-    "     6.000s  client         client begins operation 4: stop_actors trainer",
-    "     7.000s  client         client ends operation 4: stop_actors trainer: error: too late",
-    "     8.000s  client         HEARD by client (owner): trainer rank 1 Failed: failed: boom",
-    "    9.0005s  world          run ends (horizon), alive: host0, workers[0]",
-]
+LINES = """\
+     0.000s  world          run of built-by-hand starts, seed 0
+     0.000s  host0          process of the host started
+     0.000s  host1          process of the host started
+     0.000s  client         process of the client started
+     0.000s  client         client is idle
+     0.000s  observer       process of the client started
+     0.000s  observer       observer is idle
+     0.500s  workers[0]     process of the proc started by host0
+     0.500s  workers[1]     process of the proc started by host1
+     0.900s  client         client has spawned procs workers {hosts: 2}
+     1.000s  workers[0]     trainer[0] is idle
+     1.000s  workers[1]     trainer[1] is idle
+     1.000s  client         trainer.controller is idle
+     1.000s  client         client has spawned actors trainer {hosts: 2}
+     2.000s  client         trainer.controller -> workers[1].proc_agent: GetState trainer
+     2.000s  client         workers[1].proc_agent -> trainer.controller: StateReply trainer Running (inside)
+     2.000s  client         lost: trainer.controller -> workers[1].proc_agent: GetState trainer: loss
+     2.000s  client         returned: trainer.controller -> workers[1].proc_agent: GetState trainer: broken link; gone
+     2.000s  client         still in flight: workers[1].proc_agent -> trainer.controller: StateReply trainer Running
+     2.000s  client         bounced: trainer.controller -> observer: MeshFailed (heartbeat): port closed
+     2.000s  client         timer poll of trainer.controller
+     2.000s  client         recorded for trainer[1]: failed: boom twice
+     2.000s  client         first keepalive of trainer[1], expires at 80.000s
+     2.000s  client         trainer[1] expired at 80.000s and is stopped as orphaned
+     2.000s  client         warning of client: no route to workers[1]
+     2.000s  client         trainer.controller forgets its subscriber observer
+     2.000s  client         trainer.controller ends poll 3: terminal, the last one
+     2.000s  client         trainer.controller polls late, expected at 12.000s
+     2.000s  client         trainer.controller ends monitoring: all terminal
+     2.000s  client         observer hears a heartbeat of trainer
+     2.000s  client         FAULT 0: signal workers[1] SIGKILL
+     2.000s  client         FAULT 1 MISSED: resume workers[1]: gone
+     3.000s  host1          told that the child workers[1] was killed by signal 9
+     3.000s  host1          workers[1]: mark ready rejected, stays Killed
+     3.000s  workers[1]     process gets signal 15 from host1
+     3.000s  workers[1]     process is stopped
+     3.000s  workers[1]     process runs again
+     3.000s  workers[1]     KERNEL DISAGREES: expected T, observed R
+     3.000s  host1          workers[1]: Ready -> Killed(sig=9)
+     3.000s  workers[1]     process died (signal)
+     3.000s  workers[1]     process was waited for by host1: killed by signal 9
+     4.000s  client         trainer.controller starts poll 1
+     5.000s  client         trainer.controller ends poll 1: healthy
+     6.000s  client         client begins operation 4: stop_actors trainer
+     7.000s  client         client ends operation 4: stop_actors trainer: error: too late
+     8.000s  client         HEARD by client (owner): trainer rank 1 Failed: failed: boom
+    9.0005s  world          run ends (horizon), alive: host0, workers[0]
+"""
 
 
 @pytest.mark.parametrize(

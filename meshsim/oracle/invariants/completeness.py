@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Literal
 
 import msgspec
@@ -45,12 +47,14 @@ class _Watched(msgspec.Struct):
     controller: ActorId
     subscribers: dict[ActorId, None] = {}
     failures: dict[int | None, _Failure] = {}
-    #: Start and end of the polls that are over; start of the one that runs.
-    polls: list[tuple[int, int]] = []
+    #: Start, end and last record of the polls that are over; start of the one that runs.
+    polls: list[tuple[int, int, int]] = []
     poll_started_at: int | None = None
-    #: When monitoring ended, and whether somebody asked for it (`stop`, `cleanup`).
-    unwatched_at: int | None = None
-    stopped_at: int | None = None
+    #: Whether monitoring has ended; record in which somebody asked for it (`stop`, `cleanup`), and when.
+    is_unwatched: bool = False
+    stopped: Record | None = None
+    #: When any process of the mesh was stopped; complete when the run is over.
+    stalls: list[tuple[int, int]] = []
 
 
 class Completeness(Invariant):
@@ -63,8 +67,9 @@ class Completeness(Invariant):
     It has reached a listener that was told anything of this rank, before or after. Due is the end of the first poll
     that began after the failure; while a process of the mesh is stopped, or no such poll ends, it is P + 2 (H + A)
     after the failure (`Bounds.detection_ns`). Time in which the controller's, the listener's or the rank's processes
-    are stopped does not count. Nothing is due to a listener that has ended, nor when the controller is gone or the mesh
-    was asked to stop before.
+    are stopped does not count. Nothing is due to a listener that has ended by then, nor when the mesh was asked to
+    stop, or its controller ended, before such a poll was over. A controller that ends after it has had its chance, and
+    its child failure heard by the owner, excuse nothing: they do not name the rank.
 
     The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
     within W, unless the mesh was stopped before.
@@ -111,13 +116,13 @@ class Completeness(Invariant):
                 if controller in self._controllers:
                     self._watched[self._controllers[controller]].poll_started_at = record.at
             case PollEnded(controller=controller):
-                self._on_poll_ended(controller, record.at)
+                self._on_poll_ended(controller, record)
             case MonitoringEnded():
-                self._on_monitoring_ended(record.what, record.at)
+                self._on_monitoring_ended(record.what, record)
             case MeshSpawned():
                 self._on_spawned(record.what, record)
             case OperationStarted() | OperationEnded():
-                self._on_operation(record.what, record.at)
+                self._on_operation(record.what, record)
             case SubscriberRemoved(controller=controller, subscriber=subscriber):
                 self._unsubscribe(self._controllers.get(controller, ""), subscriber)
             case _:
@@ -126,6 +131,7 @@ class Completeness(Invariant):
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
         for label, watched in self._watched.items():
+            watched.stalls = list(self._stalls(watched))
             for failure in watched.failures.values():
                 listeners: list[tuple[ActorId, Literal["owner", "subscriber"]]] = []
                 if failure.rank is not None:
@@ -183,8 +189,8 @@ class Completeness(Invariant):
                 self._fail(self._watched[label], None, "lost its process", record)
 
     def _fail(self, watched: _Watched, rank: int | None, what: str, record: Record) -> None:
-        over = watched.unwatched_at if rank is not None else watched.stopped_at
-        if over is None and watched.spawned.mesh.label not in self.world.stop_asked:
+        over = watched.is_unwatched if rank is not None else watched.stopped is not None
+        if not over and watched.spawned.mesh.label not in self.world.stop_asked:
             failure = _Failure(rank, what, record.at, record.seq, tuple(watched.subscribers))
             watched.failures.setdefault(rank, failure)
 
@@ -199,28 +205,28 @@ class Completeness(Invariant):
             return
         self._told.setdefault((heard.listener, mesh), set()).add(rank)
 
-    def _on_poll_ended(self, controller: ActorId, at: int) -> None:
+    def _on_poll_ended(self, controller: ActorId, record: Record) -> None:
         watched = self._watched.get(self._controllers.get(controller, ""))
         if watched is not None and watched.poll_started_at is not None:
-            watched.polls.append((watched.poll_started_at, at))
+            watched.polls.append((watched.poll_started_at, record.at, record.seq))
             watched.poll_started_at = None
 
-    def _on_monitoring_ended(self, note: MonitoringEnded, at: int) -> None:
+    def _on_monitoring_ended(self, note: MonitoringEnded, record: Record) -> None:
         watched = self._watched.get(self._controllers.get(note.controller, ""))
         if watched is not None:
-            watched.unwatched_at = at
-            if note.why != "all_terminal":
-                watched.stopped_at = at
+            watched.is_unwatched = True
+            if note.why != "all_terminal" and watched.stopped is None:
+                watched.stopped = record
 
-    def _on_operation(self, note: OperationStarted | OperationEnded, at: int) -> None:
+    def _on_operation(self, note: OperationStarted | OperationEnded, record: Record) -> None:
         if note.operation == "subscribe_to" and isinstance(note, OperationEnded) and note.error is None:
             self._subscriptions.setdefault(note.label, {})[note.by] = None
         elif note.operation == "drop_ref":
             self._unsubscribe(note.label, note.by)
         elif note.operation == "stop_actors" and note.label in self._watched:
             watched = self._watched[note.label]
-            if watched.stopped_at is None:
-                watched.stopped_at = at
+            if watched.stopped is None:
+                watched.stopped = record
 
     def _unsubscribe(self, label: str, listener: ActorId) -> None:
         self._subscriptions.get(label, {}).pop(listener, None)
@@ -236,22 +242,26 @@ class Completeness(Invariant):
             due = world.extended(failure.at + world.bounds.watchdog_ns, failure.at, own)
             return due if self._is_due(listener, due) else None
         places = [*own, *world.place_of(watched.controller)]
+        poll = self._first_poll_after(watched, failure.at)
+        if poll is not None and not any(begin < poll[1] and end > failure.at for begin, end in watched.stalls):
+            due = world.extended(poll[1] + SLACK_NS, failure.at, places)
+            stopped_before = watched.stopped is not None and watched.stopped.seq < poll[2]
+            return due if not stopped_before and self._is_due(listener, due) else None
         rank_places = world.place_of(ActorId(watched.spawned.mesh.members[failure.rank]))
         due = world.extended(failure.at + world.bounds.detection_ns, failure.at, [*places, *rank_places])
-        poll_end = next((end for start, end in watched.polls if start > failure.at), None)
-        if poll_end is not None and not self._any_stalled(watched, failure.at, poll_end):
-            due = min(due, world.extended(poll_end + SLACK_NS, failure.at, places))
-        if watched.stopped_at is not None and watched.stopped_at <= due:
+        if watched.stopped is not None and watched.stopped.at <= due:
             return None
         return due if self._is_due(listener, due) and self._is_due(watched.controller, due) else None
+
+    @staticmethod
+    def _first_poll_after(watched: _Watched, at: int) -> tuple[int, int, int] | None:
+        index = bisect_right(watched.polls, at, key=itemgetter(0))
+        return watched.polls[index] if index < len(watched.polls) else None
 
     def _is_due(self, actor: ActorId, deadline: int) -> bool:
         """Whether an actor still lived at the deadline, and could do its part."""
         ended_at = self.world.ended_at(actor)
         return actor not in self.world.hung and (ended_at is None or ended_at > deadline)
-
-    def _any_stalled(self, watched: _Watched, start: int, end: int) -> bool:
-        return any(begin < end and stop > start for begin, stop in self._stalls(watched))
 
     def _stalls(self, watched: _Watched) -> Iterator[tuple[int, int]]:
         for member in watched.spawned.mesh.members:

@@ -1,0 +1,550 @@
+"""Every kind of broken scenario file gives one clear line: file, key path, what was expected, what came."""
+
+from pathlib import Path
+
+import pytest
+
+from meshsim.scenario import ScenarioError, load_scenarios
+
+#: Ends a message whose list of what is allowed belongs to another module.
+LONG_LIST = " (allowed: …"
+
+HEAD = 'name = "x"\nhorizon = "20s"\n'
+WORLD = (
+    HEAD
+    + """
+[topology]
+hosts = 2
+clients = ["client", "observer"]
+procs = [{ name = "workers", per_host = { gpus = 2 } }]
+actors = [
+    { name = "trainer", procs = "workers" },
+    { name = "sleeper", procs = "workers", actor = "SleepActor" },
+    { name = "logger", procs = "workers", system = true },
+]
+"""
+)
+
+
+def faults(text: str) -> str:
+    return f"{WORLD}\n[[faults]]\n{text}\n"
+
+
+def expect(text: str) -> str:
+    return f'{WORLD}\n[[faults]]\nkind = "exit"\ntarget = "workers[1]"\nat = "2s"\n[[expect]]\n{text}\n'
+
+
+def topology(text: str) -> str:
+    return f"{HEAD}[topology]\n{text}\n"
+
+
+def operations(text: str) -> str:
+    return f"{WORLD}\n[[operations]]\n{text}\n"
+
+
+FAULT_KINDS = (
+    "exit, signal, stall, resume, raise, panic, hang, stop_itself, init_fails, host_crash, controller_exit, "
+    "controller_kill, subscriber_gone"
+)
+TOP_KEYS = (
+    "name, about, seeds, horizon, backends, profile, config, topology, network, clocks, operations, faults, expect, "
+    "known, relax, matrix"
+)
+
+BROKEN: dict[str, tuple[str, str]] = {
+    # --- not a scenario at all
+    "empty": ("", "empty: expected at least name and horizon"),
+    "blank": (" \n\t\n", "empty: expected at least name and horizon"),
+    "comment-only": ("# nothing\n", "name: required, but not given"),
+    "not-toml": ("name = \n", "not TOML: line 1, column 8: Invalid value"),
+    "toml-cut-short": ("name = [1,", "not TOML: end of document: Invalid value"),
+    "json": ('{"name": "x"}', "not TOML: line 1, column 1: Invalid statement"),
+    "key-twice": ('name = "x"\nname = "y"\n', "not TOML: line 2, column 11: Cannot overwrite a value"),
+    "nul-byte": ("name = \0", "not TOML: line 1, column 8: Invalid value"),
+    "huge-number": (
+        f"name = {'9' * 5000}",
+        "not TOML: a number with too many digits",
+    ),
+    "deeply-nested": (f"name = {'[' * 5000}{']' * 5000}", "not a scenario: nested too deeply"),
+    "endless-key": (f"{'a.' * 5000}a = 1", "not a scenario: keys with thousands of dots"),
+    # --- keys and types
+    "no-horizon": ('name = "x"\n', "horizon: required, but not given"),
+    "unknown-key": (
+        HEAD + "horizn = 1\n",
+        f'unknown key "horizn"; did you mean "horizon"? (allowed: {TOP_KEYS})',
+    ),
+    "unknown-key-with-line-break": (HEAD + '"a\\nb" = 1\n', f'unknown key "a\\nb" (allowed: {TOP_KEYS})'),
+    "name-of-another-file": ('name = "y"\nhorizon = "1s"\n', 'name: expected the name of the file, "x", got "y"'),
+    "name-with-spaces": (
+        'name = "X y"\nhorizon = "1s"\n',
+        'name: expected a name of lower-case letters, digits, dashes and underscores, got "X y"',
+    ),
+    "name-is-a-number": ('name = 3\nhorizon = "1s"\n', "name: expected text, got 3"),
+    "seeds-empty": (HEAD + "seeds = []", "seeds: expected at least 1 value, got an empty array"),
+    "seed-negative": (HEAD + "seeds = [1, -1]", "seeds[1]: expected a whole number of at least 0, got -1"),
+    "seed-twice": (HEAD + "seeds = [1, 1]", "seeds[1]: given twice, got 1"),
+    "seed-huge": (
+        HEAD + "seeds = [99999999999999999999]",
+        "seeds[0]: expected a whole number of at most 9223372036854775807, got 99999999999999999999",
+    ),
+    "backend-unknown": (
+        HEAD + 'backends = ["sin"]',
+        'backends[0]: expected one of the allowed values, got "sin"; did you mean "sim"? (allowed: lockstep, sim)',
+    ),
+    "profile-unknown": (
+        HEAD + 'profile = "1999"',
+        'profile: expected one of the allowed values, got "1999" (allowed: 2026-03)',
+    ),
+    "faults-is-a-table": (HEAD + "[faults]\n", "faults: expected an array, got a table"),
+    # --- durations
+    "horizon-zero": ('name = "x"\nhorizon = "0s"', 'horizon: expected more than 0s and at most 100 years, got "0s"'),
+    "horizon-without-unit": ('name = "x"\nhorizon = 20', 'horizon: expected a duration such as "1.5s", got 20'),
+    "horizon-text-without-unit": (
+        'name = "x"\nhorizon = "20"',
+        'horizon: expected a duration such as "1.5s", got "20"',
+    ),
+    "horizon-negative": ('name = "x"\nhorizon = "-5s"', 'horizon: expected a duration such as "1.5s", got "-5s"'),
+    "horizon-huge": (
+        'name = "x"\nhorizon = "101 years"',
+        'horizon: expected a duration such as "1.5s", got "101 years"',
+    ),
+    "horizon-longer-than-a-century": (
+        'name = "x"\nhorizon = "40000d"',
+        'horizon: expected at most 100 years, got "40000d"',
+    ),
+    "horizon-finer-than-a-nanosecond": (
+        'name = "x"\nhorizon = "0.5ns"',
+        'horizon: expected a whole number of nanoseconds, got "0.5ns"',
+    ),
+    "horizon-is-a-date": (
+        'name = "x"\nhorizon = 2026-01-01',
+        'horizon: expected a duration such as "1.5s", got 2026-01-01',
+    ),
+    # --- config
+    "config-unknown": (
+        HEAD + '[config]\nsupervision_pol_frequency = "1s"',
+        "config.supervision_pol_frequency: no such configuration attribute; did you mean "
+        '"supervision_poll_frequency"? (allowed: …',
+    ),
+    "config-wrong-type": (
+        HEAD + "[config]\nsupervision_poll_frequency = 1",
+        'config.supervision_poll_frequency: expected a duration such as "1.5s", got 1',
+    ),
+    "config-twice": (
+        HEAD + '[config]\nmesh_orphan_timeout = "1s"\nHYPERACTOR_MESH_ORPHAN_TIMEOUT = "1s"',
+        'config.HYPERACTOR_MESH_ORPHAN_TIMEOUT: sets MESH_ORPHAN_TIMEOUT a second time, got "1s"',
+    ),
+    "config-float": (
+        HEAD + "[config]\nmesh_terminate_concurrency = 1.5",
+        "config.mesh_terminate_concurrency: expected true or false or a whole number or text, got 1.5",
+    ),
+    # --- topology
+    "no-hosts": (topology("hosts = 0"), "topology.hosts: expected a whole number of at least 1, got 0"),
+    "too-many-hosts": (
+        topology("hosts = 99999"),
+        "topology.hosts: expected a whole number of at most 10000, got 99999",
+    ),
+    "no-clients": (topology("clients = []"), "topology.clients: expected at least 1 client"),
+    "client-twice": (
+        topology('clients = ["client", "client"]'),
+        'topology.clients[1]: the name of a client already (topology.clients[0]), got "client"',
+    ),
+    "client-called-like-a-host": (
+        topology('clients = ["host0"]'),
+        'topology.clients[0]: the name of a host already (topology.hosts), got "host0"',
+    ),
+    "label-with-a-dash": (
+        topology('procs = [{ name = "my-procs" }]'),
+        "topology.procs[0].name: expected a name of letters, digits and underscores that does not begin with a digit, "
+        'got "my-procs"',
+    ),
+    "procs-twice": (
+        topology('procs = [{ name = "p" }, { name = "p" }]'),
+        'topology.procs[1].name: the name of a proc mesh already (topology.procs[0]), got "p"',
+    ),
+    "procs-on-unknown-host": (
+        topology('hosts = 2\nprocs = [{ name = "p", hosts = ["host2"] }]'),
+        'topology.procs[0].hosts[0]: no such host, got "host2"; did you mean "host1"? (allowed: host0, host1)',
+    ),
+    "procs-on-a-host-twice": (
+        topology('procs = [{ name = "p", hosts = ["host0", "host0"] }]'),
+        'topology.procs[0].hosts[1]: given twice, got "host0"',
+    ),
+    "procs-by-unknown-client": (
+        topology('procs = [{ name = "p", by = "clent" }]'),
+        'topology.procs[0].by: no such client, got "clent"; did you mean "client"? (allowed: client)',
+    ),
+    "empty-mesh": (
+        topology('procs = [{ name = "p", per_host = { gpus = 0 } }]'),
+        "topology.procs[0].per_host.gpus: expected a whole number of at least 1, got 0",
+    ),
+    "dimension-called-hosts": (
+        topology('procs = [{ name = "p", per_host = { hosts = 2 } }]'),
+        'topology.procs[0].per_host: expected a dimension other than "hosts", got "hosts"',
+    ),
+    "a-billion-procs": (
+        topology('procs = [{ name = "p", per_host = { a = 100000, b = 10000 } }]'),
+        "topology.procs[0]: expected at most 1000000 procs in all meshes together, got 1000000000",
+    ),
+    "actors-on-unknown-procs": (
+        topology('actors = [{ name = "a", procs = "p" }]'),
+        'topology.actors[0].procs: no such proc mesh, got "p"',
+    ),
+    "actors-of-unknown-type": (
+        topology('procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", actor = "Tets" }]'),
+        'topology.actors[0].actor: expected an actor type or module:Class, got "Tets" (allowed: …',
+    ),
+    "owner-unknown": (
+        topology('procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", owner = "nobody" }]'),
+        'topology.actors[0].owner: no such client or actor mesh, got "nobody" (allowed: client)',
+    ),
+    "owner-declared-later": (
+        topology(
+            'procs = [{ name = "p" }]\n'
+            'actors = [{ name = "a", procs = "p", owner = "b[0]" }, { name = "b", procs = "p" }]'
+        ),
+        'topology.actors[0].owner: used before it is there, topology.actors[1] comes later, got "b[0]"',
+    ),
+    "owners-in-a-circle": (
+        topology(
+            'procs = [{ name = "p" }]\n'
+            'actors = [{ name = "a", procs = "p", owner = "b[0]" }, { name = "b", procs = "p", owner = "a[0]" }]'
+        ),
+        "topology.actors[0].owner: owns itself: a is owned by b is owned by a",
+    ),
+    "owner-is-itself": (
+        topology('procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", owner = "a[0]" }]'),
+        "topology.actors[0].owner: owns itself: a is owned by a",
+    ),
+    "owner-without-rank": (
+        topology(
+            'procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p" }, { name = "b", procs = "p", owner = "a" }]'
+        ),
+        'topology.actors[1].owner: expected one rank, a has ranks 0..0, got "a"',
+    ),
+    "owner-that-cannot-own": (
+        topology(
+            'procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", actor = "SleepActor" }, '
+            '{ name = "b", procs = "p", owner = "a[0]" }]'
+        ),
+        "topology.actors[1].owner: expected a client or an actor that can own meshes, which SleepActor cannot, "
+        'got "a[0]"',
+    ),
+    "huge-parameter": (
+        topology(
+            'procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", params = { n = 9223372036854775808 } }]'
+        ),
+        "topology.actors[0].params.n: expected a number of at most 64 bits, got 9223372036854775808",
+    ),
+    "subscriber-of-a-system-mesh": (
+        WORLD + 'subscribers = [{ mesh = "logger", by = "observer" }]',
+        'topology.subscribers[0].mesh: expected a mesh with a controller, system meshes have none, got "logger"',
+    ),
+    "subscriber-of-procs": (
+        WORLD + 'subscribers = [{ mesh = "workers", by = "observer" }]',
+        'topology.subscribers[0].mesh: expected an actor mesh, "workers" is a proc mesh, got "workers" '
+        "(allowed: trainer, sleeper, logger)",
+    ),
+    # --- network and clocks
+    "loss-above-one": (HEAD + "[network]\nloss = 1.5", "network.loss: expected a number of at most 1, got 1.5"),
+    "loss-not-a-number": (HEAD + "[network]\nloss = nan", "network.loss: expected a number of at least 0, got nan"),
+    "latency-negative": (
+        HEAD + '[network]\nlatency = "-1ms"',
+        'network.latency: expected a duration such as "1.5s", got "-1ms"',
+    ),
+    "link-from-nowhere": (
+        HEAD + '[network]\nlinks = [{ src = "host3", loss = 0.5 }]',
+        'network.links[0].src: no such host, client, proc mesh or actor mesh, got "host3"; '
+        'did you mean "host0"? (allowed: host0, client)',
+    ),
+    "link-without-quality": (
+        HEAD + '[network]\nlinks = [{ src = "host0" }]',
+        "network.links[0]: expected latency, jitter or loss",
+    ),
+    "clock-of-nobody": (
+        HEAD + '[clocks]\nhost1 = "1s"',
+        'clocks.host1: no such host or client, got "host1"; did you mean "host0"? (allowed: host0, client)',
+    ),
+    "clock-with-a-strange-name": (
+        HEAD + '[clocks]\nhost0 = "1s"\n"a b" = "soon"',
+        'clocks."a b": expected a duration such as "1.5s", got "soon"',
+    ),
+    # --- operations
+    "operation-unknown": (
+        operations('do = "stop_actor"'),
+        'operations[0].do: expected one of the allowed values, got "stop_actor"; did you mean "stop_actors"? (allowed: '
+        "spawn_procs, spawn_actors, stop_actors, stop_procs, shutdown_hosts, subscribe, drop, cast, query, end)",
+    ),
+    "operation-without-do": (
+        operations('mesh = "trainer"'),
+        "operations[0].do: required, but not given (allowed: spawn_procs, spawn_actors, stop_actors, stop_procs, "
+        "shutdown_hosts, subscribe, drop, cast, query, end)",
+    ),
+    "operation-after-the-horizon": (
+        operations('do = "stop_actors"\nmesh = "trainer"\nat = "21s"'),
+        'operations[0].at: expected at most the horizon, 20s, got "21s"',
+    ),
+    "operation-on-what-comes-later": (
+        operations('do = "stop_procs"\nprocs = "more"\n[[operations]]\ndo = "spawn_procs"\nname = "more"'),
+        'operations[0].procs: used before it is there, operations[1] comes later, got "more"',
+    ),
+    "operation-by-an-actor-without-context": (
+        operations('do = "end"\nby = "sleeper[0]"'),
+        "operations[0].by: expected a client or an actor that can own meshes, which SleepActor cannot, "
+        'got "sleeper[0]"',
+    ),
+    "query-of-a-system-mesh": (
+        operations('do = "query"\nmesh = "logger"'),
+        'operations[0].mesh: expected a mesh with a controller, system meshes have none, got "logger"',
+    ),
+    "shutdown-of-an-unknown-host": (
+        operations('do = "shutdown_hosts"\nhosts = ["workers"]'),
+        'operations[0].hosts[0]: expected a host, "workers" is a proc mesh, got "workers" (allowed: host0, host1)',
+    ),
+    # --- faults
+    "fault-without-kind": (
+        faults('target = "host0"'),
+        f"faults[0].kind: required, but not given (allowed: {FAULT_KINDS})",
+    ),
+    "fault-of-unknown-kind": (
+        faults('kind = "exti"'),
+        'faults[0].kind: expected one of the allowed values, got "exti"; did you mean "exit"? '
+        f"(allowed: {FAULT_KINDS})",
+    ),
+    "fault-with-unknown-key": (
+        faults('kind = "signal"\ntarget = "host0"\nsginal = "SIGKILL"'),
+        'faults[0]: unknown key "sginal"; did you mean "signal"? (allowed: kind, target, at, when, signal)',
+    ),
+    "fault-without-target": (faults('kind = "exit"'), "faults[0].target: required, but not given"),
+    "fault-at-a-negative-time": (
+        faults('kind = "exit"\ntarget = "host0"\nat = "-1"'),
+        'faults[0].at: expected a duration such as "1.5s", got "-1"',
+    ),
+    "fault-after-the-horizon": (
+        faults('kind = "exit"\ntarget = "host0"\nat = "1m"'),
+        'faults[0].at: expected at most the horizon, 20s, got "1m"',
+    ),
+    "fault-without-time": (
+        faults('kind = "exit"\ntarget = "host0"'),
+        "faults[0]: expected at or when: the time or the record at which it strikes",
+    ),
+    "fault-with-two-times": (
+        faults('kind = "exit"\ntarget = "host0"\nat = "1s"\nwhen = { record = "heard" }'),
+        "faults[0].when: expected at or when, not both",
+    ),
+    "init-fault-with-a-time": (
+        faults('kind = "init_fails"\ntarget = "trainer[0]"\nat = "1s"'),
+        "faults[0].at: init_fails strikes when its target is spawned, leave it out",
+    ),
+    "exit-code-too-large": (
+        faults('kind = "exit"\ntarget = "host0"\nat = "1s"\ncode = 256'),
+        "faults[0].code: expected a whole number of at most 255, got 256",
+    ),
+    "fault-on-an-unknown-target": (
+        faults('kind = "exit"\ntarget = "trainr[1]"\nat = "1s"'),
+        'faults[0].target: no such host, client, proc mesh or actor mesh, got "trainr[1]"; did you mean "trainer"? '
+        "(allowed: host0, host1, client, observer, workers, trainer, sleeper, logger)",
+    ),
+    "fault-on-no-target": (
+        faults('kind = "exit"\ntarget = "host0/proc1"\nat = "1s"'),
+        'faults[0].target: expected a target such as "host0" or "trainer[1]", got "host0/proc1"',
+    ),
+    "rank-out-of-range": (
+        faults('kind = "panic"\ntarget = "trainer[7]"\nat = "1s"'),
+        'faults[0].target: rank out of range, trainer has ranks 0..3, got "trainer[7]"',
+    ),
+    "rank-of-a-host": (
+        faults('kind = "exit"\ntarget = "host0[0]"\nat = "1s"'),
+        'faults[0].target: rank out of range, host0 has no ranks, got "host0[0]"',
+    ),
+    "rank-missing": (
+        faults('kind = "exit"\ntarget = "workers"\nat = "1s"'),
+        'faults[0].target: expected one rank, workers has ranks 0..3, got "workers"',
+    ),
+    "panic-of-a-proc": (
+        faults('kind = "panic"\ntarget = "workers[0]"\nat = "1s"'),
+        'faults[0].target: expected an actor mesh, "workers" is a proc mesh, got "workers[0]" '
+        "(allowed: trainer, sleeper, logger)",
+    ),
+    "host-crash-of-a-client": (
+        faults('kind = "host_crash"\ntarget = "client"\nat = "1s"'),
+        'faults[0].target: expected a host, "client" is a client, got "client" (allowed: host0, host1)',
+    ),
+    "controller-of-a-system-mesh": (
+        faults('kind = "controller_kill"\ntarget = "logger"\nat = "1s"'),
+        'faults[0].target: expected a mesh with a controller, system meshes have none, got "logger"',
+    ),
+    "signal-unknown": (
+        faults('kind = "signal"\ntarget = "host0"\nat = "1s"\nsignal = "SIGKIL"'),
+        'faults[0].signal: expected a signal such as "SIGKILL" or "9", got "SIGKIL"; '
+        'did you mean "SIGKILL"? (allowed: …',
+    ),
+    "signal-zero": (
+        faults('kind = "signal"\ntarget = "host0"\nat = "1s"\nsignal = "0"'),
+        'faults[0].signal: expected a signal such as "SIGKILL" or "9", got "0" (allowed: …',
+    ),
+    "stall-for-no-time": (
+        faults('kind = "stall"\ntarget = "host0"\nat = "1s"\nfor = "0s"'),
+        'faults[0].for: expected more than 0s, got "0s"',
+    ),
+    "when-is-text": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = "later"'),
+        'faults[0].when: expected a table, got "later"',
+    ),
+    "when-an-unknown-record": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "poll_startd" }'),
+        'faults[0].when.record: no such record, got "poll_startd"; did you mean "poll_started"? (allowed: …',
+    ),
+    "when-a-field-that-is-not-there": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "poll_started", where = { rank = 1 } }'),
+        'faults[0].when.where.rank: poll_started has no "rank" (allowed: node, controller, mesh, count, type)',
+    ),
+    "when-a-deep-field-that-is-not-there": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "process_reaped", where = { "status.sig" = 9 } }'),
+        'faults[0].when.where."status.sig": status has no "sig"; did you mean "signal"? '
+        "(allowed: code, signal, core_dumped)",
+    ),
+    "when-a-rank-out-of-range": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", where = { actor = "trainer[4]" } }'),
+        'faults[0].when.where.actor: rank out of range, trainer has ranks 0..3, got "trainer[4]"',
+    ),
+    "when-count-zero": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", count = 0 }'),
+        "faults[0].when.count: expected a whole number of at least 1, got 0",
+    ),
+    # --- expectations
+    "listener-unknown": (
+        expect('kind = "hears"\nlistener = "obsever"'),
+        'expect[0].listener: no such client or actor mesh, got "obsever"; did you mean "observer"? '
+        "(allowed: client, observer, trainer, sleeper, logger)",
+    ),
+    "hears-of-an-unknown-mesh": (
+        expect('kind = "hears"\nlistener = "client"\nmesh = "trianer"'),
+        'expect[0].mesh: no such actor mesh, got "trianer"; did you mean "trainer"? '
+        "(allowed: trainer, sleeper, logger)",
+    ),
+    "hears-of-a-rank-out-of-range": (
+        expect('kind = "never_hears"\nlistener = "client"\nmesh = "trainer"\nrank = 4'),
+        "expect[0].rank: expected a rank of trainer, 0..3, got 4",
+    ),
+    "hears-times-and-limits": (
+        expect('kind = "hears"\nlistener = "client"\ntimes = 1\nat_least = 1'),
+        "expect[0].times: expected times or at_least and at_most, not both",
+    ),
+    "hears-limits-crossed": (
+        expect('kind = "hears"\nlistener = "client"\nat_least = 3\nat_most = 2'),
+        "expect[0].at_least: expected at most at_most, 2, got 3",
+    ),
+    "hears-within-of-no-fault": (
+        expect('kind = "hears"\nlistener = "client"\nwithin = "1s"\nfault = 1'),
+        "expect[0].fault: expected the number of a fault, 0..0, got 1",
+    ),
+    "hears-within-without-faults": (
+        WORLD + '[[expect]]\nkind = "hears"\nlistener = "client"\nwithin = "1s"',
+        "expect[0].fault: there are no faults to count from, got 0",
+    ),
+    "final-asks-nothing": (
+        expect('kind = "final"\ntarget = "trainer[0]"'),
+        "expect[0]: expected actor, proc, process or text: nothing is asked of its target",
+    ),
+    "final-proc-of-a-host": (
+        expect('kind = "final"\ntarget = "host0"\nproc = "Ready"'),
+        'expect[0].target: expected a proc mesh or actor mesh, "host0" is a host, got "host0" '
+        "(allowed: workers, trainer, sleeper, logger)",
+    ),
+    "final-process-in-other-words": (
+        expect('kind = "final"\ntarget = "host0"\nprocess = "killed SIGKILL"'),
+        'expect[0].process: expected "running", "stopped", "exited CODE" or "killed SIGNAL", got "killed SIGKILL"',
+    ),
+    "final-actor-in-other-words": (
+        expect('kind = "final"\ntarget = "trainer[0]"\nactor = "stoped"'),
+        'expect[0].actor: expected one of the allowed values, got "stoped"; did you mean "stopped"? '
+        "(allowed: dead, failed, idle, stopped, stopping)",
+    ),
+    "result-of-no-operation": (
+        expect('kind = "operation"\ndo = "stop_actors"'),
+        'expect[0].do: no such operation in this scenario, got "stop_actors"; did you mean "spawn_actors"? '
+        "(allowed: spawn_procs, spawn_actors)",
+    ),
+    "result-of-another-name": (
+        expect('kind = "operation"\ndo = "spawn_procs"\nname = "trainer"'),
+        'expect[0].name: no spawn_procs of this name, got "trainer" (allowed: workers)',
+    ),
+    "error-of-an-endless-operation": (
+        expect('kind = "operation"\ndo = "spawn_procs"\nends = false\nerror = "x"'),
+        'expect[0].error: an operation that does not end has none, got "x"',
+    ),
+    "nothing-left-of-an-unknown-target": (
+        expect('kind = "nothing_left"\ntargets = ["workers", "workers[4]"]'),
+        'expect[0].targets[1]: rank out of range, workers has ranks 0..3, got "workers[4]"',
+    ),
+    "count-of-unknown-records": (
+        expect('kind = "record"\nrecord = "hear"'),
+        'expect[0].record: no such record, got "hear"; did you mean "heard"? (allowed: …',
+    ),
+    # --- findings
+    "relaxed-invariant-unknown": (
+        HEAD + '[[relax]]\ninvariant = "at-most-one"\nreason = "x"',
+        'relax[0].invariant: no such invariant, got "at-most-one"; did you mean "at-most-once"? (allowed: …',
+    ),
+    "relaxed-without-reason": (
+        HEAD + '[[relax]]\ninvariant = "at-most-once"\nreason = " "',
+        'relax[0].reason: expected a reason, got " "',
+    ),
+    "relaxed-twice": (
+        HEAD + '[[relax]]\ninvariant = "accuracy"\nreason = "x"\n[[relax]]\ninvariant = "accuracy"\nreason = "x"',
+        'relax[1].invariant: relaxed already, got "accuracy"',
+    ),
+    "known-quirk-unknown": (
+        HEAD + '[[known]]\ninvariant = "at-most-once"\nquirk = "Q99"\nreason = "x"',
+        'known[0].quirk: no such quirk, got "Q99"; did you mean "Q9"? (allowed: …',
+    ),
+    "known-and-relaxed": (
+        HEAD + '[[relax]]\ninvariant = "accuracy"\nreason = "x"\n'
+        '[[known]]\ninvariant = "accuracy"\nquirk = "Q18"\nreason = "x"',
+        'known[0].invariant: expected an invariant that is judged, this one is relaxed, got "accuracy"',
+    ),
+    # --- matrix
+    "matrix-empty": (HEAD + "[matrix]\nhorizon = []", "matrix.horizon: expected at least 1 value, got an empty array"),
+    "matrix-same-value-twice": (
+        HEAD + '[matrix]\nhorizon = ["1s", "1s"]',
+        'matrix.horizon[1]: expected values that differ, got "1s"',
+    ),
+    "matrix-leads-nowhere": (
+        HEAD + '[matrix]\n"faults.0.at" = ["1s"]\n',
+        'matrix."faults.0.at": leads nowhere, there is no faults',
+    ),
+    "matrix-beyond-the-list": (
+        faults('kind = "exit"\ntarget = "host0"\nat = "1s"') + '[matrix]\n"faults.1.at" = ["1s"]',
+        'matrix."faults.1.at": leads nowhere, faults has 1 items, got "1"',
+    ),
+    "matrix-into-a-text": (
+        HEAD + '[matrix]\n"horizon.x" = ["1s"]',
+        'matrix."horizon.x": leads nowhere, horizon is neither a table nor an array, got "20s"',
+    ),
+    "matrix-within-itself": (
+        HEAD + '[matrix]\n"network.links" = [1]\n"network.links.0" = [1]',
+        'matrix."network.links.0": leads into another key of the matrix, network.links',
+    ),
+    "matrix-too-many": (
+        HEAD + f"[matrix]\nabout = {list(map(str, range(40)))}\nhorizon = {[f'{n}s' for n in range(1, 41)]}",
+        "matrix: expected at most 1000 combinations, got 1600",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_gives_one_line_with_file_and_key(name: str, tmp_path: Path) -> None:
+    """Somebody wrote a scenario by hand and mistyped: the line has to be enough to fix it."""
+    text, expected = BROKEN[name]
+    path = tmp_path / "x.toml"
+    path.write_text(text)
+
+    with pytest.raises(ScenarioError) as caught:
+        load_scenarios(path)
+
+    line = str(caught.value)
+    assert line.isprintable()
+    if expected.endswith(LONG_LIST):
+        line = line[: line.index(LONG_LIST.removesuffix("…"))] + LONG_LIST
+    assert line == f"{path}: {expected}"
