@@ -141,6 +141,6 @@ class Duration(int):
     """Nanoseconds that are written as text with a unit in scenario files and plans."""
 
 
-def duration(default_ns: int) -> Any:
+def duration(default_ns: int) -> Any:  # noqa: ANN401  as msgspec.field
     """A struct field with this default. A factory, because msgspec cannot put a custom type into a JSON schema."""
     return msgspec.field(default_factory=lambda: Duration(default_ns))

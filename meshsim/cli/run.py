@@ -68,9 +68,7 @@ def run(
         One JSON object a line on standard output, and nothing else.
     """
     plans = plans_of(paths or (Path("scenarios"),), seed=seed, variant=variant)
-    jobs = [(plan, backends) for plan in plans if (backends := _backends_of(plan, backend))]
-    if not jobs:
-        raise UsageError(f"--backend {backend}: none of the scenarios is for it")
+    jobs = _jobs(plans, backend)
     prepare(out)
     with _progress(sum(len(backends) for _, backends in jobs)) as advance:
         kept = [one for plan, backends in jobs for one in _run_one(plan, backends, out, advance, json=json)]
@@ -81,13 +79,19 @@ def run(
     return _exit_code(kept)
 
 
-def _backends_of(plan: Plan, wanted: str) -> tuple[str, ...]:
-    if wanted == "both":
-        return plan.backends
-    if wanted not in plan.backends:
-        err(f"{plan.source}: not run: it is for {' and '.join(plan.backends)}, not for {wanted}")
-        return ()
-    return (wanted,)
+def _jobs(plans: Sequence[Plan], wanted: str) -> list[tuple[Plan, tuple[str, ...]]]:
+    """Each plan with the backends it will run on; plans that are not for the wanted one are named and left out."""
+    jobs = [(plan, plan.backends if wanted == "both" else (wanted,)) for plan in plans]
+    for line in dict.fromkeys(
+        f"{plan.source}: not run: it is for {' and '.join(plan.backends)}, not for {wanted}"
+        for plan, backends in jobs
+        if not set(backends) <= set(plan.backends)
+    ):
+        err(line)
+    chosen = [(plan, backends) for plan, backends in jobs if set(backends) <= set(plan.backends)]
+    if not chosen:
+        raise UsageError(f"--backend {wanted}: none of the scenarios is for it")
+    return chosen
 
 
 def _run_one(

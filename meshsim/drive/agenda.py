@@ -32,7 +32,7 @@ class Agenda:
         #: The instant that is being swept.
         self.now_ns = 0
 
-    def post(self, at_ns: int, function: Callable[..., None], *arguments: Any) -> None:
+    def post(self, at_ns: int, function: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401  whatever the function takes
         """Have `function(*arguments)` called at `at_ns`, which is not in the past."""
         self.at(at_ns).append((function, arguments))
 

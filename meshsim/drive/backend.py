@@ -1,7 +1,7 @@
 """What a backend has to provide: how a node is made, stepped, struck and ended.
 
-The conductor (`meshsim.drive.conductor`) knows what must happen; a backend makes it happen. `sim` does it on objects and
-answers what the model expects; `lockstep` does it on OS processes and answers what the kernel says.
+The conductor (`meshsim.drive.conductor`) knows what must happen; a backend makes it happen. `sim` does it on objects
+and answers what the model expects; `lockstep` does it on OS processes and answers what the kernel says.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The conductor: owns time, deliveries, timers, processes and trace of one run, whatever the backend.
 
 It feeds one event at a time to a node, records it, and carries out what comes back. Time is a SimPy environment
-in integer nanoseconds. Faults (`meshsim.drive.injector`) and operations (`meshsim.drive.stage`) are SimPy processes beside it.
+in integer nanoseconds. Faults (`meshsim.drive.injector`) and operations (`meshsim.drive.stage`) are SimPy processes
+beside it.
 
 A record's cause is the record whose handling led to it: the commands of one step carry the number of the
 record that was fed to it.
@@ -69,7 +70,7 @@ from meshsim.trace.records import (
 )
 
 
-class _Abandoned(Exception):
+class _AbandonedError(Exception):
     """The kernel did something else than the model expects: the rest of the run would mean nothing."""
 
 
@@ -129,7 +130,7 @@ class Conductor:
             Stage(self).begin()
             inject(self)
             self.env.run(until=int(plan.horizon))
-        except _Abandoned:
+        except _AbandonedError:
             why = "kernel_disagreed"
         self._finish(why)
 
@@ -216,7 +217,7 @@ class Conductor:
         del self._timers[(fired.actor, fired.key)]
         self._step(node, fired, self.record(node, cause, fired))
 
-    def _hold(self, node: Node, function: Callable[..., None], *arguments: Any) -> None:
+    def _hold(self, node: Node, function: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401  as Agenda.post
         """Keep something for a stopped process until it continues; a dead one needs nothing."""
         if self.table.state(node) is ProcessState.STOPPED:
             self._inbox.setdefault(node, []).append((function, arguments))
@@ -464,4 +465,4 @@ class Conductor:
 
     def _disagree(self, node: Node, cause: int, expected: str, observed: str) -> None:
         self.record(node, cause, KernelDisagreed(expected, observed))
-        raise _Abandoned
+        raise _AbandonedError

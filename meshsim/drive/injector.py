@@ -1,7 +1,7 @@
 """The fault injector: one SimPy process for each fault of a plan, the same on every backend.
 
 A fault waits for its time, or for a record that matches; then it strikes. What a kind of fault does is one function of
-the table `STRIKES`: it resolves the target through the directory, and returns why it cannot strike if it cannot.
+the table `STRIKES`; a fault that cannot strike (its target is gone, say) is recorded as missed, with the reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from meshsim.drive.kernel import ProcessState
-from meshsim.drive.stage import SCENARIO, References
+from meshsim.drive.stage import SCENARIO, MissingError, References
 from meshsim.faults.kinds import (
     ControllerExit,
     ControllerKill,
@@ -32,11 +32,11 @@ from meshsim.faults.kinds import (
     When,
 )
 from meshsim.faults.matching import Matcher
-from meshsim.faults.signals import signal_number
+from meshsim.faults.signals import signal_name, signal_number
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors import INIT_FAILS
 from meshsim.model.ids import ActorId, Node
-from meshsim.model.messages import CauseFault, Envelope, Operate
+from meshsim.model.messages import CauseFault, Envelope, Message, Operate
 from meshsim.model.operations import DropRef
 from meshsim.scenario.plan import Plan
 from meshsim.trace.records import NO_CAUSE, WORLD, FaultMissed, FaultStruck, Record
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from meshsim.drive.conductor import Conductor
 
 
-class Missed(Exception):
+class MissedError(Exception):
     """A fault cannot strike; the text says why."""
 
 
@@ -76,10 +76,10 @@ def _life(conductor: Conductor, index: int, fault: Fault) -> Generator[simpy.Eve
         assert fault.when is not None
         cause = yield _match(conductor, fault.when)
         yield conductor.env.timeout(int(fault.when.after))
-    _strike(conductor, index, fault, cause)
+    Strike(conductor, index, fault, cause).carry_out()
     if isinstance(fault, Stall) and fault.for_ is not None:
         yield conductor.env.timeout(int(fault.for_))
-        _strike(conductor, index, Resume(target=fault.target), cause)
+        Strike(conductor, index, Resume(target=fault.target), cause).carry_out()
 
 
 def _match(conductor: Conductor, when: When) -> simpy.Event:
@@ -99,130 +99,141 @@ def _match(conductor: Conductor, when: When) -> simpy.Event:
     return happened
 
 
-def _strike(conductor: Conductor, index: int, fault: Fault, cause: int) -> None:
-    kind = type(fault).__struct_config__.tag
-    assert isinstance(kind, str)
+class Strike:
+    """One fault at the moment it strikes. `cause` is the record that triggered it, if one did."""
+
+    def __init__(self, conductor: Conductor, index: int, fault: Fault, cause: int) -> None:
+        self.conductor = conductor
+        self.index = index
+        self.fault = fault
+        self.cause = cause
+
+    def carry_out(self) -> None:
+        """Do it, or record why it cannot be done."""
+        try:
+            STRIKES[type(self.fault)](self, self.fault)
+        except MissedError as missed:
+            self._record(FaultMissed(self.index, self.kind, self.fault.target, str(missed)))
+
+    @property
+    def kind(self) -> str:
+        tag = type(self.fault).__struct_config__.tag
+        assert isinstance(tag, str)
+        return tag
+
+    def _record(self, what: FaultStruck | FaultMissed) -> int:
+        return self.conductor.record(WORLD, self.cause, what)
+
+    def struck(self, target: str, detail: str = "") -> int:
+        """Record that it strikes; the number of the record, which causes what follows."""
+        return self._record(FaultStruck(self.index, self.kind, target, detail))
+
+    # --- targets -------------------------------------------------------------------------------------------
+
+    def process(self, target: str) -> Node:
+        return self._alive(self.conductor.directory.node(target), target)
+
+    def controller_process(self, mesh: str) -> Node:
+        controller = self.conductor.directory.controller(mesh)
+        node = None if controller is None else self.conductor.directory.node_of_actor(controller)
+        return self._alive(node, f"the controller of {mesh}")
+
+    def _alive(self, node: Node | None, what: str) -> Node:
+        if node is None:
+            raise MissedError(f"{what} does not exist")
+        if self.conductor.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED):
+            raise MissedError(f"the process of {what} is gone")
+        return node
+
+    def actor(self, target: str) -> ActorId:
+        actor = self.conductor.directory.actor(target)
+        if actor is None:
+            raise MissedError(f"{target} does not exist")
+        return actor
+
+    # --- what a strike can do --------------------------------------------------------------------------------
+
+    def end_process(self, node: Node, code: int) -> None:
+        if self.conductor.table.state(node) is ProcessState.STOPPED:
+            raise MissedError(f"{node} is stopped: it cannot call _exit")
+        seq = self.struck(node, f"_exit({code})")
+        self.conductor.exit(node, code, seq)
+
+    def send_signal(self, node: Node, number: int) -> None:
+        seq = self.struck(node, signal_name(number))
+        self.conductor.signal(node, number, seq)
+
+    def tell(self, actor: ActorId, message: Message, detail: str = "") -> None:
+        """Hand a message to the target actor; a process that is stopped takes it when it continues."""
+        self._alive(self.conductor.directory.node_of_actor(actor), self.fault.target)
+        seq = self.struck(actor, detail)
+        self.conductor.tell(actor, Envelope(SCENARIO, actor, message, returnable=False), seq)
+
+
+def _exit(strike: Strike, fault: Exit) -> None:
+    strike.end_process(strike.process(fault.target), fault.code)
+
+
+def _controller_exit(strike: Strike, fault: ControllerExit) -> None:
+    strike.end_process(strike.controller_process(fault.target), fault.code)
+
+
+def _signal(strike: Strike, fault: Signal) -> None:
+    strike.send_signal(strike.process(fault.target), signal_number(fault.signal))
+
+
+def _controller_kill(strike: Strike, fault: ControllerKill) -> None:
+    strike.send_signal(strike.controller_process(fault.target), signal_number(fault.signal))
+
+
+def _stall(strike: Strike, fault: Stall) -> None:
+    strike.send_signal(strike.process(fault.target), int(signal.SIGSTOP))
+
+
+def _resume(strike: Strike, fault: Resume) -> None:
+    strike.send_signal(strike.process(fault.target), int(signal.SIGCONT))
+
+
+def _host_crash(strike: Strike, fault: HostCrash) -> None:
+    strike.send_signal(strike.process(fault.target), int(signal.SIGKILL))
+
+
+def _raise(strike: Strike, fault: Raise) -> None:
+    strike.tell(strike.actor(fault.target), CauseFault("raise", fault.text), fault.text)
+
+
+def _panic(strike: Strike, fault: Panic) -> None:
+    strike.tell(strike.actor(fault.target), CauseFault("panic", fault.text), fault.text)
+
+
+def _hang(strike: Strike, fault: Hang) -> None:
+    strike.tell(strike.actor(fault.target), CauseFault("hang", busy_ns=int(fault.for_ or 0)))
+
+
+def _stop_itself(strike: Strike, fault: StopItself) -> None:
+    strike.tell(strike.actor(fault.target), CauseFault("stop", "stopped by itself"))
+
+
+def _subscriber_gone(strike: Strike, fault: SubscriberGone) -> None:
+    """Operations are numbered from 0; those of faults count down, so that neither is taken for the other."""
+    references = References(strike.conductor.plan, strike.conductor.directory)
     try:
-        STRIKES[type(fault)](conductor, index, fault, cause)
-    except Missed as missed:
-        conductor.record(WORLD, cause, FaultMissed(index, kind, fault.target, str(missed)))
+        mesh = references.actors(fault.mesh)
+    except MissingError as missing:
+        raise MissedError(str(missing)) from None
+    strike.tell(strike.actor(fault.target), Operate(-1 - strike.index, DropRef(mesh)))
 
 
-def _struck(conductor: Conductor, index: int, fault: Fault, target: str, cause: int, detail: str = "") -> int:
-    kind = type(fault).__struct_config__.tag
-    assert isinstance(kind, str)
-    return conductor.record(WORLD, cause, FaultStruck(index, kind, target, detail))
-
-
-# --- targets -------------------------------------------------------------------------------------------------
-
-
-def _process(conductor: Conductor, target: str) -> Node:
-    node = conductor.directory.node(target)
-    if node is None:
-        raise Missed(f"{target} does not exist")
-    if conductor.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED):
-        raise Missed(f"the process of {target} is gone")
-    return node
-
-
-def _controller_process(conductor: Conductor, mesh: str) -> Node:
-    controller = conductor.directory.controller(mesh)
-    node = None if controller is None else conductor.directory.node_of_actor(controller)
-    if node is None:
-        raise Missed(f"{mesh} has no controller")
-    if conductor.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED):
-        raise Missed(f"the process of the controller of {mesh} is gone")
-    return node
-
-
-def _actor(conductor: Conductor, target: str) -> ActorId:
-    actor = conductor.directory.actor(target)
-    if actor is None:
-        raise Missed(f"{target} does not exist")
-    return actor
-
-
-# --- strikes -------------------------------------------------------------------------------------------------
-
-
-def _exit(conductor: Conductor, index: int, fault: Exit, cause: int) -> None:
-    _end_process(conductor, index, fault, _process(conductor, fault.target), fault.code, cause)
-
-
-def _controller_exit(conductor: Conductor, index: int, fault: ControllerExit, cause: int) -> None:
-    _end_process(conductor, index, fault, _controller_process(conductor, fault.target), fault.code, cause)
-
-
-def _end_process(conductor: Conductor, index: int, fault: Fault, node: Node, code: int, cause: int) -> None:
-    if conductor.table.state(node) is ProcessState.STOPPED:
-        raise Missed(f"{node} is stopped: it cannot call _exit")
-    seq = _struck(conductor, index, fault, node, cause, f"_exit({code})")
-    conductor.exit(node, code, seq)
-
-
-def _signal(conductor: Conductor, index: int, fault: Signal, cause: int) -> None:
-    _send_signal(conductor, index, fault, _process(conductor, fault.target), signal_number(fault.signal), cause)
-
-
-def _controller_kill(conductor: Conductor, index: int, fault: ControllerKill, cause: int) -> None:
-    node = _controller_process(conductor, fault.target)
-    _send_signal(conductor, index, fault, node, signal_number(fault.signal), cause)
-
-
-def _stall(conductor: Conductor, index: int, fault: Stall, cause: int) -> None:
-    _send_signal(conductor, index, fault, _process(conductor, fault.target), signal.SIGSTOP, cause)
-
-
-def _resume(conductor: Conductor, index: int, fault: Resume, cause: int) -> None:
-    _send_signal(conductor, index, fault, _process(conductor, fault.target), signal.SIGCONT, cause)
-
-
-def _host_crash(conductor: Conductor, index: int, fault: HostCrash, cause: int) -> None:
-    _send_signal(conductor, index, fault, _process(conductor, fault.target), signal.SIGKILL, cause)
-
-
-def _send_signal(conductor: Conductor, index: int, fault: Fault, node: Node, number: int, cause: int) -> None:
-    seq = _struck(conductor, index, fault, node, cause, signal.Signals(number).name)
-    conductor.signal(node, int(number), seq)
-
-
-def _misbehave(conductor: Conductor, index: int, fault: Raise | Panic | Hang | StopItself, cause: int) -> None:
-    """A message that makes the actor's own handler do it."""
-    actor = _actor(conductor, fault.target)
-    match fault:
-        case Raise(text=text):
-            what = CauseFault("raise", text)
-        case Panic(text=text):
-            what = CauseFault("panic", text)
-        case Hang(for_=for_):
-            what = CauseFault("hang", busy_ns=int(for_ or 0))
-        case StopItself():
-            what = CauseFault("stop", "stopped by itself")
-    seq = _struck(conductor, index, fault, actor, cause, what.text)
-    if not conductor.tell(actor, Envelope(SCENARIO, actor, what, returnable=False), seq):
-        raise Missed(f"the process of {fault.target} is gone")
-
-
-def _subscriber_gone(conductor: Conductor, index: int, fault: SubscriberGone, cause: int) -> None:
-    actor = _actor(conductor, fault.target)
-    mesh = References(conductor.plan, conductor.directory).actors(fault.mesh)
-    seq = _struck(conductor, index, fault, actor, cause)
-    # Operations are numbered from 0; those of faults count down, so that neither is taken for the other.
-    message = Envelope(SCENARIO, actor, Operate(-1 - index, DropRef(mesh)), returnable=False)
-    if not conductor.tell(actor, message, seq):
-        raise Missed(f"the process of {fault.target} is gone")
-
-
+#: What each kind of fault does. A new kind gets a row here, and its struct in `meshsim.faults.kinds`.
 STRIKES: dict[type, Callable[..., None]] = {
     Exit: _exit,
     Signal: _signal,
     Stall: _stall,
     Resume: _resume,
-    Raise: _misbehave,
-    Panic: _misbehave,
-    Hang: _misbehave,
-    StopItself: _misbehave,
+    Raise: _raise,
+    Panic: _panic,
+    Hang: _hang,
+    StopItself: _stop_itself,
     HostCrash: _host_crash,
     ControllerExit: _controller_exit,
     ControllerKill: _controller_kill,

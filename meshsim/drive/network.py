@@ -1,8 +1,8 @@
 """The network between processes: how long a message takes, whether it arrives, and when a channel gives up.
 
-A channel is what one process has to one address. It keeps order, and delivers exactly once as long as it lives. A message
-that is not acknowledged within `MESSAGE_DELIVERY_TIMEOUT` ends it for good: everything unacknowledged comes back, and so does every
-later message, at once. Delivery acknowledges.
+A channel is what one process has to one address. It keeps order, and delivers exactly once as long as it lives. A
+message that is not acknowledged within `MESSAGE_DELIVERY_TIMEOUT` ends it for good: everything unacknowledged comes
+back, and so does every later message, at once. Delivery acknowledges.
 
 Source: mesh_model.md 3.2, 3.3; supervision.md 4.6, 14.6.
 """

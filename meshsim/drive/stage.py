@@ -1,7 +1,7 @@
 """Carries out a plan's operations: bring-up one after the other, the rest at their times.
 
-A stage knows which meshes exist (from the trace, as everybody else) and gives each operation the references it needs. It asks an
-actor's own code to do it; from there on it is ordinary messages.
+A stage knows which meshes exist (from the trace, as everybody else) and gives each operation the references it needs.
+It asks an actor's own code to do it; from there on it is ordinary messages.
 """
 
 from __future__ import annotations

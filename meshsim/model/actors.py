@@ -1,7 +1,7 @@
 """Actors to build scenarios with: they work, fail on request, and may own meshes.
 
-What differs between them is data (`Traits`); what a handler is asked to do comes as messages. An actor type of a user is
-any class with the same constructor (`construct`) and the machine protocol.
+What a handler is asked to do comes as messages. An actor type of a user is any class with the same constructor
+(`construct`) and the machine protocol.
 
 Source: supervision.md 15.1, 15.2; mesh_model.md 6.
 """

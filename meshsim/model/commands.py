@@ -79,6 +79,13 @@ class KillTask(msgspec.Struct, frozen=True, tag="kill_task"):
     actor: ActorId
 
 
+class GiveBack(msgspec.Struct, frozen=True, tag="give_back"):
+    """A port of this actor refuses a message: it goes back to its sender as undeliverable, with this error."""
+
+    envelope: Envelope
+    error: str
+
+
 class ExitProcess(msgspec.Struct, frozen=True, tag="exit_process"):
     """End the OS process this machine lives in, with this code (the kernel keeps the low eight bits)."""
 
@@ -114,11 +121,13 @@ Command = Union[
     SpawnChild,
     SignalActor,
     KillTask,
+    GiveBack,
     ExitProcess,
     SpawnProcess,
     SignalProcess,
     Note,
 ]
+
 
 class ActorFinished(msgspec.Struct, frozen=True, tag="actor_finished"):
     """Runtime to node: this actor reached its terminal status; `event` goes to its parent or coordinator."""

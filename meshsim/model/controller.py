@@ -16,6 +16,7 @@ Source: supervision.md 5 and 6. Quirks: Q11 to Q28, Q54, Q57.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import Enum
 
 import msgspec
@@ -24,7 +25,7 @@ from meshsim.model.commands import Command, Fail, SetTimer
 from meshsim.model.config import Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
 from meshsim.model.extent import ranked_display_name
-from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, PortRef, actor_id
+from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, PortRef, actor_id, proc_name_of
 from meshsim.model.mapping import actor_state_to_events, proc_status_to_actor_status
 from meshsim.model.messages import (
     CheckState,
@@ -44,7 +45,7 @@ from meshsim.model.messages import (
     Unsubscribe,
     reply_to,
 )
-from meshsim.model.notes import ControllerStalled, MonitoringEnded, PollEnded, PollStarted, SubscriberRemoved
+from meshsim.model.notes import ControllerStalled, MonitoringEnded, PollEnded, PollStarted, SubscriberRemoved, Warned
 from meshsim.model.operations import ActorMeshRef
 from meshsim.model.status import (
     RUNNING,
@@ -62,13 +63,17 @@ from meshsim.model.supervision import (
     ActorPhase,
     ActorStatus,
     ActorSupervisionEvent,
+    Crashed,
     Generic,
     MeshFailure,
+    StreamClosed,
     UnhandledSupervisionEvent,
+    Unhealthy,
     failure_text,
 )
 from meshsim.model.undeliverable import default_undeliverable
 from meshsim.model.waits import IdleLimit, Progress, StateQuery, StatusWait
+from meshsim.units import S
 
 EXPLICIT_STOP = "ActorMeshController received explicit stop request"
 CLEANUP_REASON = "actor mesh controller cleanup"
@@ -87,7 +92,7 @@ class ControllerPhase(Enum):
     CLEANING_UP = "cleaning_up"
 
 
-#: Cleanup may begin while anything is in flight only in the sense that the runtime has left its loop.
+#: A handler is never interrupted, so cleanup begins from IDLE.
 TRANSITIONS: dict[ControllerPhase, frozenset[ControllerPhase]] = {
     ControllerPhase.IDLE: frozenset(
         {ControllerPhase.QUERYING_PROCS, ControllerPhase.STOPPING, ControllerPhase.CLEANING_UP}
@@ -97,15 +102,6 @@ TRANSITIONS: dict[ControllerPhase, frozenset[ControllerPhase]] = {
     ControllerPhase.STOPPING: frozenset({ControllerPhase.IDLE}),
     ControllerPhase.CLEANING_UP: frozenset({ControllerPhase.IDLE}),
 }
-
-
-class Unhealthy(Enum):
-    """How the controller remembers the last failure (supervision.md 4.4)."""
-
-    #: The stream of the mesh ended: it was stopped, or one of its processes is terminating (Q11).
-    STREAM_CLOSED = "stream_closed"
-    #: Bad health; every event of an actor counts, a plain stop too (Q12).
-    CRASHED = "crashed"
 
 
 class ActorMeshController(msgspec.Struct):
@@ -121,8 +117,9 @@ class ActorMeshController(msgspec.Struct):
     statuses: dict[int, Status]
     phase: ControllerPhase = ControllerPhase.IDLE
     monitoring: bool = False
-    unhealthy: Unhealthy | None = None
-    unhealthy_failure: MeshFailure | None = None
+    #: The last failure; never cleared (Q25). StreamClosed for a stop and for a terminating process (Q11), Crashed for every
+    #: event of an actor, a plain stop too (Q12).
+    unhealthy_event: Unhealthy | None = None
     crashed_ranks: dict[int, ActorSupervisionEvent] = {}
     #: Ports by text of their id, in order of subscription. Set semantics.
     subscribers: dict[str, PortRef] = {}
@@ -142,7 +139,7 @@ class ActorMeshController(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         if self.query is not None:
             return port == self.query.port
-        return self.stop is not None and port == self.stop.port
+        return self.stop is not None and self.stop.accepts(port)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""
@@ -193,7 +190,7 @@ class ActorMeshController(msgspec.Struct):
                 return self._on_proc_state(message, now_ns)
             return self._on_actor_state(message, now_ns)
         assert isinstance(message, RankStatus), f"{self.me} cannot take {message!r} while {self.phase.value}"
-        return self._on_rank_status(message, now_ns)
+        return self._on_rank_status(envelope, message, now_ns)
 
     def _on_timer(self, key: str, now_ns: int) -> list[Command]:
         match key:
@@ -213,11 +210,11 @@ class ActorMeshController(msgspec.Struct):
 
     def _on_subscribe(self, port: PortRef) -> list[Command]:
         """A subscriber to an unhealthy mesh is told at once, at every subscription."""
-        self.subscribers[_key(port)] = port
-        return [] if self.unhealthy_failure is None else [self._to_subscriber(port, self.unhealthy_failure)]
+        self.subscribers.setdefault(_key(port), port)
+        return [] if self.unhealthy_event is None else [self._to_subscriber(port, self.unhealthy_event.failure)]
 
     def _to_subscriber(self, port: PortRef, failure: MeshFailure | None) -> Envelope:
-        return Envelope(self.me, port.actor, MeshFailed(failure), port.index, subscriber=True)
+        return Envelope(self.me, port.actor, MeshFailed(failure), port.index, port.returnable, subscriber=True)
 
     def _tell_subscribers(self, failure: MeshFailure | None) -> list[Command]:
         return [self._to_subscriber(port, failure) for port in self.subscribers.values()]
@@ -227,8 +224,8 @@ class ActorMeshController(msgspec.Struct):
         returned = undeliverable.envelope
         if not returned.subscriber:
             return default_undeliverable(self.me, undeliverable)
-        self.subscribers.pop(f"{returned.dest}[{returned.port}]", None)
-        return [SubscriberRemoved(self.me, returned.dest)]
+        removed = self.subscribers.pop(_key(PortRef(returned.dest, returned.port)), None)
+        return [] if removed is None else [SubscriberRemoved(self.me, returned.dest)]
 
     # --- state of the mesh (5.7) -----------------------------------------------------------------------------
 
@@ -241,11 +238,13 @@ class ActorMeshController(msgspec.Struct):
         return [reply_to(reply, self.me, StateReply(State(name, self._mesh_status(), MeshState(statuses))))]
 
     def _mesh_status(self) -> Status:
-        if self.unhealthy_failure is None:
-            return RUNNING
-        if self.unhealthy is Unhealthy.STREAM_CLOSED:
-            return STOPPED
-        return failed(failure_text(self.unhealthy_failure))
+        match self.unhealthy_event:
+            case None:
+                return RUNNING
+            case StreamClosed():
+                return STOPPED
+            case Crashed(failure=failure):
+                return failed(failure_text(failure))
 
     # --- the poll (5.10) -----------------------------------------------------------------------------------
 
@@ -259,14 +258,14 @@ class ActorMeshController(msgspec.Struct):
         """Steps 1 and 2. `monitoring` is not looked at: a poll that was scheduled runs (Q15)."""
         self.polls += 1
         commands: list[Command] = [PollStarted(self.me, self.mesh.label, self.polls)]
-        if now_ns + self.clock_offset_ns > expected_ns + self.config.supervision_poll_frequency:
+        if self._wall(now_ns) > expected_ns + self.config.supervision_poll_frequency:
             self.stalls += 1
-            commands.append(ControllerStalled(self.me, expected_ns))
+            commands += [ControllerStalled(self.me, expected_ns), Warned(self.me, _stall_warning(expected_ns))]
         self._move_to(ControllerPhase.QUERYING_PROCS)
         query = self._begin_query(PROC_IDLE_TIMER, self.config.get_proc_state_max_idle)
         port = PortRef(self.me, query.port, returnable=False)
         commands += [
-            Envelope(self.me, proc.host_agent, GetState(_proc_name(proc.proc_id), port))
+            Envelope(self.me, proc.host_agent, GetState(proc_name_of(proc.proc_id), port))
             for proc in self.mesh.procs.procs
         ]
         return commands + query.idle.start(now_ns)
@@ -325,7 +324,8 @@ class ActorMeshController(msgspec.Struct):
         """Step 5: ask the agents, and keep the actors alive by asking."""
         self._move_to(ControllerPhase.QUERYING_ACTORS)
         query = self._begin_query(ACTOR_IDLE_TIMER, self.config.get_actor_state_max_idle)
-        port = PortRef(self.me, query.port)
+        # The query is cast: a reply that comes too late is lost on the way and costs its agent nothing (2.3).
+        port = PortRef(self.me, query.port, returnable=False)
         name, orphan_timeout = self.mesh.name, self.config.mesh_orphan_timeout
         message: KeepaliveGetState | GetState = (
             KeepaliveGetState(self._wall(now_ns) + orphan_timeout, name, port)
@@ -373,13 +373,15 @@ class ActorMeshController(msgspec.Struct):
         assert self.query is not None
         query, self.query = self.query, None
         commands: list[Command] = []
-        any_terminal = False
+        did_change = is_terminal = False
         for rank in range(query.count):
             state = query.received.get(rank) or self._silent_agent(rank, now_ns)
-            changes, was_terminal = self._compare(rank, state, now_ns)
-            commands += changes
-            any_terminal = any_terminal or was_terminal
-        outcome = "changed" if commands else "terminal" if any_terminal else "healthy"
+            change, was_terminal = self._compare(rank, state, now_ns)
+            if change is not None:
+                did_change = True
+                commands += self._state_change(*change, proc_stopped=False)
+            is_terminal = is_terminal or was_terminal
+        outcome = "changed" if did_change else "terminal" if is_terminal else "healthy"
         if outcome == "healthy":
             commands += self._tell_subscribers(None)
         self._move_to(ControllerPhase.IDLE)
@@ -387,11 +389,11 @@ class ActorMeshController(msgspec.Struct):
             commands += self._end_monitoring("all_terminal")
         return [*commands, self._poll_ended(outcome), *self._reschedule(now_ns)]
 
-    def _compare(self, rank: int, state: State, now_ns: int) -> tuple[list[Command], bool]:
-        """One rank of step 6: what is told because of it, and whether it was terminal before."""
+    def _compare(self, rank: int, state: State, now_ns: int) -> tuple[tuple[int, ActorSupervisionEvent] | None, bool]:
+        """One rank of step 6: create rank and event to tell of, if any, and whether it was terminal before."""
         entry = self.statuses.get(rank)
         if entry == state.status:
-            return [], entry.is_terminating
+            return None, entry.is_terminating
         create_rank, events = actor_state_to_events(state, self._wall(now_ns))
         if entry is None:
             self.statuses[rank] = state.status
@@ -401,9 +403,7 @@ class ActorMeshController(msgspec.Struct):
             if events:
                 # Q22, Q54: without events the entry stays as it is.
                 self.statuses[rank] = state.status
-        if not events:
-            return [], was_terminal
-        return self._state_change(create_rank, events[0], proc_stopped=False), was_terminal
+        return ((create_rank, events[0]) if events else None), was_terminal
 
     def _on_query_error(self, what: str, name: str, display_name: str | None, now_ns: int) -> list[Command]:
         """A rank answered without a state: the whole query is an error, blamed on rank 0 (Q24)."""
@@ -423,8 +423,7 @@ class ActorMeshController(msgspec.Struct):
         """Remember it; tell the owner if it is an error, then every subscriber."""
         failure = MeshFailure(self.mesh.name, rank, event)
         self.crashed_ranks[rank] = event
-        self.unhealthy = Unhealthy.STREAM_CLOSED if proc_stopped else Unhealthy.CRASHED
-        self.unhealthy_failure = failure
+        self.unhealthy_event = StreamClosed(failure) if proc_stopped else Crashed(failure)
         commands: list[Command] = []
         if event.is_error and self.owner is not None:
             commands.append(Envelope(self.me, self.owner, MeshFailed(failure)))
@@ -449,7 +448,7 @@ class ActorMeshController(msgspec.Struct):
         status = ActorStatus(ActorPhase.STOPPED, reason=EXPLICIT_STOP)
         event = ActorSupervisionEvent(self._actor(0), None, self._wall(now_ns), status)
         failure = MeshFailure(self.mesh.name, None, event)
-        self.unhealthy, self.unhealthy_failure = Unhealthy.STREAM_CLOSED, failure
+        self.unhealthy_event = StreamClosed(failure)
         commands += self._tell_subscribers(failure)
         self._move_to(ControllerPhase.STOPPING)
         return commands + self._stop_actors(reason, now_ns)
@@ -463,14 +462,15 @@ class ActorMeshController(msgspec.Struct):
         name = self.mesh.name
         agents = [proc.agent for proc in self.mesh.procs.procs]
         stops: list[Command] = [Envelope(self.me, agent, Stop(name, reason)) for agent in agents]
-        reply = PortRef(self.me, port)
+        reply = PortRef(self.me, port, returnable=False)  # Cast, as the poll's query.
         asks: list[Command] = [Envelope(self.me, agent, GetRankStatus(name, reply)) for agent in agents]
         return [*stops, *asks, *idle.start(now_ns)]
 
-    def _on_rank_status(self, overlay: RankStatus, now_ns: int) -> list[Command]:
+    def _on_rank_status(self, envelope: Envelope, overlay: RankStatus, now_ns: int) -> list[Command]:
         assert self.stop is not None
-        if self.stop.take(overlay, now_ns) is Progress.WAITING:
-            return []
+        refused = self.stop.refuse(envelope)
+        if refused or self.stop.take(overlay, now_ns) is Progress.WAITING:
+            return refused
         return [self.stop.idle.cancel(), *self._on_stop_over(self.stop.statuses, timed_out=False)]
 
     def _on_stop_idle(self, now_ns: int) -> list[Command]:
@@ -483,18 +483,17 @@ class ActorMeshController(msgspec.Struct):
         self.stop = None
         cleaning = self.phase is ControllerPhase.CLEANING_UP
         self._move_to(ControllerPhase.IDLE)
+        is_error = timed_out or not all(status.is_terminating for status in statuses)
+        if cleaning:
+            text = f"error stopping actor mesh: statuses: {inverted(statuses)}"
+            return [Fail(Generic(text))] if is_error else []
         for rank, status in enumerate(statuses):
-            if rank in self.statuses:
+            if rank in self.statuses or (is_error and self.statuses):
                 self.statuses[rank] = status
-        if cleaning and (timed_out or not all(status.is_terminating for status in statuses)):
-            return [Fail(Generic(f"error stopping actor mesh: statuses: {inverted(statuses)}"))]
         return []
 
     def _on_cleanup(self, now_ns: int) -> list[Command]:
         """The actor ends: its mesh is stopped, and nobody is told (Q14)."""
-        self.query = None
-        self.stop = None
-        self.phase = ControllerPhase.IDLE
         if not self.monitoring:
             return []
         commands = self._end_monitoring("cleanup")
@@ -527,6 +526,7 @@ def _key(port: PortRef) -> str:
     return f"{port.actor}[{port.index}]"
 
 
-def _proc_name(proc: str) -> Name:
-    return Name(proc.rsplit(",", 1)[1])
-
+def _stall_warning(expected_ns: int) -> str:
+    """The time in the text is UTC here; the reference prints its local time (supervision.md 5.10 step 1)."""
+    expected = datetime.fromtimestamp(expected_ns // S, tz=UTC)
+    return f"Handler<CheckState> is being stalled, expected at {expected:%Y-%m-%d %H:%M:%S}"

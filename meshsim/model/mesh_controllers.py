@@ -1,7 +1,7 @@
 """Controllers that only act when they end: of a proc mesh, and of an allocated host mesh.
 
-Neither polls nor has subscribers. When the actor that spawned the mesh ends, its controller's cleanup stops the procs or shuts
-the hosts down; the runtime cuts it after `CLEANUP_TIMEOUT`.
+Neither polls nor has subscribers. When the actor that spawned the mesh ends, its controller's cleanup stops the procs
+or shuts the hosts down; the runtime cuts it after `CLEANUP_TIMEOUT`.
 
 Source: supervision.md 7. Q29: only allocated host meshes have a HostMeshController.
 """

@@ -15,7 +15,6 @@ import msgspec
 
 from meshsim.model.ids import ActorId, Name, PortRef
 from meshsim.model.operations import Operation
-from meshsim.model.process import ProcStatus
 from meshsim.model.status import Run, State
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure
 

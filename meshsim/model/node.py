@@ -26,6 +26,7 @@ from meshsim.model.commands import (
     ActorFinished,
     CancelTimer,
     ExitProcess,
+    GiveBack,
     KillTask,
     NodeCommand,
     RuntimeCommand,
@@ -259,6 +260,8 @@ class NodeMachine:
                     self._signal(cell, target, SignalReceived(kind, reason))
                 case KillTask(actor=target):
                     out.extend(self.cells[target].kill_task())  # type: ignore[arg-type]
+                case GiveBack(envelope=refused, error=error):
+                    self._bounce(refused, error)
                 case ActorFinished():
                     self._finish(cell, command)
                 case UnlinkChildren(children=children):

@@ -77,7 +77,8 @@ class PollStarted(msgspec.Struct, frozen=True, tag="poll_started"):
 
 class PollEnded(msgspec.Struct, frozen=True, tag="poll_ended"):
     """CheckState is over: `healthy`, `changed`, `terminal` (nothing new, no heartbeat), `proc_dead`,
-    `proc_query_error`, `actor_query_error`; `monitoring` tells whether another poll follows."""
+    `proc_query_error`, `actor_query_error`; `monitoring` tells whether another poll follows.
+    """
 
     controller: ActorId
     mesh: str

@@ -335,5 +335,3 @@ class ProcAgent(msgspec.Struct):
     def _move_to(self, phase: AgentPhase) -> None:
         assert phase in TRANSITIONS[self.phase], f"{self.me}: {self.phase.value} -> {phase.value}"
         self.phase = phase
-
-

@@ -1,7 +1,7 @@
 """Mesh operations of the client side, each a small machine that waits for replies.
 
-A procedure belongs to a context (`meshsim.model.context`) or to a mesh controller's cleanup. It is started once, takes the replies
-that arrive on its ports and its own timers, and is over when `outcome` is set.
+A procedure belongs to a context (`meshsim.model.context`) or to a mesh controller's cleanup. It is started once,
+takes the replies that arrive on its ports and its own timers, and is over when `outcome` is set.
 
 Source: supervision.md 9.4 to 9.6 (hosts and procs), 10.6, 10.7, 12.5 (actors).
 """
@@ -212,9 +212,7 @@ class SpawnActorsRun(msgspec.Struct):
             for rank, proc in enumerate(procs.procs)
         ]
         reply = PortRef(self.me, self.port, returnable=False)
-        asks: list[Command] = [
-            Envelope(self.me, proc.agent, GetRankStatus(self.name, reply)) for proc in procs.procs
-        ]
+        asks: list[Command] = [Envelope(self.me, proc.agent, GetRankStatus(self.name, reply)) for proc in procs.procs]
         return [*creates, *asks, *idle.start(now_ns)]
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:

@@ -112,8 +112,7 @@ class Subscription(msgspec.Struct):
         controller = self.mesh.controller
         assert controller is not None
         text = (
-            f"timed out reaching controller {controller} for mesh {self.mesh.name}. "
-            "Assuming controller's proc is dead"
+            f"timed out reaching controller {controller} for mesh {self.mesh.name}. Assuming controller's proc is dead"
         )
         status = ActorStatus(ActorPhase.FAILED, error=Generic(text))
         event = ActorSupervisionEvent(controller, None, now_ns, status)

@@ -95,6 +95,21 @@ class MeshFailure(msgspec.Struct, frozen=True):
     event: ActorSupervisionEvent
 
 
+class StreamClosed(msgspec.Struct, frozen=True, tag="stream_closed"):
+    """The mesh was stopped, or its stream of events ended."""
+
+    failure: MeshFailure
+
+
+class Crashed(msgspec.Struct, frozen=True, tag="crashed"):
+    """The health of the mesh is bad."""
+
+    failure: MeshFailure
+
+
+#: What controllers and client references remember of an unhealthy mesh. Source: supervision.md 4.4.
+Unhealthy = Union[StreamClosed, Crashed]
+
 _AGENTS = frozenset({HOST_AGENT, PROC_AGENT})
 
 

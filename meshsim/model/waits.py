@@ -15,9 +15,9 @@ from enum import Enum
 
 import msgspec
 
-from meshsim.model.commands import CancelTimer, Command, SetTimer
+from meshsim.model.commands import CancelTimer, Command, GiveBack, SetTimer
 from meshsim.model.ids import ActorId
-from meshsim.model.messages import RankStatus, StateReply
+from meshsim.model.messages import Envelope, RankStatus, StateReply
 from meshsim.model.status import NOT_EXIST, ActorState, ProcState, State, Status, timeout
 
 
@@ -26,8 +26,6 @@ class Progress(Enum):
 
     WAITING = "waiting"
     COMPLETE = "complete"
-    #: The idle limit passed without a reply.
-    IDLE = "idle"
     #: A reply without a state: the resource does not exist there.
     NOT_EXIST = "not_exist"
 
@@ -79,14 +77,6 @@ class StateQuery(msgspec.Struct):
         self.idle.touch(now_ns)
         return Progress.WAITING
 
-    def missing(self) -> list[int]:
-        """Ranks that did not answer."""
-        return [rank for rank in range(self.count) if rank not in self.received]
-
-    def states(self) -> list[State]:
-        """What was received, by create rank."""
-        return [self.received[rank] for rank in sorted(self.received)]
-
 
 class StatusWait(msgspec.Struct):
     """Waits until no rank is NotExist any more (Q48: anything else completes it)."""
@@ -94,6 +84,8 @@ class StatusWait(msgspec.Struct):
     port: int
     idle: IdleLimit
     statuses: list[Status]
+    #: The port is gone after a message that it refused.
+    closed: bool = False
 
     @classmethod
     def over(cls, count: int, port: int, idle: IdleLimit) -> StatusWait:
@@ -106,9 +98,22 @@ class StatusWait(msgspec.Struct):
         self.idle.touch(now_ns)
         return Progress.WAITING if NOT_EXIST in self.statuses else Progress.COMPLETE
 
-    def exceeds(self, overlay: RankStatus) -> bool:
-        """Whether the overlay names a rank that the mesh does not have (supervision.md 11.2)."""
-        return any(end > len(self.statuses) for _, end, _ in overlay.runs)
+    def accepts(self, port: int) -> bool:
+        return port == self.port and not self.closed
+
+    def refuse(self, envelope: Envelope) -> list[Command]:
+        """Give back an overlay that names a rank the mesh does not have, and close the port; nothing for any other.
+
+        All later replies are lost, too. Source: supervision.md 11.2, mesh_model.md 2.3.
+        """
+        assert isinstance(envelope.message, RankStatus)
+        count = len(self.statuses)
+        for start, end, _ in envelope.message.runs:
+            if end > count:
+                self.closed = True
+                error = f"mailbox error: range {start}..{end} exceeds region bounds (len={count})"
+                return [GiveBack(envelope, error)]
+        return []
 
     def timed_out(self, now_ns: int) -> list[Status]:
         """The statuses with Timeout(elapsed) for every rank that said nothing."""

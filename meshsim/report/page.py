@@ -31,8 +31,14 @@ class RunView(msgspec.Struct, frozen=True):
     digest: str
     virtual: str
     wall: str
-    reason: str
-    violations: tuple[str, ...]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What is wrong with runs that were judged alike, and how to see it again."""
+
+    backends: str
+    verdict: str
+    problems: tuple[str, ...]
     reproduce: str
 
 
@@ -52,6 +58,7 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     agreement: str
     open: bool
     runs: tuple[RunView, ...]
+    findings: tuple[Finding, ...]
     charts: tuple[ChartView, ...]
     stories: tuple[FaultStory, ...]
     known: tuple[str, ...]
@@ -107,6 +114,7 @@ def _group_view(runs: list[RunResult]) -> GroupView:
         agreement=agreement,
         open=any(run.verdict.outcome != "passed" for run in runs),
         runs=tuple(_run_view(run) for run in runs),
+        findings=tuple(_findings(runs)),
         charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
         stories=tuple(fault_stories(runs[0].records)),
         known=tuple(dict.fromkeys(f"{v.invariant}: {v.message}" for run in runs for v in run.verdict.known)),
@@ -114,17 +122,30 @@ def _group_view(runs: list[RunResult]) -> GroupView:
 
 
 def _run_view(run: RunResult) -> RunView:
-    verdict = run.verdict
     return RunView(
         backend=run.backend,
-        verdict=verdict.outcome,
+        verdict=run.verdict.outcome,
         digest=run.digest[:DIGEST_DIGITS],
         virtual=format_duration(run.virtual_ns),
         wall=f"{run.wall_s:.2f}s",
-        reason=verdict.reason,
-        violations=tuple(f"{v.invariant} ({v.kind}) at {v.at / S:.3f}s: {v.message}" for v in verdict.violations),
-        reproduce=reproduce_line(run),
     )
+
+
+def _findings(runs: list[RunResult]) -> Iterable[Finding]:
+    """One for each run; one for all when their verdicts are the same."""
+    alike = all(run.verdict == runs[0].verdict for run in runs)
+    for run in runs[:1] if alike else runs:
+        together = alike and len(runs) > 1
+        verdict = run.verdict
+        problems = [f"{v.invariant} ({v.kind}) at {v.at / S:.3f}s: {v.message}" for v in verdict.violations]
+        if verdict.outcome == "inconclusive":
+            problems.append(verdict.reason)
+        yield Finding(
+            backends=" and ".join(each.backend for each in runs) if together else run.backend,
+            verdict=verdict.outcome,
+            problems=tuple(problems),
+            reproduce=reproduce_line(run, "both" if together else None),
+        )
 
 
 def _chart_view(run: RunResult, *, alone: bool) -> ChartView:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import groupby
 
 import msgspec
 
@@ -55,6 +57,7 @@ _NOTABLE = (
     RunEnded,
     SubscriberRemoved,
 )
+_NUMBER = re.compile(r"\d+")
 _QUIET_POLLS = frozenset({"healthy", "terminal"})
 
 
@@ -99,15 +102,21 @@ def evidence_lines(records: Sequence[Record], seqs: Sequence[int], lines_max: in
 
 def _is_notable(record: Record) -> bool:
     what = record.what
+    if isinstance(what, ProcessReaped) and not what.by:
+        return False  # The subreaper waits for what a dead host leaves: of no interest to the modelled system.
     return isinstance(what, _NOTABLE) or (isinstance(what, PollEnded) and what.outcome not in _QUIET_POLLS)
 
 
 def _told(chapter: list[Record], directory: Directory, lines_max: int) -> FaultStory:
     fault, *rest = chapter
-    shown = rest if len(rest) <= lines_max else rest[: lines_max - 1]
-    lines = [f"+{time_text(record.at - fault.at):<9} {_place(record, directory)}" for record in shown]
-    if len(shown) < len(rest):
-        lines.append(f"({len(rest) - len(shown)} more)")
+    lines: list[str] = []
+    for _, alike in groupby(rest, lambda record: (record.at, _NUMBER.sub("#", _place(record, directory)))):
+        same = list(alike)
+        lines += [f"+{time_text(record.at - fault.at):<9} {_place(record, directory)}" for record in same[:2]]
+        if len(same) > 2:
+            lines.append(f"{'':<10} {'':<13} ({len(same) - 2} more of the same)")
+    if len(lines) > lines_max:
+        lines[lines_max - 1 :] = [f"({len(lines) - lines_max + 1} more lines)"]
     return FaultStory(f"{describe(fault, directory)} at {time_text(fault.at)}", tuple(lines))
 
 

@@ -144,11 +144,15 @@ def _described(record: Record | None, run: RunResult) -> str:
     return "ended" if record is None else repr(render(record, Directory.of(run.records)).strip())
 
 
-def reproduce_line(result: RunResult) -> str:
-    """The command that runs this again, from the directory the scenario's path is relative to."""
+def reproduce_line(result: RunResult, backend: str | None = None) -> str:
+    """The command that runs this again, from the directory the scenario's path is relative to.
+
+    `backend` replaces the one that the result comes from; a difference between the two needs both.
+    """
     plan = result.plan
-    both = any(violation.invariant == BACKENDS_AGREE for violation in result.verdict.violations)
-    words = ["meshsim", "run", plan.source, "--backend", "both" if both else result.backend, "--seed", str(plan.seed)]
+    if any(violation.invariant == BACKENDS_AGREE for violation in result.verdict.violations):
+        backend = "both"
+    words = ["meshsim", "run", plan.source, "--backend", backend or result.backend, "--seed", str(plan.seed)]
     if plan.variant:
         words += ["--variant", variant_label(plan.variant)]
     return shlex.join(words)

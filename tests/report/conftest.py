@@ -129,3 +129,20 @@ def sample_records() -> list[Record]:
 @pytest.fixture
 def records() -> list[Record]:
     return sample_records()
+
+
+@pytest.fixture
+def crowd() -> list[Record]:
+    """A hundred procs on one host; the one with rank 7 ends with code 1."""
+    names = [Name(f"workers_{rank}-1aaaaaaaaaaa") for rank in range(100)]
+    tape = Tape()
+    tape.add(0, "host0", ProcessStarted("host", "", "", pdeathsig=True))
+    for rank, name in enumerate(names):
+        tape.add(0, f"host0/workers_{rank}", ProcessStarted("proc", "host0", name, pdeathsig=True))
+        tape.add(1 * MS, "host0", ProcStatusChanged(name, "Running", "Ready", "Ready"))
+    procs = tuple(proc_id("unix:@host0", name) for name in names)
+    tape.add(2 * MS, "", MeshSpawned("procs", "workers", Name("workers"), CLIENT, "{gpus: 100}", procs, procs))
+    tape.add(5 * S, "host0/workers_7", ProcessDied("exit"))
+    tape.add(5 * S, "host0/workers_7", ProcessReaped("host0", ExitStatus(code=1)))
+    tape.add(10 * S, "", RunEnded("horizon", ()))
+    return tape.in_order()

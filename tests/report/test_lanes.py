@@ -85,22 +85,9 @@ def test_too_many_lanes_are_folded_and_the_chart_says_how_many(records: list[Rec
     assert chart.folded == 3
 
 
-def test_procs_that_fared_alike_share_a_lane_when_there_are_too_many() -> None:
-    """A thousand ranks of which one died are three lanes a reader can take in: the host, the others, the one."""
-    nodes = [f"host0/workers_{rank}" for rank in range(100)]
-    names = [Name(f"workers_{rank}-1aaaaaaaaaaa") for rank in range(100)]
-    tape = Tape()
-    tape.add(0, "host0", ProcessStarted("host", "", "", pdeathsig=True))
-    for node, name in zip(nodes, names, strict=True):
-        tape.add(0, node, ProcessStarted("proc", "host0", name, pdeathsig=True))
-        tape.add(1 * MS, "host0", ProcStatusChanged(name, "Running", "Ready", "Ready"))
-    procs = tuple(proc_id("unix:@host0", name) for name in names)
-    tape.add(2 * MS, "", MeshSpawned("procs", "workers", Name("workers"), CLIENT, "{gpus: 100}", procs, procs))
-    tape.add(5 * S, nodes[7], ProcessDied("exit"))
-    tape.add(5 * S, nodes[7], ProcessReaped("host0", ExitStatus(code=1)))
-    tape.add(10 * S, "", RunEnded("horizon", ()))
-
-    chart = chart_of(tape.in_order())
+def test_procs_that_fared_alike_share_a_lane_when_there_are_too_many(crowd: list[Record]) -> None:
+    """A hundred ranks of which one died are three lanes a reader can take in: the host, the others, the one."""
+    chart = chart_of(crowd)
 
     assert [(lane.name, lane.ending) for lane in chart.lanes] == [
         ("host0", ""),

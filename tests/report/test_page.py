@@ -94,6 +94,7 @@ def test_a_pair_is_compared_and_drawn_once_when_it_agrees(sim: RunResult, lockst
     assert "equal" in outline.texts
     assert "2 runs of 1 plans: 2 passed; 1 of 1 pairs with equal digests." in outline.texts
     assert {"0.25s", "1.50s", "10s"} <= set(outline.texts)
+    assert "meshsim run scenarios/fast/late-exit.toml --backend both --seed 7" in outline.texts
 
 
 def test_a_red_run_is_open_and_says_what_is_wrong(sim: RunResult, lockstep: RunResult) -> None:

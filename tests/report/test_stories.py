@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from meshsim.model.notes import PollStarted
 from meshsim.report.stories import FaultStory, evidence_lines, fault_stories
-from meshsim.trace.records import ProcessReaped, Record
+from meshsim.trace.records import FaultStruck, ProcessDied, ProcessReaped, Record
+from meshsim.units import S
 
 
 def test_a_fault_is_followed_by_what_could_be_seen_until_the_next(records: list[Record]) -> None:
@@ -40,7 +41,25 @@ def test_a_long_story_is_cut_and_says_so(records: list[Record]) -> None:
     first = fault_stories(records, lines_max=3)[0]
 
     assert len(first.lines) == 3
-    assert first.lines[-1] == "(3 more)"
+    assert first.lines[-1] == "(3 more lines)"
+
+
+def test_what_happens_to_many_at_once_is_told_of_two() -> None:
+    """A host crash takes all its procs in the same instant: the reader needs the fact and the number."""
+    nodes = [f"host0/workers_{rank}" for rank in range(5)]
+    bodies = [("", FaultStruck(0, "host_crash", "host0")), *((node, ProcessDied("parent_death")) for node in nodes)]
+    records = [Record(seq=seq, at=S, node=node, cause=-1, what=what) for seq, (node, what) in enumerate(bodies)]
+
+    assert fault_stories(records) == [
+        FaultStory(
+            "FAULT 0: host_crash host0 at 1.000s",
+            (
+                "+0.000s    host0/workers_0 process died (parent death)",
+                "+0.000s    host0/workers_1 process died (parent death)",
+                "                         (3 more of the same)",
+            ),
+        )
+    ]
 
 
 def test_evidence_is_told_from_its_causes_on(records: list[Record]) -> None:

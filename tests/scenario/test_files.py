@@ -2,17 +2,19 @@
 
 import os
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from meshsim.faults.kinds import Exit, Signal, When
-from meshsim.scenario import Loaded, ScenarioError, discover, load_scenarios, variant_label
+from meshsim.scenario import Scenario, ScenarioError, discover, load_scenarios, variant_label
 from meshsim.scenario.decode import decode
 from meshsim.scenario.load import FILE_BYTES_MAX
-from meshsim.units import MS, S, Duration
+from meshsim.units import MS, Duration, S
 
 GOOD = """
 name = "good"
@@ -221,13 +223,13 @@ def test_a_folder_without_scenarios_is_an_error(tmp_path: Path) -> None:
 
 def test_a_path_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     """Before anything else is read."""
-    with pytest.raises(ScenarioError, match="none: no such file or folder$"):
+    with pytest.raises(ScenarioError, match=r"none: no such file or folder$"):
         discover([tmp_path / "none"])
 
 
 def test_no_paths_at_all_is_an_error() -> None:
     """An empty shell glob."""
-    with pytest.raises(ScenarioError, match="^no scenario files given$"):
+    with pytest.raises(ScenarioError, match=r"^no scenario files given$"):
         discover([])
 
 
@@ -280,25 +282,29 @@ def test_labels_keep_what_tells_keys_apart() -> None:
 # --- anything ----------------------------------------------------------------------------------------------
 
 
-def accepted_or_one_line(path: Path) -> list[Loaded]:
-    """Loads, or refuses in one printable line; anything else is an error of the loader."""
+def refusal(load: Callable[[], object]) -> ScenarioError | None:
+    """Why something is not taken; nothing when it is. Any other exception is a bug of the loader."""
     try:
-        return load_scenarios(path)
+        load()
     except ScenarioError as error:
-        assert str(error).isprintable()
-        assert str(error).startswith(str(path))
-        return []
+        return error
+    return None
 
 
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_loader(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """Whatever is in the file, the answer is a scenario or a line."""
-    accepted_or_one_line(write(tmp_path_factory.getbasetemp(), data))
+    path = write(tmp_path_factory.getbasetemp(), data)
+
+    error = refusal(lambda: load_scenarios(path))
+
+    assert error is not None
+    assert str(error).isprintable()
+    assert str(error).startswith(str(path))
 
 
 JUNK = st.sampled_from(
-    ["", "=", '"', "[", "]", "{", "}", "0", "-1", "1e999", "nan", "true", "\0", "é", "\n", "[[faults]]\n", "9" * 30]
-    + ["faults", "matrix", "at", "kind", '"exit"', "client", "trainer[9]", '"Q1"', "1979-05-27", "'''", ".", ".x"]
+    ['=', '"', '[', ']', '{', '}', '0', '-1', '1e999', 'nan', 'true', '\x00', 'é', '[[faults]]', '99999999999999999999999', 'faults', 'matrix', 'at', 'kind', 'client', 'trainer[9]', '1979-05-27', "'''", '.', '.x']
 )
 
 
@@ -311,9 +317,12 @@ def test_no_damage_to_a_good_file_breaks_the_loader(
     for start, length, new in edits:
         text = text[:start] + new + text[start + length :]
 
-    loaded = accepted_or_one_line(write(tmp_path_factory.getbasetemp(), text))
+    path = write(tmp_path_factory.getbasetemp(), text)
 
-    assert all(each.scenario.name == "good" for each in loaded)
+    error = refusal(lambda: load_scenarios(path))
+
+    assert error is None or str(error).startswith(str(path))
+    assert error is None or str(error).isprintable()
 
 
 VALUES: st.SearchStrategy[object] = st.recursive(
@@ -321,10 +330,7 @@ VALUES: st.SearchStrategy[object] = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
     max_leaves=8,
 )
-KEYS = st.sampled_from(
-    "name about seeds horizon backends profile config topology network clocks operations faults expect known relax "
-    "matrix".split()
-)
+KEYS = st.sampled_from([field.name for field in msgspec.structs.fields(Scenario)])
 
 
 @given(st.dictionaries(KEYS, VALUES), VALUES)
@@ -332,7 +338,6 @@ def test_no_plain_data_breaks_the_decoder(data: dict[str, object], value: object
     """Right keys with wrong values of every shape: each is refused with a path."""
     raw = {"name": "good", "horizon": "1s", "faults": [{"kind": "exit", "target": value}], **data}
 
-    try:
-        decode(raw)
-    except ScenarioError as error:
-        assert error.key.partition(".")[0].partition("[")[0] in raw
+    error = refusal(lambda: decode(raw))
+
+    assert error is None or error.key.partition(".")[0].partition("[")[0] in raw

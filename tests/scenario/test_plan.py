@@ -25,7 +25,7 @@ from meshsim.scenario.schema import (
     Subscriber,
     Topology,
 )
-from meshsim.units import MS, S, Duration
+from meshsim.units import MS, Duration, S
 
 SCENARIO = Scenario(
     name="built-in-python",
@@ -215,9 +215,7 @@ def test_a_scenario_built_in_python_is_checked() -> None:
     """The same lines as for a file, without the file."""
     wrong = msgspec.structs.replace(SCENARIO, faults=[Exit(target="workers[12]", at=Duration(S))])
 
-    assert refusal(wrong) == (
-        'faults[0].target: rank out of range, workers has ranks 0..11, got "workers[12]"'
-    )
+    assert refusal(wrong) == ('faults[0].target: rank out of range, workers has ranks 0..11, got "workers[12]"')
 
 
 def test_types_are_checked_in_python_too() -> None:

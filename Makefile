@@ -1,0 +1,35 @@
+# Two commands do everything on a machine with Python >= 3.11, pip and make: `make demo` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test bench lint clean
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Every shipped scenario in both worlds, digests compared pair by pair, and a page to look at.
+demo: $(READY)
+	$(BIN)/meshsim run scenarios/fast --backend both --out out/demo --report out/demo/report
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Everything that must hold before a change lands. One worker for each core; tests with real processes share one.
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Speed beside a baseline in the same run; writes reports/benchmark.md. Not part of the tests.
+bench: $(READY)
+	$(BIN)/python -m benchmarks --out reports
+
+clean:
+	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,129 @@
+"""What is written about scenario files, for people and for editors, is what the loader takes."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from msgspec.structs import FieldInfo, fields
+
+from meshsim.faults.kinds import Fault, When
+from meshsim.oracle.expectations import Final, Hears, Known, NeverHears, NothingLeft, OperationResult, RecordCount
+from meshsim.scenario import Scenario, load_scenarios, schema_json
+from meshsim.scenario.json_schema import DURATION_PATTERN
+from meshsim.scenario.schema import Actors, Link, Network, OperationSpec, Procs, Relaxed, Subscriber, Topology
+from meshsim.units import Duration, DurationError, format_duration, parse_duration
+
+README = Path(__file__).parents[2] / "scenarios" / "README.md"
+_TABLE = re.compile(r"<!-- (\w+) -->\n((?:\|.*\n)+)")
+_EXAMPLE = re.compile(r"```toml\n(.*?)```", re.DOTALL)
+
+STRUCTS = (Scenario, Topology, Procs, Actors, Subscriber, Network, Link, When, Hears, Final, OperationResult)
+STRUCTS += (NothingLeft, RecordCount, Known, Relaxed)
+
+
+def tables() -> dict[str, list[list[str]]]:
+    """Rows of each marked table of the README, without its head."""
+    return {
+        name: [[cell.strip() for cell in row.strip("|").split(" |")] for row in rows.splitlines()[2:]]
+        for name, rows in _TABLE.findall(README.read_text())
+    }
+
+
+def default(field: FieldInfo) -> str:
+    if field.required:
+        return "required"
+    value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    match value:
+        case None:
+            return "–"
+        case Duration():
+            return f'`"{format_duration(value)}"`'
+        case msgspec.Struct():
+            return "`{}`"
+        case _:
+            return f"`{json.dumps(value)}`"
+
+
+def own_keys(struct: type[msgspec.Struct], common: set[str]) -> list[str]:
+    return [field.encode_name for field in fields(struct) if field.encode_name not in common]
+
+
+@pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
+def test_every_key_is_described_with_its_default(struct: type[msgspec.Struct]) -> None:
+    """A key that is added, renamed or given another default has to be written down."""
+    tagged = [["`kind`", "required"]] if struct.__struct_config__.tag_field else []
+    expected = tagged + [[f"`{field.encode_name}`", default(field)] for field in fields(struct)]
+
+    assert [row[:2] for row in tables()[struct.__name__]] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "union", "key", "common"),
+    [("fault", Fault, "kind", ["target", "at", "when"]), ("operation", OperationSpec, "do", ["at", "by"])],
+)
+def test_every_kind_is_described_with_its_keys(name: str, union: Any, key: str, common: list[str]) -> None:
+    """Kinds of faults and operations: what all have in common once, the rest kind by kind."""
+    described = tables()
+    first = get_args(union)[0]
+    shared = [[f"`{field.encode_name}`", default(field)] for field in fields(first) if field.encode_name in common]
+
+    assert [row[:2] for row in described[name]] == [[f"`{key}`", "required"], *shared]
+    assert [row[:2] for row in described[f"{name}s"]] == [
+        [f"`{kind.__struct_config__.tag}`", ", ".join(f"`{own}`" for own in own_keys(kind, set(common)))]
+        for kind in get_args(union)
+    ]
+
+
+def test_never_hears_takes_the_first_keys_of_hears() -> None:
+    """The README says so in place of a table."""
+    assert own_keys(NeverHears, set()) == own_keys(Hears, set())[:6]
+
+
+@pytest.mark.parametrize("example", _EXAMPLE.findall(README.read_text()), ids=lambda text: text.split('"')[1])
+def test_every_example_is_a_scenario(example: str, tmp_path: Path) -> None:
+    """People copy from here."""
+    path = tmp_path / f"{tomllib.loads(example)['name']}.toml"
+    path.write_text(example)
+
+    assert [each.scenario.name for each in load_scenarios(path)] == [path.stem] * (4 if "[matrix]" in example else 1)
+
+
+# --- schema ------------------------------------------------------------------------------------------------
+
+
+def test_the_schema_has_every_key_and_refuses_others() -> None:
+    """What an editor completes and underlines."""
+    schema = schema_json()
+    scenario = schema["$defs"]["Scenario"]
+
+    assert schema["$ref"] == "#/$defs/Scenario"
+    assert set(scenario["properties"]) == {field.encode_name for field in fields(Scenario)}
+    assert scenario["required"] == ["name", "horizon"]
+    assert scenario["additionalProperties"] is False
+    assert set(schema["$defs"]["Stall"]["properties"]) == {"kind", "target", "at", "when", "for"}
+    assert schema["$defs"]["Stall"]["description"].startswith("The process of the target is stopped")
+
+
+def test_the_schema_is_plain_json_and_whole() -> None:
+    """Every reference leads somewhere, and nothing in it needs Python."""
+    text = json.dumps(schema_json())
+    names = set(re.findall(r'"#/\$defs/(\w+)"', text))
+
+    assert names <= set(schema_json()["$defs"])
+    assert json.loads(text) == schema_json()
+
+
+@pytest.mark.parametrize("text", ["1.5s", "200ms", "2m", "1h 30m", "0", "3µs", "-1s", "1", "s", "1.s", "", "1 5 s"])
+def test_the_pattern_of_durations_agrees_with_the_parser(text: str) -> None:
+    """An editor must not underline what the loader takes, and shall see most of what it does not."""
+    try:
+        parse_duration(text)
+        accepted = True
+    except DurationError:
+        accepted = False
+
+    assert bool(re.search(DURATION_PATTERN, text)) == accepted
