@@ -162,7 +162,7 @@ def _row(result: RunResult) -> tuple[str, ...]:
         str(plan.seed),
         result.verdict.outcome,
         format_duration(result.virtual_ns),
-        f"{result.wall_s:.2f}s",
+        result.wall_text,
         result.digest[:_DIGEST_DIGITS],
     )
 

@@ -58,13 +58,13 @@ def inject(conductor: Conductor) -> None:
 
 def init_faults(plan: Plan, mesh: str) -> dict[str, object]:
     """Parameters of an actor mesh whose inits are to fail at some ranks."""
-    texts: dict[str, str] = {}
+    failures: dict[str, dict[str, object]] = {}
     for fault in plan.faults:
         if isinstance(fault, InitFails):
             target = parse_target(fault.target)
             if target.name == mesh:
-                texts[str(target.rank)] = fault.text
-    return {INIT_FAILS: texts} if texts else {}
+                failures[str(target.rank)] = {"text": fault.text, "after_ns": int(fault.after)}
+    return {INIT_FAILS: failures} if failures else {}
 
 
 def _life(conductor: Conductor, index: int, fault: Fault) -> Generator[simpy.Event, Any, None]:

@@ -85,6 +85,8 @@ class InitFails(_Fault, frozen=True, kw_only=True, tag="init_fails"):
     """The init of the target actor returns an error. Strikes when it is spawned: no `at`, no `when`."""
 
     text: str = "injected init error"
+    #: How long the init works before it fails. The spawn finds out only when it fails at once (Q31).
+    after: Duration = duration(0)
 
 
 class HostCrash(_Fault, frozen=True, kw_only=True, tag="host_crash"):

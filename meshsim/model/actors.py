@@ -29,9 +29,17 @@ from meshsim.model.supervision import Generic, MeshFailure, UnhandledSupervision
 from meshsim.model.undeliverable import default_undeliverable
 
 BUSY_TIMER = "busy"
+INIT_TIMER = "init"
 
-#: Parameter that makes inits fail: rank as text -> error text.
+#: Parameter that makes inits fail: rank as text -> the fields of an `InitFailure`.
 INIT_FAILS = "init_fails"
+
+
+class InitFailure(msgspec.Struct, frozen=True):
+    """An init works for a time and then returns an error."""
+
+    text: str
+    after_ns: int = 0
 
 
 class TestActor(msgspec.Struct):
@@ -43,9 +51,9 @@ class TestActor(msgspec.Struct):
     me: ActorId
     rank: int
     context: Context
-    #: Error text of its init, if that is to fail.
-    init_error: str | None = None
-    #: A handler is at work: it ends at a timer, or never.
+    #: How its init fails, if it is to.
+    init_failure: InitFailure | None = None
+    #: Init or a handler is at work: it ends at a timer, or never.
     working: bool = False
 
     #: Whether mesh failures and events of children are heard and absorbed.
@@ -59,9 +67,8 @@ class TestActor(msgspec.Struct):
             ConstructorError: the type cannot be constructed with these parameters.
         """
         context = Context(setting.me, setting.config, NameSource(setting.name_key))
-        faults = params.get(INIT_FAILS, {})
-        assert isinstance(faults, dict)
-        return cls(setting.me, setting.rank, context, init_error=faults.get(str(setting.rank)))
+        failures = msgspec.convert(params.get(INIT_FAILS, {}), dict[str, InitFailure])
+        return cls(setting.me, setting.rank, context, init_failure=failures.get(str(setting.rank)))
 
     @property
     def busy(self) -> bool:
@@ -80,12 +87,14 @@ class TestActor(msgspec.Struct):
             case TimerFired(key=key) if key == BUSY_TIMER:
                 self.working = False
                 return []
+            case TimerFired(key=key) if key == INIT_TIMER:
+                return self._fail_init()
             case TimerFired():
                 return self.context.on_timer(event, now_ns)
             case ActorSpawned():
                 return self.context.on_spawned(event, now_ns)
             case Started():
-                return [] if self.init_error is None else [Fail(Generic(self.init_error))]
+                return self._init()
             case ChildFailed(event=child_event):
                 heard = self.context.hears("parent", MeshFailure(None, None, child_event))
                 return [heard] if self.handles_failures else [heard, Fail(UnhandledSupervisionEvent(child_event))]
@@ -96,6 +105,19 @@ class TestActor(msgspec.Struct):
                 return []
             case _:
                 raise AssertionError(f"unexpected event {event!r}")
+
+    def _init(self) -> list[Command]:
+        if self.init_failure is None:
+            return []
+        if self.init_failure.after_ns == 0:
+            return self._fail_init()
+        self.working = True
+        return [SetTimer(self.me, INIT_TIMER, self.init_failure.after_ns)]
+
+    def _fail_init(self) -> list[Command]:
+        assert self.init_failure is not None
+        self.working = False
+        return [Fail(Generic(self.init_failure.text))]
 
     def _on_message(self, envelope: Envelope, now_ns: int) -> list[Command]:
         match envelope.message:

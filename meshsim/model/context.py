@@ -13,7 +13,7 @@ import msgspec
 from meshsim.model.commands import Command, StopSelf
 from meshsim.model.config import Config
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, NameSource
+from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, NameSource, actor_id
 from meshsim.model.messages import Envelope, MeshFailed, Operate, Work
 from meshsim.model.notes import OperationEnded, OperationStarted
 from meshsim.model.operations import (
@@ -41,8 +41,11 @@ from meshsim.model.procedures import (
 )
 from meshsim.model.stopping import Outcome, StopProcsRun
 from meshsim.model.subscription import Subscription, heard
-from meshsim.model.supervision import MeshFailure, failure_text
+from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure, actor_stopped, failure_text
 from meshsim.model.waits import IdleLimit
+
+NO_CONTROLLER = "unexpected healthy state while controller is gone"
+MESH_STOPPED = "mesh stopped"
 
 
 class Running(msgspec.Struct):
@@ -67,15 +70,15 @@ class Context(msgspec.Struct):
     labels: dict[Name, str] = {}
     #: Meshes whose controller was taken by a stop already (12.5 step 1).
     stopped: list[Name] = []
+    #: Meshes whose reference has no controller any more, with their failure: none after a stop that failed (Q52).
+    closed: dict[Name, MeshFailure | None] = {}
 
     def accepts(self, port: int) -> bool:
         subscription = self.subscriptions.get(port)
         if subscription is not None:
             return subscription.accepts(port)
-        return self._owner_of(port) is not None
-
-    def _owner_of(self, port: int) -> Running | None:
-        return self.running.get(port) or self.running.get(port - 1)
+        running = self.running.get(port) or self.running.get(port - 1)
+        return running is not None and running.run.accepts(port)
 
     # --- operations ----------------------------------------------------------------------------------------
 
@@ -94,7 +97,7 @@ class Context(msgspec.Struct):
         self.next_port += PORTS_EACH
         running = Running(started, procedure)
         self.running[port] = running
-        return [started, *procedure.start(now_ns), *self._settle(port, running)]
+        return [started, *procedure.start(now_ns), *self._settle(port, running, now_ns)]
 
     def _procedure(self, operation: Operation) -> Procedure | None:
         """The procedure that carries an operation out; none for those that wait for nothing."""
@@ -105,7 +108,7 @@ class Context(msgspec.Struct):
                 return SpawnProcsRun(me, operation, config, self.names, port, key)
             case SpawnActors():
                 return SpawnActorsRun(me, operation, config, self.names, port, key)
-            case StopActors(mesh=mesh, reason=reason) if mesh.name not in self.stopped:
+            case StopActors(mesh=mesh, reason=reason) if mesh.controller and mesh.name not in self.stopped:
                 self.stopped.append(mesh.name)
                 return StopActorsRun(me, mesh, reason, port)
             case StopProcs(procs=procs, reason=reason):
@@ -120,7 +123,7 @@ class Context(msgspec.Struct):
     def _at_once(self, operation: Operation, now_ns: int) -> tuple[list[Command], Outcome]:
         match operation:
             case SubscribeTo(mesh=mesh):
-                return self._subscribe(mesh, now_ns), Outcome()
+                return self._subscribe(mesh, now_ns)
             case DropRef(mesh=mesh):
                 for subscription in self._subscriptions_to(mesh.name):
                     subscription.drop()
@@ -129,28 +132,48 @@ class Context(msgspec.Struct):
                 return self._cast(operation)
             case EndSelf(reason=reason):
                 return [StopSelf(reason)], Outcome()
-            case StopActors():
-                return [], Outcome()  # Q52: a second stop is Ok and does nothing.
+            case StopActors(mesh=mesh):
+                # Q52: a second stop is Ok and does nothing but forget the controller.
+                self._forget_controller(mesh.name, None)
+                return [], Outcome()
             case _:
                 raise AssertionError(f"no way to carry out {operation!r}")
 
     def _cast(self, operation: CastTo) -> tuple[list[Command], Outcome]:
         """12.2: refused when this actor knows the mesh to be unhealthy; else one message for each rank."""
         mesh = operation.mesh
-        for subscription in self._subscriptions_to(mesh.name):
-            if subscription.unhealthy is not None:
-                return [], Outcome(error=failure_text(subscription.unhealthy))
+        failure = self._health(mesh.name)
+        if failure is not None:
+            return [], Outcome(error=failure_text(failure))
         work = Work(operation.text, operation.busy_ns)
         actors = [ActorId(f"{proc.proc_id},{mesh.name}[0]") for proc in mesh.procs.procs]
         return [Envelope(self.me, actor, work) for actor in actors], Outcome()
 
-    def _settle(self, port: int, running: Running) -> list[Command]:
+    def _settle(self, port: int, running: Running, now_ns: int) -> list[Command]:
         """Put an operation away if it is over."""
         outcome = running.run.outcome
         if outcome is None:
             return []
         del self.running[port]
+        if isinstance(running.run, StopActorsRun) and outcome.error is None:
+            mesh = running.run.mesh
+            actor = actor_id(mesh.procs.procs[0].proc_id, mesh.name)
+            event = ActorSupervisionEvent(actor, None, now_ns, actor_stopped(MESH_STOPPED))
+            self._forget_controller(mesh.name, MeshFailure(mesh.name, None, event))
         return [_ended(self.me, running.started, outcome)]
+
+    def _forget_controller(self, name: Name, failure: MeshFailure | None) -> None:
+        """12.5 steps 1 and 4: the reference has no controller any more; what it knows of the mesh is all it will."""
+        self.closed.setdefault(name, failure)
+        for subscription in self._subscriptions_to(name):
+            subscription.look_away()
+
+    def _health(self, name: Name) -> MeshFailure | None:
+        """The failure of a mesh, as far as this actor knows."""
+        failure = self.closed.get(name)
+        for subscription in self._subscriptions_to(name):
+            failure = failure or subscription.unhealthy
+        return failure
 
     # --- what arrives ----------------------------------------------------------------------------------------
 
@@ -182,7 +205,7 @@ class Context(msgspec.Struct):
         commands = running.run.handle(event, now_ns)
         if isinstance(running.run, SpawnActorsRun):
             self.labels[running.run.name] = running.started.label
-        return [*commands, *self._settle(port, running)]
+        return [*commands, *self._settle(port, running, now_ns)]
 
     def hears(self, role: str, failure: MeshFailure) -> Command:
         """The note for what this actor is told as an owner or as a parent."""
@@ -191,20 +214,26 @@ class Context(msgspec.Struct):
 
     # --- subscriptions -----------------------------------------------------------------------------------------
 
-    def _subscribe(self, mesh: ActorMeshRef, now_ns: int) -> list[Command]:
-        """One subscription for each mesh and context, however often it is asked for."""
-        if self._subscriptions_to(mesh.name):
-            return []
+    def _subscribe(self, mesh: ActorMeshRef, now_ns: int) -> tuple[list[Command], Outcome]:
+        """12.4: one subscription for each mesh and context, however often events are awaited."""
+        if mesh.controller is None or mesh.name in self.closed:
+            failure = self._health(mesh.name)
+            if failure is None:
+                return [], Outcome(error=NO_CONTROLLER)
+            return [heard(self.me, "subscriber", mesh.label, failure)], Outcome()
+        for subscription in self._subscriptions_to(mesh.name):
+            return subscription.again(now_ns), Outcome()
         port = self.next_port
         self.next_port += 1
         limit = self.config.supervision_watchdog_timeout
         watchdog = IdleLimit(self.me, f"watchdog:{port}", limit)
         subscription = Subscription(self.me, mesh, self.config, port, watchdog)
         self.subscriptions[port] = subscription
-        return subscription.start(now_ns)
+        return subscription.start(now_ns), Outcome()
 
     def _subscriptions_to(self, name: Name) -> list[Subscription]:
-        return [s for s in self.subscriptions.values() if s.mesh.name == name]
+        """The subscription of the reference that this actor has now: at most one."""
+        return [s for s in self.subscriptions.values() if s.mesh.name == name and not s.dropped]
 
 
 def _ended(me: ActorId, started: OperationStarted, outcome: Outcome) -> OperationEnded:

@@ -117,8 +117,8 @@ class ActorMeshController(msgspec.Struct):
     statuses: dict[int, Status]
     phase: ControllerPhase = ControllerPhase.IDLE
     monitoring: bool = False
-    #: The last failure; never cleared (Q25). StreamClosed for a stop and for a terminating process (Q11), Crashed for every
-    #: event of an actor, a plain stop too (Q12).
+    #: The last failure; never cleared (Q25). StreamClosed for a stop and for a terminating process (Q11),
+    #: Crashed for every event of an actor, a plain stop too (Q12).
     unhealthy_event: Unhealthy | None = None
     crashed_ranks: dict[int, ActorSupervisionEvent] = {}
     #: Ports by text of their id, in order of subscription. Set semantics.

@@ -169,6 +169,7 @@ class HostAgent(msgspec.Struct):
                 raise AssertionError(f"{self.me} cannot handle {event!r}")
 
     def _on_message(self, envelope: Envelope, now_ns: int) -> list[Command]:
+        assert not self.busy, f"{self.me} was given {envelope!r} while busy"
         match envelope.message:
             case GetState(name=name, reply=reply):
                 return [reply_to(reply, self.me, StateReply(self._state(name)))]

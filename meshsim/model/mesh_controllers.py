@@ -36,7 +36,7 @@ class ProcMeshController(msgspec.Struct):
         return self.run is not None
 
     def accepts(self, port: int) -> bool:
-        return self.run is not None and port == FIRST_EPHEMERAL_PORT
+        return self.run is not None and self.run.accepts(port)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         match event:

@@ -40,6 +40,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, Name, PortRef, ProcId
+from meshsim.model.mapping import agent_view_to_status
 from meshsim.model.messages import (
     ActorEvent,
     ActorSpec,
@@ -58,11 +59,10 @@ from meshsim.model.messages import (
     reply_to,
 )
 from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped
-from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, ActorState, State, Status, failed
+from meshsim.model.status import NOT_EXIST, ActorState, State, Status
 from meshsim.model.supervision import (
     ActorSupervisionEvent,
     UnhandledSupervisionEvent,
-    debug_events,
     status_text,
 )
 from meshsim.model.undeliverable import default_undeliverable
@@ -195,21 +195,25 @@ class ProcAgent(msgspec.Struct):
         entry = self.actor_states.get(name)
         if entry is None:
             return State(name, NOT_EXIST)
+        status = self._status(entry)
         if entry.actor is None:
-            return State(name, failed(entry.error or ""))
-        events = tuple(self.supervision_events.get(entry.actor, ()))
-        return State(name, self._status(entry), ActorState(entry.actor, entry.create_rank, events))
+            return State(name, status)
+        return State(name, status, ActorState(entry.actor, entry.create_rank, self._events(entry)))
 
     def _status(self, entry: Entry) -> Status:
-        """Table 6.3: what was recorded counts, not what the actor really does (Q10, Q32, Q55)."""
-        if entry.actor is None:
-            return failed(entry.error or "")
-        if entry.stopped:
-            return STOPPED
-        events = self.supervision_events.get(entry.actor)
-        if events:
-            return failed(f"because of supervision events: {debug_events(tuple(events))}")
-        return RUNNING
+        """What was recorded counts, not what the actor really does."""
+        return agent_view_to_status(
+            known=True,
+            spawn_error=(entry.error or "") if entry.actor is None else None,
+            stopped=entry.stopped,
+            events=self._events(entry),
+        )
+
+    def _events(self, entry: Entry) -> tuple[ActorSupervisionEvent, ...]:
+        """Those recorded under exactly the id of the entry's actor (Q10)."""
+        if entry.actor is None or not self.supervision_events:
+            return ()
+        return tuple(self.supervision_events.get(entry.actor, ()))
 
     def _rank_status(self, name: Name) -> tuple[tuple[int, int, Status], ...]:
         entry = self.actor_states.get(name)

@@ -20,7 +20,6 @@ from meshsim.model.ids import (
     Name,
     NameSource,
     PortRef,
-    ProcId,
     address_of_node,
     host_agent_id,
     proc_agent_id,
@@ -43,9 +42,10 @@ from meshsim.model.messages import (
 )
 from meshsim.model.notes import MeshSpawned
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef, SpawnActors, SpawnProcs
-from meshsim.model.status import MeshState, State, Status, inverted
+from meshsim.model.status import MeshState, State, Status, StatusKind, inverted
 from meshsim.model.stopping import Outcome, StopProcsRun
 from meshsim.model.waits import IdleLimit, Progress, StatusWait
+from meshsim.units import S
 
 PER_HOST_OVERLAP = "configuration error: per_host dims overlap with existing dims when spawning proc mesh"
 
@@ -69,6 +69,9 @@ class SpawnProcsRun(msgspec.Struct):
     failed_rank: int | None = None
     mesh: ProcMeshRef | None = None
     outcome: Outcome | None = None
+
+    def accepts(self, port: int) -> bool:
+        return self.wait is not None and self.wait.accepts(port)
 
     def start(self, now_ns: int) -> list[Command]:
         try:
@@ -97,7 +100,7 @@ class SpawnProcsRun(msgspec.Struct):
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         match event:
             case Envelope(message=RankStatus() as overlay):
-                return self._on_overlay(overlay, now_ns)
+                return self._on_overlay(event, overlay, now_ns)
             case Envelope(message=StateReply(state=state)):
                 return self._fail_creation(state)
             case TimerFired():
@@ -107,9 +110,11 @@ class SpawnProcsRun(msgspec.Struct):
             case _:
                 raise AssertionError(f"unexpected event {event!r}")
 
-    def _on_overlay(self, overlay: RankStatus, now_ns: int) -> list[Command]:
-        if self.wait is None or self.wait.take(overlay, now_ns) is Progress.WAITING:
-            return []
+    def _on_overlay(self, envelope: Envelope, overlay: RankStatus, now_ns: int) -> list[Command]:
+        assert self.wait is not None
+        refused = self.wait.refuse(envelope)
+        if refused or self.wait.take(overlay, now_ns) is Progress.WAITING:
+            return refused
         wait, self.wait = self.wait, None
         for rank, status in enumerate(wait.statuses):
             if status.is_terminating:
@@ -131,10 +136,9 @@ class SpawnProcsRun(msgspec.Struct):
         assert self.failed_rank is not None
         proc = self.procs[self.failed_rank]
         per_host = max(1, len(self.procs) // len(self.operation.hosts))
-        json = msgspec.json.encode(state).decode()
         self.outcome = Outcome(
             error=f"error creating proc (host rank {self.failed_rank // per_host}) on host mesh agent "
-            f"{proc.host_agent}, state: {json}"
+            f"{proc.host_agent}, state: {_state_json(state)}"
         )
         cancels: list[Command] = [] if self.wait is None else [self.wait.idle.cancel()]
         self.wait = None
@@ -195,6 +199,9 @@ class SpawnActorsRun(msgspec.Struct):
     statuses: list[Status] = []
     outcome: Outcome | None = None
 
+    def accepts(self, port: int) -> bool:
+        return self.wait is not None and self.wait.accepts(port)
+
     def start(self, now_ns: int) -> list[Command]:
         procs = self.operation.procs
         self.name = self.names.draw(self.operation.label)
@@ -218,7 +225,7 @@ class SpawnActorsRun(msgspec.Struct):
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         match event:
             case Envelope(message=RankStatus() as overlay):
-                return self._on_overlay(overlay, now_ns)
+                return self._on_overlay(event, overlay, now_ns)
             case TimerFired():
                 return self._on_timer(now_ns)
             case ActorSpawned():
@@ -226,9 +233,11 @@ class SpawnActorsRun(msgspec.Struct):
             case _:
                 raise AssertionError(f"unexpected event {event!r}")
 
-    def _on_overlay(self, overlay: RankStatus, now_ns: int) -> list[Command]:
-        if self.wait is None or self.wait.take(overlay, now_ns) is Progress.WAITING:
-            return []
+    def _on_overlay(self, envelope: Envelope, overlay: RankStatus, now_ns: int) -> list[Command]:
+        assert self.wait is not None
+        refused = self.wait.refuse(envelope)
+        if refused or self.wait.take(overlay, now_ns) is Progress.WAITING:
+            return refused
         wait, self.wait = self.wait, None
         self.statuses = wait.statuses
         if any(status.is_terminating for status in wait.statuses):
@@ -292,6 +301,9 @@ class StopActorsRun(msgspec.Struct):
     port: int
     outcome: Outcome | None = None
 
+    def accepts(self, port: int) -> bool:
+        return port == self.port
+
     def start(self, now_ns: int) -> list[Command]:
         assert self.mesh.controller is not None
         controller, name = self.mesh.controller, self.mesh.name
@@ -323,6 +335,9 @@ class QueryRun(msgspec.Struct):
     port: int
     outcome: Outcome | None = None
 
+    def accepts(self, port: int) -> bool:
+        return port == self.port
+
     def start(self, now_ns: int) -> list[Command]:
         assert self.mesh.controller is not None
         port = PortRef(self.me, self.port)
@@ -347,6 +362,9 @@ class ShutdownRun(msgspec.Struct):
     done: int = 0
     outcome: Outcome | None = None
 
+    def accepts(self, port: int) -> bool:
+        return port == self.port
+
     def start(self, now_ns: int) -> list[Command]:
         if self.done == len(self.hosts):
             self.outcome = Outcome()
@@ -368,6 +386,15 @@ class ShutdownRun(msgspec.Struct):
 Procedure = SpawnProcsRun | SpawnActorsRun | StopActorsRun | StopProcsRun | QueryRun | ShutdownRun
 
 
-def host_agent_of(proc: ProcId) -> ActorId:
-    """The agent of the host whose address is in the proc id."""
-    return host_agent_id(proc.split(",", 1)[0].removeprefix("unix:@"))
+def _state_json(state: State) -> str:
+    """Compact JSON of a state, its status in the reference's form: `"Stopped"`, `{"Failed":"text"}`.
+
+    Source: supervision.md 2.2.
+    """
+    status: object = state.status.kind.value
+    if state.status.kind is StatusKind.FAILED:
+        status = {"Failed": state.status.text}
+    elif state.status.kind is StatusKind.TIMEOUT:
+        seconds, nanoseconds = divmod(state.status.elapsed_ns, S)
+        status = {"Timeout": {"secs": seconds, "nanos": nanoseconds}}
+    return msgspec.json.encode({"name": state.name, "status": status, "state": state.state}).decode()

@@ -40,6 +40,9 @@ class StopProcsRun(msgspec.Struct):
     wait: StatusWait | None = None
     outcome: Outcome | None = None
 
+    def accepts(self, port: int) -> bool:
+        return self.wait is not None and self.wait.accepts(port)
+
     def start(self, now_ns: int) -> list[Command]:
         idle = IdleLimit(self.me, self.key, self.config.proc_stop_max_idle)
         self.wait = StatusWait.over(len(self.mesh.procs), self.port, idle)
@@ -54,15 +57,17 @@ class StopProcsRun(msgspec.Struct):
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         match event:
             case Envelope(message=RankStatus() as overlay):
-                return self._on_overlay(overlay, now_ns)
+                return self._on_overlay(event, overlay, now_ns)
             case TimerFired():
                 return self._on_timer(now_ns)
             case _:
                 raise AssertionError(f"unexpected event {event!r}")
 
-    def _on_overlay(self, overlay: RankStatus, now_ns: int) -> list[Command]:
-        if self.wait is None or self.wait.take(overlay, now_ns) is Progress.WAITING:
-            return []
+    def _on_overlay(self, envelope: Envelope, overlay: RankStatus, now_ns: int) -> list[Command]:
+        assert self.wait is not None
+        refused = self.wait.refuse(envelope)
+        if refused or self.wait.take(overlay, now_ns) is Progress.WAITING:
+            return refused
         wait, self.wait = self.wait, None
         text = inverted(wait.statuses)
         stopped = all(status.is_terminating for status in wait.statuses)

@@ -4,7 +4,8 @@ A forwarder takes what the controller sends and publishes the latest value; ever
 the watchdog. Silence longer than its limit means "the controller is dead", and that is final (Q51).
 
     WATCHING ──failure──▶ WATCHING   ──silence──▶ TIMED_OUT
-    WATCHING ──DropRef──▶ DROPPED ──next message──▶ CLOSED   (the message after that bounces)
+    WATCHING ──DropRef──▶ DROPPED ──next message, silence──▶ CLOSED   (the message after that bounces)
+    WATCHING ──the actor stopped the mesh──▶ UNWATCHED ──DropRef──▶ DROPPED, ──silence──▶ CLOSED
 
 The context that holds a subscription awaits events in a loop, so every interesting value is heard.
 
@@ -40,17 +41,25 @@ WATCHDOG_ENV = "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT"
 class SubscriptionPhase(Enum):
     WATCHING = "watching"
     TIMED_OUT = "timed_out"
+    #: The forwarder goes on, but the reference has no controller any more: nobody looks (12.4 step 1).
+    UNWATCHED = "unwatched"
     DROPPED = "dropped"
     CLOSED = "closed"
 
 
 #: Nothing comes back from a time-out; a dropped reference lives for one more message.
 TRANSITIONS: dict[SubscriptionPhase, frozenset[SubscriptionPhase]] = {
-    SubscriptionPhase.WATCHING: frozenset({SubscriptionPhase.TIMED_OUT, SubscriptionPhase.DROPPED}),
+    SubscriptionPhase.WATCHING: frozenset(
+        {SubscriptionPhase.TIMED_OUT, SubscriptionPhase.UNWATCHED, SubscriptionPhase.DROPPED}
+    ),
     SubscriptionPhase.TIMED_OUT: frozenset(),
+    SubscriptionPhase.UNWATCHED: frozenset({SubscriptionPhase.DROPPED, SubscriptionPhase.CLOSED}),
     SubscriptionPhase.DROPPED: frozenset({SubscriptionPhase.CLOSED}),
     SubscriptionPhase.CLOSED: frozenset(),
 }
+
+#: Phases in which the forwarder runs: its port is open, and its watchdog too.
+_FORWARDING = (SubscriptionPhase.WATCHING, SubscriptionPhase.UNWATCHED, SubscriptionPhase.DROPPED)
 
 
 class Subscription(msgspec.Struct):
@@ -83,7 +92,7 @@ class Subscription(msgspec.Struct):
         return [Warned(self.me, text)]
 
     def accepts(self, port: int) -> bool:
-        return port == self.port and self.phase in (SubscriptionPhase.WATCHING, SubscriptionPhase.DROPPED)
+        return port == self.port and self.phase in _FORWARDING
 
     def on_message(self, message: MeshFailed, now_ns: int) -> list[Command]:
         if self.phase is SubscriptionPhase.DROPPED:
@@ -91,11 +100,18 @@ class Subscription(msgspec.Struct):
             return []
         self.watchdog.touch(now_ns)
         self.latest = message.failure
-        if message.failure is None:
-            return [Heartbeat(self.me, self.mesh.label)]
-        if not self._interesting(message.failure):
+        if self.phase is SubscriptionPhase.UNWATCHED:
             return []
-        return self._hear(message.failure, "subscriber")
+        return [Heartbeat(self.me, self.mesh.label)] if message.failure is None else self._look(message.failure)
+
+    def again(self, now_ns: int) -> list[Command]:
+        """Events are awaited once more: the current value is heard at once, if it is of interest (Q50, Q51)."""
+        if self.phase is SubscriptionPhase.TIMED_OUT:
+            return self._conclude(now_ns)
+        return [] if self.latest is None else self._look(self.latest)
+
+    def _look(self, failure: MeshFailure) -> list[Command]:
+        return self._hear(failure, "subscriber") if self._interesting(failure) else []
 
     def _interesting(self, failure: MeshFailure) -> bool:
         """A rank counts only when this reference's region has it as a base rank."""
@@ -103,12 +119,19 @@ class Subscription(msgspec.Struct):
 
     def on_timer(self, now_ns: int) -> list[Command]:
         """The watchdog: perhaps there was a sign of life since it was set."""
-        if self.phase is not SubscriptionPhase.WATCHING:
+        if self.phase not in _FORWARDING:
             return []
         rest = self.watchdog.fired(now_ns)
         if rest:
             return rest
+        if self.phase is not SubscriptionPhase.WATCHING:
+            self._move_to(SubscriptionPhase.CLOSED)
+            return []
         self._move_to(SubscriptionPhase.TIMED_OUT)
+        return self._conclude(now_ns)
+
+    def _conclude(self, now_ns: int) -> list[Command]:
+        """12.4 step 3: silence means that the controller is dead."""
         controller = self.mesh.controller
         assert controller is not None
         text = (
@@ -123,9 +146,18 @@ class Subscription(msgspec.Struct):
         self.unhealthy = failure
         return [heard(self.me, role, self.mesh.label, failure)]
 
+    @property
+    def dropped(self) -> bool:
+        return self.phase in (SubscriptionPhase.DROPPED, SubscriptionPhase.CLOSED)
+
+    def look_away(self) -> None:
+        """The reference loses its controller; what still comes is not looked at."""
+        if self.phase is SubscriptionPhase.WATCHING:
+            self._move_to(SubscriptionPhase.UNWATCHED)
+
     def drop(self) -> None:
         """The reference goes away without a word."""
-        if self.phase is SubscriptionPhase.WATCHING:
+        if self.phase in (SubscriptionPhase.WATCHING, SubscriptionPhase.UNWATCHED):
             self._move_to(SubscriptionPhase.DROPPED)
 
     def _move_to(self, phase: SubscriptionPhase) -> None:

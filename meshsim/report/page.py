@@ -127,7 +127,7 @@ def _run_view(run: RunResult) -> RunView:
         verdict=run.verdict.outcome,
         digest=run.digest[:DIGEST_DIGITS],
         virtual=format_duration(run.virtual_ns),
-        wall=f"{run.wall_s:.2f}s",
+        wall=run.wall_text,
     )
 
 

@@ -50,6 +50,11 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     #: What each process wrote to standard output and standard error.
     stderr: dict[str, bytes]
 
+    @property
+    def wall_text(self) -> str:
+        """The wall time as tables show it: `12ms`, `1.50s`."""
+        return f"{self.wall_s:.2f}s" if self.wall_s >= 1 else f"{self.wall_s * 1000:.0f}ms"
+
 
 class _Limited:
     """A backend that gives up when a wall-clock deadline has passed. SIGALRM is not ours: pytest-timeout uses it."""

@@ -55,7 +55,7 @@ def test_a_passed_run_is_a_row_of_a_plain_table(meshsim: Command, folder: Path) 
     assert (said.code, said.err) == (0, "")
     header, row, blank, summary = said.out.splitlines()
     assert header.split() == ["scenario", "backend", "seed", "verdict", "virtual", "wall", "digest"]
-    assert re.fullmatch(r"kill-one  sim +7  passed +8s  \d+\.\d\ds  [0-9a-f]{12}", row)
+    assert re.fullmatch(r"kill-one  sim +7  passed +8s +(\d+ms|\d+\.\d\ds)  [0-9a-f]{12}", row)
     assert (blank, summary) == ("", "1 runs: 1 passed, 0 violated, 0 inconclusive")
     assert (folder / "out" / "kill-one" / "sim-seed7" / "trace.jsonl").is_file()
 
