@@ -15,7 +15,7 @@ $(READY): requirements.lock pyproject.toml
 
 # Every shipped scenario in both worlds, digests compared pair by pair, and a page to look at.
 demo: $(READY)
-	$(BIN)/meshsim run scenarios/fast --backend both --out out/demo --report out/demo/report
+	$(BIN)/meshsim run scenarios/fast --backend both --out out/demo --report reports/demo.html
 
 lint: $(READY)
 	$(BIN)/ruff check .

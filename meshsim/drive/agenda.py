@@ -1,12 +1,13 @@
 """What is due, and when: one SimPy event for each instant, however much happens at it.
 
 The order of things at the same instant is a decision of its own: first in, first out unless a tie order says otherwise.
+A tie order never changes the order within a lane, such as the messages of one link.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, Protocol
 
 import simpy
@@ -25,9 +26,15 @@ class TieOrder(Protocol):
 class Agenda:
     """Entries by instant. An entry posted for the current instant is taken in the same sweep."""
 
-    def __init__(self, env: simpy.Environment, tie_order: TieOrder | None = None) -> None:
+    def __init__(
+        self,
+        env: simpy.Environment,
+        tie_order: TieOrder | None = None,
+        lane_of: Callable[[Entry], Hashable | None] = lambda _: None,
+    ) -> None:
         self._env = env
         self._tie_order = tie_order
+        self._lane_of = lane_of
         self._buckets: dict[int, deque[Entry]] = {}
         #: The instant that is being swept.
         self.now_ns = 0
@@ -59,11 +66,23 @@ class Agenda:
                 function(*arguments)
         else:
             while bucket:
-                index = self._tie_order.choose(len(bucket))
+                eligible = self._first_of_each_lane(bucket)
+                index = eligible[self._tie_order.choose(len(eligible))]
                 function, arguments = bucket[index]
                 del bucket[index]
                 function(*arguments)
         del self._buckets[now_ns]
+
+    def _first_of_each_lane(self, bucket: deque[Entry]) -> list[int]:
+        """Indices of entries that have no earlier one in their lane; an entry without a lane is always among them."""
+        seen: set[Hashable] = set()
+        indices = []
+        for index, entry in enumerate(bucket):
+            lane = self._lane_of(entry)
+            if lane is None or lane not in seen:
+                indices.append(index)
+                seen.add(lane)
+        return indices
 
     def remaining(self) -> Iterator[Entry]:
         """What was never reached, in the order it would have been."""

@@ -11,7 +11,7 @@ record that was fed to it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import simpy
@@ -70,6 +70,10 @@ from meshsim.trace.records import (
 )
 
 
+#: Why a message that nobody wants back is lost.
+RECEIVER_GONE = "the receiver is gone"
+
+
 class _AbandonedError(Exception):
     """The kernel did something else than the model expects: the rest of the run would mean nothing."""
 
@@ -83,7 +87,7 @@ class Conductor:
         self.directory = Directory()
         self.table = ProcessTable()
         self._backend = backend
-        self._agenda = Agenda(self.env, tie_order)
+        self._agenda = Agenda(self.env, tie_order, self._lane)
         self._network = Network(plan)
         self._writer = TraceWriter()
         #: Everything that was recorded so far.
@@ -135,12 +139,22 @@ class Conductor:
         self._finish(why)
 
     def _finish(self, why: str) -> None:
+        for node, cause, envelope in list(self._under_way()):
+            self.record(node, cause, InFlight(envelope))
+        self.record(WORLD, NO_CAUSE, RunEnded(why, tuple(self.table.alive())))
+
+    def _under_way(self) -> Iterator[tuple[Node, int, Envelope]]:
+        """Messages that are neither delivered nor lost, with where they go and what caused them."""
         held = [entry for entries in self._inbox.values() for entry in entries]
         for function, arguments in [*held, *self._agenda.remaining()]:
             if function is self._deliver_:
                 _, dst, envelope, cause, _ = arguments
-                self.record(dst, cause, InFlight(envelope))
-        self.record(WORLD, NO_CAUSE, RunEnded(why, tuple(self.table.alive())))
+                yield dst, cause, envelope
+            elif function == self._hand_over or function == self._give_back:
+                node, envelope, cause = arguments[:3]
+                yield node, cause, envelope
+        for dst, message in self._network.unacknowledged():
+            yield dst, message.cause, message.envelope
 
     # --- records -------------------------------------------------------------------------------------------
 
@@ -263,19 +277,41 @@ class Conductor:
 
     def _not_taken(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
         """The receiver, or the host whose front end it is behind, is stopped or gone."""
-        front = self._front[dst]
-        blocker = dst if front is None or not self._running[dst] else front
+        blocker = self._blocker(dst)
         stopped = self.table.state(blocker) is ProcessState.STOPPED
-        if stopped:
-            # Written to a socket that nobody reads: it is taken when the process continues, acknowledged or not.
-            self._hold(blocker, self._deliver_, src, dst, envelope, cause, sent_ns)
-        elif not envelope.returnable or src == WORLD:
-            self.record(dst, cause, MessageLost(envelope, "the receiver is gone"))
+        if not stopped and not envelope.returnable:
+            self.record(dst, cause, MessageLost(envelope, RECEIVER_GONE))
             return
-        if src != WORLD:
-            look_ns = self._network.keep(src, dst, Unacknowledged(envelope, sent_ns, cause))
-            if look_ns is not None:
-                self._agenda.post(max(look_ns, self.now_ns), self._give_up, src, dst)
+        message = Unacknowledged(envelope, sent_ns, cause)
+        look_ns = self._network.keep(src, dst, message)
+        if look_ns is not None:
+            self._agenda.post(max(look_ns, self.now_ns), self._give_up, src, dst)
+        if stopped:
+            # Written to a socket that nobody reads: it is taken when the process continues, given up or not.
+            self._hold(blocker, self._deliver_late, src, dst, message)
+
+    def _blocker(self, dst: Node) -> Node:
+        """Whose fault it is that `dst` cannot be reached: its own, or that of the host in front of it."""
+        front = self._front[dst]
+        return dst if front is None or not self._running[dst] else front
+
+    def _deliver_late(self, src: Node, dst: Node, message: Unacknowledged) -> None:
+        """What a stopped process did not take, now that the process continues or is dead."""
+        blocker = self._blocker(dst)
+        if self._reachable[dst]:
+            self._network.acknowledge(src, dst, message)
+            self._deliver(src, dst, message.envelope, message.cause, message.sent_ns)
+        elif self.table.state(blocker) is ProcessState.STOPPED:
+            self._hold(blocker, self._deliver_late, src, dst, message)
+        elif not message.envelope.returnable and self._network.acknowledge(src, dst, message):
+            self.record(dst, message.cause, MessageLost(message.envelope, RECEIVER_GONE))
+
+    def _lane(self, entry: Entry) -> tuple[Node, Node] | None:
+        """Messages of one link keep their order, whatever the tie order."""
+        function, arguments = entry
+        if function is self._deliver_ or function == self._deliver_late:
+            return arguments[0], arguments[1]
+        return None
 
     def _give_up(self, src: Node, dst: Node) -> None:
         """The delivery timeout of a channel: it closes, and everything unacknowledged comes back."""
@@ -284,7 +320,8 @@ class Conductor:
             self._agenda.post(result, self._give_up, src, dst)
             return
         front = self._front[dst]
-        connected = self.table.state(dst if front is None else front) is ProcessState.STOPPED
+        hop = dst if front is None or self._running[front] else front
+        connected = self.table.state(hop) is ProcessState.STOPPED
         address = address_of_node(front or dst)
         for waiting in result:
             error = self._network.timeout_error(src, dst, address, connected=connected)
@@ -292,14 +329,12 @@ class Conductor:
 
     def _give_back(self, src: Node, envelope: Envelope, cause: int, error: str) -> None:
         """To the sender's own process, without touching the network; its client found out."""
-        if not envelope.returnable:
-            self.record(src, cause, MessageLost(envelope, error))
-            return
         if self.table.state(src) is ProcessState.STOPPED:
             self._hold(src, self._give_back, src, envelope, cause, error)
-            return
-        seq = self.record(src, cause, MessageReturned(envelope, (error,)))
-        if self._running[src]:
+        elif not envelope.returnable or not self._running[src]:
+            self.record(src, cause, MessageLost(envelope, error))
+        else:
+            seq = self.record(src, cause, MessageReturned(envelope, (error,)))
             returned = Envelope(envelope.dest, envelope.sender, Undeliverable(envelope, (error,)), returnable=False)
             self._agenda.post(self.now_ns, self._deliver_, src, src, returned, seq, self.now_ns)
 
@@ -314,8 +349,10 @@ class Conductor:
     def _hand_over(self, node: Node, envelope: Envelope, cause: int) -> None:
         if self._running[node]:
             self._step(node, envelope, self.record(node, cause, envelope))
-        else:
+        elif self.table.state(node) is ProcessState.STOPPED:
             self._hold(node, self._hand_over, node, envelope, cause)
+        else:
+            self.record(node, cause, MessageLost(envelope, RECEIVER_GONE))
 
     # --- processes -----------------------------------------------------------------------------------------
 
@@ -422,26 +459,22 @@ class Conductor:
     def _continue(self, node: Node, cause: int) -> None:
         self._set_running(node, running=True)
         self.record(node, cause, ProcessContinued())
-        self._network.acknowledge(node)
-        for child in self.table.processes[node].children:
-            self._network.acknowledge(child)
-        for function, arguments in self._inbox.pop(node, []):
-            self._agenda.post(self.now_ns, function, *arguments)
+        self._let_go(node)
+
+    def _let_go(self, node: Node) -> None:
+        """What waited for a stopped process is due now, before anything that arrives at this instant."""
+        held = self._inbox.pop(node, [])
+        if held:
+            self._agenda.at(self.now_ns).extendleft(reversed(held))
 
     def _wait_for(self, node: Node, cause: int) -> None:
         """The true parent waits for the dead process and learns how it ended."""
-        held = self._inbox.pop(node, [])
         parent = self.table.processes[node].parent
         if parent is None or self.table.state(parent) in (ProcessState.DEAD, ProcessState.REAPED):
             self._reap(node, None, cause)
         else:
             self._agenda.post(self.now_ns, self._reap_by_parent, node, parent, cause)
-        for function, arguments in held:
-            # What waited for this process never comes; what this process had to wait for is for the subreaper.
-            if function == self._reap_by_parent:
-                self._reap(arguments[0], None, cause)
-            elif function is self._deliver_:
-                self._agenda.post(self.now_ns, function, *arguments)
+        self._let_go(node)
 
     def _reap_by_parent(self, node: Node, parent: Node, cause: int) -> None:
         if self.table.state(parent) is ProcessState.STOPPED:

@@ -41,6 +41,10 @@ class Process(msgspec.Struct):
 
 _IGNORED = frozenset({_signal.SIGCHLD, _signal.SIGURG, _signal.SIGWINCH})
 _STOPPING = frozenset({_signal.SIGSTOP, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU})
+#: Signals that a thread causes itself; the kernel takes them before all others. Source: next_signal() in kernel/signal.c.
+_SYNCHRONOUS = frozenset(
+    {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGFPE, _signal.SIGSYS}
+)
 _CORE = frozenset(
     {
         _signal.SIGQUIT,
@@ -110,8 +114,9 @@ class ProcessTable:
         if process.state is not ProcessState.STOPPED:
             return []
         if process.pending:
-            # The kernel takes the lowest-numbered pending signal first.
-            return self._die(process.node, ExitStatus(signal=min(process.pending)), "signal")
+            # Of several pending signals the kernel takes the synchronous ones first, then the lowest number.
+            first = min(process.pending, key=lambda number: (number not in _SYNCHRONOUS, number))
+            return self._die(process.node, ExitStatus(signal=first), "signal")
         process.state = ProcessState.RUNNING
         return [Change(process.node, ProcessState.RUNNING, "continue")]
 

@@ -9,6 +9,7 @@ Source: mesh_model.md 3.2, 3.3; supervision.md 4.6, 14.6.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 import msgspec
@@ -107,11 +108,20 @@ class Network:
         channel.waiting.append(waiting)
         return waiting.sent_ns + self._timeout_ns if len(channel.waiting) == 1 else None
 
-    def acknowledge(self, dst: Node) -> None:
-        """The process at `dst` reads again: all that waited for it is taken."""
-        for (_, to), channel in self._channels.items():
-            if to == dst and not channel.closed:
-                channel.waiting.clear()
+    def acknowledge(self, src: Node, dst: Node, message: Unacknowledged) -> bool:
+        """A message that waited is taken, or nobody wants it back; False when the channel had given it up before."""
+        waiting = self._channels[(src, dst)].waiting
+        for index, each in enumerate(waiting):
+            if each is message:
+                del waiting[index]
+                return True
+        return False
+
+    def unacknowledged(self) -> Iterator[tuple[Node, Unacknowledged]]:
+        """All that waits, with the process it waits for: channel by channel, in sending order."""
+        for (_, dst), channel in self._channels.items():
+            for message in channel.waiting:
+                yield dst, message
 
     def give_up(self, src: Node, dst: Node, now_ns: int) -> list[Unacknowledged] | int:
         """At a deadline: what comes back now that the channel is closed, or when to look again."""

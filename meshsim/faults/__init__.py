@@ -1,0 +1,1 @@
+"""What can go wrong, as data: kinds of faults, targets, signals, and conditions on trace records."""

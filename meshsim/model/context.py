@@ -164,7 +164,7 @@ class Context(msgspec.Struct):
 
     def _forget_controller(self, name: Name, failure: MeshFailure | None) -> None:
         """12.5 steps 1 and 4: the reference has no controller any more; what it knows of the mesh is all it will."""
-        self.closed.setdefault(name, failure)
+        self.closed[name] = failure or self._health(name)
         for subscription in self._subscriptions_to(name):
             subscription.look_away()
 

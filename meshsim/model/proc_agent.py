@@ -314,8 +314,10 @@ class ProcAgent(msgspec.Struct):
         """Every root actor gets its time, all at once; then the process ends, whatever happened (8.4)."""
         self._move_to(AgentPhase.STOPPING_ALL)
         self.remaining = [entry.actor for entry in self.actor_states.values() if entry.actor is not None]
+        if not self.remaining:
+            return [ExitProcess(0)]
         signals: list[Command] = [SignalActor(actor, "drain_and_stop", reason) for actor in self.remaining]
-        return [*signals, SetTimer(self.me, STOP_ALL_TIMER, self.config.stop_actor_timeout if signals else 0)]
+        return [*signals, SetTimer(self.me, STOP_ALL_TIMER, self.config.stop_actor_timeout)]
 
     def _on_timer(self, key: str, now_ns: int) -> list[Command]:
         match key:

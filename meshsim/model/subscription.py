@@ -3,7 +3,7 @@
 A forwarder takes what the controller sends and publishes the latest value; every message, heartbeats included, re-arms
 the watchdog. Silence longer than its limit means "the controller is dead", and that is final (Q51).
 
-    WATCHING ──failure──▶ WATCHING   ──silence──▶ TIMED_OUT
+    WATCHING ──failure──▶ WATCHING   ──silence──▶ TIMED_OUT ──DropRef──▶ CLOSED
     WATCHING ──DropRef──▶ DROPPED ──next message, silence──▶ CLOSED   (the message after that bounces)
     WATCHING ──the actor stopped the mesh──▶ UNWATCHED ──DropRef──▶ DROPPED, ──silence──▶ CLOSED
 
@@ -47,12 +47,12 @@ class SubscriptionPhase(Enum):
     CLOSED = "closed"
 
 
-#: Nothing comes back from a time-out; a dropped reference lives for one more message.
+#: Nothing comes back from a time-out; a dropped reference lives for one more message, or one more silence.
 TRANSITIONS: dict[SubscriptionPhase, frozenset[SubscriptionPhase]] = {
     SubscriptionPhase.WATCHING: frozenset(
         {SubscriptionPhase.TIMED_OUT, SubscriptionPhase.UNWATCHED, SubscriptionPhase.DROPPED}
     ),
-    SubscriptionPhase.TIMED_OUT: frozenset(),
+    SubscriptionPhase.TIMED_OUT: frozenset({SubscriptionPhase.CLOSED}),
     SubscriptionPhase.UNWATCHED: frozenset({SubscriptionPhase.DROPPED, SubscriptionPhase.CLOSED}),
     SubscriptionPhase.DROPPED: frozenset({SubscriptionPhase.CLOSED}),
     SubscriptionPhase.CLOSED: frozenset(),
@@ -159,6 +159,8 @@ class Subscription(msgspec.Struct):
         """The reference goes away without a word."""
         if self.phase in (SubscriptionPhase.WATCHING, SubscriptionPhase.UNWATCHED):
             self._move_to(SubscriptionPhase.DROPPED)
+        elif self.phase is SubscriptionPhase.TIMED_OUT:
+            self._move_to(SubscriptionPhase.CLOSED)  # Its forwarder ended before.
 
     def _move_to(self, phase: SubscriptionPhase) -> None:
         assert phase in TRANSITIONS[self.phase], f"{self.me}: {self.phase.value} -> {phase.value}"

@@ -5,7 +5,7 @@
         trace.jsonl    the records, one a line
         meta.json      versions, seed, backend, reproduce line, digests, durations
         verdict.json   the verdict with its evidence
-        stderr/        what each process wrote, for those that wrote something
+        stderr/        what each process wrote, one file for each OS process; often empty
 
 Nothing inside names this machine: no absolute path, no host name. A directory is written under a temporary name
 beside its place and then put there by one rename, so a reader sees the old run or the new one, whole. Writers hold a
@@ -163,10 +163,9 @@ def _fill(directory: Path, result: RunResult) -> None:
     (directory / "meta.json").write_bytes(_pretty(meta))
     (directory / "verdict.json").write_bytes(_pretty(result.verdict))
     for node, text in sorted(result.stderr.items()):
-        if text:
-            path = directory / "stderr" / f"{node}.txt"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(text)
+        path = directory / "stderr" / f"{node}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text)
 
 
 def _pretty(value: msgspec.Struct) -> bytes:

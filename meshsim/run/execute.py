@@ -181,7 +181,7 @@ def _outputs(backend: Backend, records: list[Record]) -> dict[str, bytes]:
     if stderr_of is None:
         return {}
     nodes = [record.node for record in records if isinstance(record.what, ProcessStarted)]
-    return {node: text for node in nodes if (text := _anonymous(stderr_of(node)))}
+    return {node: _anonymous(stderr_of(node)) for node in nodes}
 
 
 def _anonymous(text: bytes) -> bytes:

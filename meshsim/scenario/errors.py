@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
-_VALUE_LENGTH_MAX = 60
+_TEXT_LENGTH_MAX = 100
 _ALLOWED_SHOWN_MAX = 16
 
 
@@ -92,17 +92,22 @@ def shown(value: object) -> str:
             text = str(value)
         case _:
             text = f"a {type(value).__name__}"
-    return text if len(text) <= _VALUE_LENGTH_MAX else f"{text[:_VALUE_LENGTH_MAX]}…"
+    return _cut(text)
 
 
 def key_part(name: str) -> str:
-    """One part of a key path: as it is when TOML allows it bare, quoted otherwise."""
-    return name if _BARE_KEY.match(name) else json.dumps(name, ensure_ascii=False)
+    """One part of a key path: as it is when TOML allows it bare, quoted otherwise, cut when it is long."""
+    text = name if _BARE_KEY.match(name) else json.dumps(name, ensure_ascii=False)
+    return _cut(text)
 
 
 def joined(key: str, name: str) -> str:
     """`key.name`, quoted where needed; `name` alone at the top of the file."""
     return f"{key}.{key_part(name)}" if key else key_part(name)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_LENGTH_MAX else f"{text[:_TEXT_LENGTH_MAX]}…"
 
 
 def one_line(text: str) -> str:

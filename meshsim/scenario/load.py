@@ -25,6 +25,9 @@ FILE_BYTES_MAX = 1 << 20
 #: lines of the square of their dots bounds that at some 100 MB; a line of prose with 3,000 sentences passes.
 _DOTS_SQUARED_MAX = 10_000_000
 
+#: Python reads these without a limit, and then refuses to print them. Decimal ones it does not read.
+_LONG_NUMBER = re.compile(r"\b0[xob][0-9a-fA-F_]{1000}")
+
 _TOML_PLACE = re.compile(r"(?P<what>.*?) \(at (?P<place>line \d+, column \d+|end of document)\)$", re.DOTALL)
 
 
@@ -119,6 +122,8 @@ def _parsed(text: str) -> dict[str, Any]:
         raise ScenarioError("", "empty: expected at least name and horizon")
     if sum(line.count(".") ** 2 for line in text.splitlines()) > _DOTS_SQUARED_MAX:
         raise ScenarioError("", "not a scenario: keys with thousands of dots")
+    if _LONG_NUMBER.search(text):
+        raise ScenarioError("", "not TOML: a number with too many digits")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

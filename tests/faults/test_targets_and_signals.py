@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshsim.faults.signals import SIGNAL_NUMBERS, SignalError, signal_name, signal_number
@@ -52,6 +52,7 @@ def test_anything_else_is_not_a_target(text: str) -> None:
     assert str(caught.value) == f'expected a target such as "host0" or "trainer[1]", got {text!r}'
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.text())
 def test_no_text_breaks_the_parser(text: str) -> None:
     """Text from a file is a target that prints as that text, or an error."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshsim.faults.kinds import Exit, Signal, When
@@ -282,6 +282,10 @@ def test_labels_keep_what_tells_keys_apart() -> None:
 # --- anything ----------------------------------------------------------------------------------------------
 
 
+#: The same examples every time; how long one takes is nobody's business here.
+ANYTHING = settings(deadline=None, derandomize=True, max_examples=300)
+
+
 def refusal(load: Callable[[], object]) -> ScenarioError | None:
     """Why something is not taken; nothing when it is. Any other exception is a bug of the loader."""
     try:
@@ -291,6 +295,7 @@ def refusal(load: Callable[[], object]) -> ScenarioError | None:
     return None
 
 
+@ANYTHING
 @given(st.binary(max_size=300))
 def test_no_bytes_break_the_loader(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     """Whatever is in the file, the answer is a scenario or a line."""
@@ -308,6 +313,7 @@ JUNK = st.sampled_from(
 ) | st.sampled_from(["faults", "matrix", "at", "kind", "client", "trainer[9]", "1979-05-27", "'''", ".", ".x", ""])
 
 
+@ANYTHING
 @given(st.lists(st.tuples(st.integers(0, len(GOOD)), st.integers(0, 12), JUNK), min_size=1, max_size=4))
 def test_no_damage_to_a_good_file_breaks_the_loader(
     tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[int, int, str]]
@@ -333,6 +339,7 @@ VALUES: st.SearchStrategy[object] = st.recursive(
 KEYS = st.sampled_from([field.name for field in msgspec.structs.fields(Scenario)])
 
 
+@ANYTHING
 @given(st.dictionaries(KEYS, VALUES), VALUES)
 def test_no_plain_data_breaks_the_decoder(data: dict[str, object], value: object) -> None:
     """Right keys with wrong values of every shape: each is refused with a path."""

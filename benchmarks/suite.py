@@ -1,0 +1,58 @@
+"""All measurements, and how much of each."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+
+from benchmarks.comparison import Comparison
+from benchmarks.processes import compare_processes
+from benchmarks.report import Report, show, write
+from benchmarks.simulation import Size, compare_simulation
+from benchmarks.stepping import compare_stepping
+
+
+class Extent(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured."""
+
+    sizes: tuple[Size, ...] = (Size(2, 5), Size(2, 500), Size(8, 1250))
+    sim_rounds: int = 9
+    sim_messages: int = 20_000
+    step_rounds: int = 15
+    steps: int = 1_000
+    procs: tuple[int, ...] = (1, 64, 256)
+    proc_rounds: int = 3
+
+
+def measure(extent: Extent) -> list[Comparison]:
+    """All comparisons, one after the other. Says on standard error what is under way."""
+    comparisons = []
+    for size in extent.sizes:
+        _say(f"sim, {size.ranks:,} ranks")
+        comparisons += compare_simulation(size, rounds=extent.sim_rounds, messages=extent.sim_messages)
+    _say("lockstep")
+    comparisons += compare_stepping(rounds=extent.step_rounds, steps=extent.steps)
+    for procs in extent.procs:
+        _say(f"{procs} procs")
+        comparisons += compare_processes(procs, rounds=extent.proc_rounds)
+    return comparisons
+
+
+def benchmark(extent: Extent, out: Path) -> Report:
+    """Measure, print and write; the report."""
+    load_before = os.getloadavg()[0]
+    started_s = perf_counter()
+    comparisons = measure(extent)
+    report = Report.of(comparisons, load_before=load_before, wall_s=perf_counter() - started_s)
+    show(report)
+    for path in write(report, out):
+        print(path)
+    return report
+
+
+def _say(what: str) -> None:
+    print(f"benchmark: {what}", file=sys.stderr)
