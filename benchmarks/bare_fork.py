@@ -2,7 +2,8 @@
 
     python -m benchmarks.bare_fork COUNT
 
-Prints what it measured as a line of JSON. psutil is imported when the children are there, so that none of them pays for it.
+Forks, and prints `Forked` as a line of JSON when every child has written its byte; waits for a line on standard input;
+kills the children, waits for them, and prints `Closed`.
 """
 
 from __future__ import annotations
@@ -11,30 +12,23 @@ import os
 import signal
 import sys
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import msgspec
 import multiprocess
 
-if TYPE_CHECKING:
-    import psutil
 
-
-class Forked(msgspec.Struct, frozen=True, kw_only=True):
-    """What one round measured: wall seconds, and MiB (USS) of the child that has most."""
-
+class Forked(msgspec.Struct, frozen=True):
+    #: Wall time until the last child was ready.
     ready_s: float
-    private_mib_max: float
+    pids: list[int]
+
+
+class Closed(msgspec.Struct, frozen=True):
+    #: Wall time until the last child was waited for.
     close_s: float
 
 
-def private_mib(process: psutil.Process) -> float:
-    """Memory that would be free if this process alone ended."""
-    return float(process.memory_full_info().uss) / 2**20
-
-
-def fork(count: int) -> Forked:
-    """Fork, wait until every child has written its byte, weigh them, kill them and wait for them."""
+def main(count: int) -> None:
     ready, written = os.pipe()
     context = multiprocess.get_context("fork")
     started_s = perf_counter()
@@ -44,17 +38,14 @@ def fork(count: int) -> Forked:
     missing = count
     while missing:
         missing -= len(os.read(ready, missing))
-    ready_s = perf_counter() - started_s
-
-    import psutil
-
-    memory = max(private_mib(psutil.Process(child.pid)) for child in children)
+    _say(Forked(perf_counter() - started_s, [child.pid for child in children]))
+    sys.stdin.readline()
     started_s = perf_counter()
     for child in children:
         child.kill()
     for child in children:
         child.join()
-    return Forked(ready_s=ready_s, private_mib_max=memory, close_s=perf_counter() - started_s)
+    _say(Closed(perf_counter() - started_s))
 
 
 def _child(written: int) -> None:
@@ -62,5 +53,9 @@ def _child(written: int) -> None:
     signal.pause()
 
 
+def _say(what: object) -> None:
+    print(msgspec.json.encode(what).decode(), flush=True)
+
+
 if __name__ == "__main__":
-    print(msgspec.json.encode(fork(int(sys.argv[1]))).decode())
+    main(int(sys.argv[1]))

@@ -1,8 +1,8 @@
 """Time until procs are ready, their private memory, and the time to be rid of them, beside bare multiprocess forks.
 
-Ours: from an empty machine to the answer of the last proc to its first event, start of the zygote included, with the
-real node in every process, through `lockstep` as a run uses it. Bare: a fresh interpreter that has imported multiprocess
-and nothing else forks as many children, each of which writes a byte (`benchmarks.bare_fork`).
+Ours: from nothing to the answer of the last proc to its first event, start of the zygote included, with the real node
+in every process, through `lockstep` as a run uses it. Bare: a fresh interpreter that has imported multiprocess and
+msgspec forks as many children, each of which writes a byte (`benchmarks.bare_fork`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +18,7 @@ from time import perf_counter
 import msgspec
 import psutil
 
-from benchmarks.bare_fork import Forked, private_mib
+from benchmarks.bare_fork import Closed, Forked
 from benchmarks.comparison import Aim, Comparison
 from benchmarks.worlds import quiet_plan
 from meshsim.model.boot import NodeBoot
@@ -35,13 +36,20 @@ MEMORY_AIM = Aim("value", "most", 4.0)
 HOSTS = 8
 
 
+class Lifetime(msgspec.Struct, frozen=True):
+    """What one round measured: wall seconds, and MiB of the process that has most."""
+
+    ready_s: float
+    private_mib_max: float
+    close_s: float
+
+
 def compare_processes(procs: int, *, rounds: int) -> list[Comparison]:
     """Ready, memory and end of this many procs, on up to `HOSTS` hosts."""
     ours, bare = [], []
     for _ in range(rounds):
         ours.append(_through_lockstep(procs, hosts=min(procs, HOSTS)))
         bare.append(_bare_fork(procs))
-    judged = procs >= AIM_PROCS
     name = f"{procs} {'proc' if procs == 1 else 'procs'}"
 
     def comparison(what: str, unit: str, field: str, aim: Aim | None) -> Comparison:
@@ -51,7 +59,7 @@ def compare_processes(procs: int, *, rounds: int) -> list[Comparison]:
             ours=[getattr(one, field) for one in ours],
             bare_name=f"multiprocess fork, {unit}",
             bare=[getattr(one, field) for one in bare],
-            aim=aim if judged else None,
+            aim=aim if procs == AIM_PROCS else None,
         )
 
     return [
@@ -61,7 +69,7 @@ def compare_processes(procs: int, *, rounds: int) -> list[Comparison]:
     ]
 
 
-def _through_lockstep(procs: int, *, hosts: int) -> Forked:
+def _through_lockstep(procs: int, *, hosts: int) -> Lifetime:
     config = quiet_plan(hosts=1, per_host=1, horizon_ns=S).config
     started_s = perf_counter()
     with closing(LockstepBackend(default_program(), run_id=f"benchmark-{os.getpid()}")) as backend:
@@ -75,14 +83,26 @@ def _through_lockstep(procs: int, *, hosts: int) -> Forked:
             backend.step(boot.node, Started(), 0)
             nodes.append(boot.node)
         ready_s = perf_counter() - started_s
-        memory = max(private_mib(psutil.Process(backend.pid_of(node))) for node in nodes)
+        memory = _private_mib_max(backend.pid_of(node) for node in nodes)
         ended_s = perf_counter()
         backend.close()
-        return Forked(ready_s=ready_s, private_mib_max=memory, close_s=perf_counter() - ended_s)
+        return Lifetime(ready_s, memory, perf_counter() - ended_s)
 
 
-def _bare_fork(children: int) -> Forked:
-    root = Path(__file__).parent.parent
+def _bare_fork(children: int) -> Lifetime:
     command = [sys.executable, "-m", "benchmarks.bare_fork", str(children)]
-    done = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE)
-    return msgspec.json.decode(done.stdout, type=Forked)
+    root = Path(__file__).parent.parent
+    with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        forked = msgspec.json.decode(process.stdout.readline(), type=Forked)
+        memory = _private_mib_max(forked.pids)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        closed = msgspec.json.decode(process.stdout.readline(), type=Closed)
+    return Lifetime(forked.ready_s, memory, closed.close_s)
+
+
+def _private_mib_max(pids: Iterable[int]) -> float:
+    """USS: what would be free if that process alone ended."""
+    return float(max(psutil.Process(pid).memory_full_info().uss for pid in pids)) / 2**20

@@ -21,12 +21,13 @@ Written by `make bench`. Each row was measured beside its baseline in the same r
 medians over the rounds, ratios are meshsim by baseline of the same round: median, smallest, largest. Absolute numbers
 belong to the machine and the moment; compare ratios.
 
-- **sim**: delivered messages of a steadily polled mesh, trace and digest on, bring-up left out; beside bare SimPy with as
-  many processes as there are ranks, each looping over `yield env.timeout(1)`. CPU time.
-- **lockstep**: a state query to the process of a host agent or proc agent, handled there by the real node, and its answer;
-  beside a ping-pong of ready-made bytes of the same length over a socketpair. Both processes on one core. Wall time.
-- **procs**: on 8 hosts, each running the real node, from nothing (start of the zygote included) until the last has handled
-  its first event; beside a fresh interpreter forking as many children through multiprocess. Private memory is USS.
+- **sim**: delivered messages of a steadily polled mesh, trace and digest on, bring-up left out; beside bare SimPy with
+  as many processes as there are ranks, each looping over `yield env.timeout(1)`. CPU time.
+- **lockstep**: a state query to the process of a host agent or proc agent, handled there by the real node, and its
+  answer; beside a ping-pong of ready-made bytes of the same length over a socketpair. All on one core. Wall time.
+- **procs**: on up to 8 hosts, the real node in each, from nothing (start of the zygote included) until the last has
+  handled its first event; beside a fresh interpreter forking as many children through multiprocess. Private memory is
+  USS. Wall time.
 """
 
 

@@ -20,6 +20,7 @@ from meshsim.model.config import defaults
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import PollEnded
 from meshsim.model.registry import default_program
+from meshsim.scenario.schema import Network
 from meshsim.sim import SimBackend
 
 #: Messages of one poll, for each rank: the host and the agent are asked, and both answer.
@@ -63,8 +64,8 @@ class _Alternation:
         self.bring_up_s = 0.0
         period_ns = int(defaults()["SUPERVISION_POLL_FREQUENCY"])
         self._rounds = rounds
-        #: Half a period after the first poll is as far from polls as can be.
-        self._begin_ns = period_ns * 3 // 2
+        # A host starts its procs one after the other; half a period after the first poll no poll is near.
+        self._begin_ns = size.per_host * int(Network().spawn) + period_ns * 3 // 2
         self._piece_ns = period_ns * polls
         horizon_ns = self._begin_ns + (rounds + 1) * self._piece_ns
         plan = quiet_plan(hosts=size.hosts, per_host=size.per_host, horizon_ns=horizon_ns)

@@ -50,7 +50,7 @@ def compare_stepping(*, rounds: int, steps: int) -> list[Comparison]:
         conductor.run()
         of_hosts, of_procs = _questions(conductor)
         return [
-            _compare(name, questions, backend, conductor.now_ns, rounds, steps)
+            _compare(name, questions, backend, conductor.now_ns, rounds=rounds, steps=steps)
             for name, questions in (
                 ("host agent", of_hosts[:1]),
                 ("proc agent", of_procs[:1]),
@@ -75,7 +75,7 @@ def _questions(conductor: Conductor) -> tuple[list[Question], list[Question]]:
 
 
 def _compare(
-    name: str, questions: list[Question], backend: LockstepBackend, now_ns: int, rounds: int, steps: int
+    name: str, questions: list[Question], backend: LockstepBackend, now_ns: int, *, rounds: int, steps: int
 ) -> Comparison:
     ours, bare = [], []
     node, question = questions[0]

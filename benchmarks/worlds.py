@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from meshsim.scenario import Plan, Scenario, plan
 from meshsim.scenario.schema import Actors, Procs, Subscriber, Topology
-from meshsim.units import duration
+from meshsim.units import Duration
 
 
 def quiet_plan(*, hosts: int, per_host: int, horizon_ns: int) -> Plan:
@@ -16,4 +16,4 @@ def quiet_plan(*, hosts: int, per_host: int, horizon_ns: int) -> Plan:
         actors=[Actors(name="trainer", procs="workers")],
         subscribers=[Subscriber(mesh="trainer", by="observer")],
     )
-    return plan(Scenario(name="benchmark", horizon=duration(horizon_ns), topology=topology), seed=0)
+    return plan(Scenario(name="benchmark", horizon=Duration(horizon_ns), topology=topology), seed=0)

@@ -151,9 +151,16 @@ def test_a_run_directory_reads_back_as_what_was_written(result: RunResult, tmp_p
     assert place == tmp_path / "kill-one" / "sim-seed7"
     assert files_below(tmp_path) == [
         f"kill-one/sim-seed7/{name}"
-        for name in ("meta.json", "plan.json", "stderr/host0/workers_1.txt", "trace.jsonl", "verdict.json")
+        for name in (
+            "meta.json",
+            "plan.json",
+            "stderr/client.txt",
+            "stderr/host0/workers_1.txt",
+            "trace.jsonl",
+            "verdict.json",
+        )
     ]
-    assert read_run(place) == msgspec.structs.replace(noisy, stderr={"host0/workers_1": b"oh no\n"})
+    assert read_run(place) == noisy
     assert find_runs(tmp_path) == [place]
 
 

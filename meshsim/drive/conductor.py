@@ -69,7 +69,6 @@ from meshsim.trace.records import (
     RunStarted,
 )
 
-
 #: Why a message that nobody wants back is lost.
 RECEIVER_GONE = "the receiver is gone"
 
@@ -150,7 +149,7 @@ class Conductor:
             if function is self._deliver_:
                 _, dst, envelope, cause, _ = arguments
                 yield dst, cause, envelope
-            elif function == self._hand_over or function == self._give_back:
+            elif function in (self._hand_over, self._give_back):
                 node, envelope, cause = arguments[:3]
                 yield node, cause, envelope
         for dst, message in self._network.unacknowledged():

@@ -41,23 +41,9 @@ class Process(msgspec.Struct):
 
 _IGNORED = frozenset({_signal.SIGCHLD, _signal.SIGURG, _signal.SIGWINCH})
 _STOPPING = frozenset({_signal.SIGSTOP, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU})
-#: Signals that a thread causes itself; the kernel takes them before all others. Source: next_signal() in kernel/signal.c.
+#: Signals of a thread's own making: the kernel takes them before all others. Source: next_signal() in Linux.
 _SYNCHRONOUS = frozenset(
     {_signal.SIGSEGV, _signal.SIGBUS, _signal.SIGILL, _signal.SIGTRAP, _signal.SIGFPE, _signal.SIGSYS}
-)
-_CORE = frozenset(
-    {
-        _signal.SIGQUIT,
-        _signal.SIGILL,
-        _signal.SIGTRAP,
-        _signal.SIGABRT,
-        _signal.SIGBUS,
-        _signal.SIGFPE,
-        _signal.SIGSEGV,
-        _signal.SIGXCPU,
-        _signal.SIGXFSZ,
-        _signal.SIGSYS,
-    }
 )
 
 
@@ -130,8 +116,3 @@ class ProcessTable:
             if child_process.pdeathsig and child_process.state in (ProcessState.RUNNING, ProcessState.STOPPED):
                 changes += self._die(child, ExitStatus(signal=int(_signal.SIGKILL)), "parent_death")
         return changes
-
-
-def dumps_core(signal: int, core_limit: int) -> bool:
-    """Whether a death by this signal leaves a core file, given RLIMIT_CORE."""
-    return signal in _CORE and core_limit > 0

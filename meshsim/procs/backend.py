@@ -28,6 +28,7 @@ from meshsim.drive.backend import BackendError
 from meshsim.drive.kernel import ProcessState
 from meshsim.model.process import ExitStatus
 from meshsim.procs.capabilities import missing_for_lockstep
+from meshsim.procs.diary import Diary
 from meshsim.procs.launcher import Zygote
 from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of
 from meshsim.procs.peer import NodePeer, Peer
@@ -98,6 +99,8 @@ class LockstepBackend:
 
             node_type = NodeMachine
         self._deadline_s = deadline_s
+        self._diary = Diary()
+        self._log = self._diary.log
         self._peers: dict[Node, NodePeer] = {}
         self._closed = False
         self._settings = _RunnerSettings(pin=pin)
@@ -125,12 +128,14 @@ class LockstepBackend:
 
     def exit(self, node: Node, code: int) -> None:
         peer = self._peers[node]
+        self._log.info("told to exit", node=node, pid=peer.pid, code=code)
         peer.tell(Exit(code), "the request to exit")
         if not peer.has_ended(wait_s=self._deadline_s):
             raise BackendError(f"{node} did not exit within {self._deadline_s:g}s{peer.tail()}")
 
     def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
         peer = self._peers[node]
+        self._log.info("signal", node=node, pid=peer.pid, signal=signal, by=by or "pidfd")
         if by is None:
             peer.signal(signal)
         else:
@@ -145,6 +150,7 @@ class LockstepBackend:
             state = peer.state()
             left_s = until - time.perf_counter()
             if state in (expected, ProcessState.DEAD, ProcessState.REAPED) or left_s <= 0:
+                self._log.info("seen", node=node, pid=peer.pid, state=state.value, expected=expected.value)
                 return state
             if expected is ProcessState.DEAD:
                 peer.has_ended(wait_s=left_s)
@@ -161,7 +167,9 @@ class LockstepBackend:
         reply = parent.ask(Reap(peer.pid), REPLIES, f"the request to reap {node}")
         reaped = _granted(reply, Reaped, f"{parent.name} cannot reap {node}")
         peer.release()
-        return _exit_status(reaped)
+        status = _exit_status(reaped)
+        self._log.info("waited for", node=node, pid=peer.pid, by=by or "zygote", status=str(status))
+        return status
 
     def close(self) -> None:
         """End every process of the run and free everything. May be called at any time, and twice.
@@ -188,6 +196,10 @@ class LockstepBackend:
         """All that a node printed so far, stdout and stderr; also after its end and after `close`."""
         return self._peers[node].printed()
 
+    def diary(self) -> bytes:
+        """What was done to processes, as JSON lines with pids and wall times."""
+        return self._diary.text()
+
     def pid_of(self, node: Node) -> int:
         return self._peers[node].pid
 
@@ -211,6 +223,7 @@ class LockstepBackend:
             raise BackendError(f"the runner has no descriptors left for {boot.node} (RLIMIT_NOFILE)")
         peer = self._peers[boot.node] = NodePeer(boot.node, spawned.pid, descriptors, self._deadline_s)
         peer.hear(REPLIES, "that it is ready")
+        self._log.info("started", node=boot.node, pid=peer.pid, by=parent.name, pdeathsig=pdeathsig)
 
 
 class _RunnerSettings:

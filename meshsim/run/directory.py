@@ -5,6 +5,7 @@
         trace.jsonl    the records, one a line
         meta.json      versions, seed, backend, reproduce line, digests, durations
         verdict.json   the verdict with its evidence
+        diary.jsonl    what was done to processes, with pids and wall times; of real processes only
         stderr/        what each process wrote, one file for each OS process; often empty
 
 Nothing inside names this machine: no absolute path, no host name. A directory is written under a temporary name
@@ -120,6 +121,7 @@ def read_run(directory: Path) -> RunResult:
             verdict=msgspec.json.decode((directory / "verdict.json").read_bytes(), type=Verdict),
             virtual_ns=meta.virtual_ns,
             wall_s=meta.wall_s,
+            diary=diary.read_bytes() if (diary := directory / "diary.jsonl").exists() else b"",
             stderr={
                 path.relative_to(stderr).as_posix().removesuffix(".txt"): path.read_bytes()
                 for path in sorted(stderr.rglob("*.txt"))
@@ -162,6 +164,8 @@ def _fill(directory: Path, result: RunResult) -> None:
     write_trace(directory / "trace.jsonl", result.records)
     (directory / "meta.json").write_bytes(_pretty(meta))
     (directory / "verdict.json").write_bytes(_pretty(result.verdict))
+    if result.diary:
+        (directory / "diary.jsonl").write_bytes(result.diary)
     for node, text in sorted(result.stderr.items()):
         path = directory / "stderr" / f"{node}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)

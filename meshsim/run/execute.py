@@ -8,7 +8,7 @@ import shlex
 import sys
 from contextlib import closing
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
@@ -49,11 +49,20 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     wall_s: float
     #: What each process wrote to standard output and standard error.
     stderr: dict[str, bytes]
+    #: What was done to processes, with pids and wall times: JSON lines. Empty in simulation.
+    diary: bytes = b""
 
     @property
     def wall_text(self) -> str:
         """The wall time as tables show it: `12ms`, `1.50s`."""
         return f"{self.wall_s:.2f}s" if self.wall_s >= 1 else f"{self.wall_s * 1000:.0f}ms"
+
+
+@runtime_checkable
+class _KeepsDiary(Protocol):
+    """A backend that can say what it did to processes."""
+
+    def diary(self) -> bytes: ...
 
 
 class _Limited:
@@ -89,6 +98,7 @@ def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) ->
     started = perf_counter()
     records: list[Record] = []
     stderr: dict[str, bytes] = {}
+    diary = b""
     reason = ""
     try:
         with closing(_backend(backend)) as worker:
@@ -98,6 +108,7 @@ def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) ->
             finally:
                 records = conductor.records
                 stderr = _outputs(worker, records)
+                diary = worker.diary() if isinstance(worker, _KeepsDiary) else b""
     except BackendError as error:
         reason = _anonymous(str(error).encode()).decode()
     wall_s = perf_counter() - started
@@ -110,6 +121,7 @@ def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) ->
         virtual_ns=records[-1].at if records else 0,
         wall_s=wall_s,
         stderr=stderr,
+        diary=diary,
     )
 
 

@@ -13,7 +13,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from echo_node import EchoNode
-from process_checks import EMPTY, PATIENCE_S, MakeBackend, boot, processes_of, wait_until, zombies
+from leftovers import PATIENCE_S, processes_of, wait_until, zombies
+from process_checks import EMPTY, MakeBackend, boot
 
 from meshsim.model.boot import Program
 from meshsim.model.ids import Node

@@ -13,7 +13,8 @@ from types import ModuleType
 import psutil
 import pytest
 from echo_node import EchoNode, work
-from process_checks import MakeBackend, boot, processes_of, wait_until
+from leftovers import processes_of, wait_until
+from process_checks import MakeBackend, boot
 
 import meshsim
 from meshsim.drive.backend import BackendError

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from process_checks import processes_of, wait_until
+from leftovers import processes_of, wait_until
 
 import meshsim
 
