@@ -1,4 +1,4 @@
-"""Makes what tests of several folders share importable (`leftovers`, `worlds`), wherever pytest was started."""
+"""Makes what tests of several folders share importable (`leftovers`, `small_worlds`), wherever pytest was started."""
 
 import sys
 from pathlib import Path

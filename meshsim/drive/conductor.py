@@ -362,7 +362,7 @@ class Conductor:
             kind=kind,
             config=self.plan.config,
             name_key=stream_key(self.plan.seed, "names", node),
-            clock_offset_ns=self.plan.clocks.get(node, 0),
+            clock_offset_ns=int(self.plan.clocks.get(node, 0)),
         )
         self._backend.start(boot)
         seq = self.record(node, NO_CAUSE, ProcessStarted(kind, "", "", pdeathsig=True))
@@ -377,7 +377,7 @@ class Conductor:
             kind="proc",
             config={**self.plan.config, **command.config},
             name_key=stream_key(self.plan.seed, "names", node),
-            clock_offset_ns=self.plan.clocks.get(host, 0),
+            clock_offset_ns=int(self.plan.clocks.get(host, 0)),
             proc_name=command.name,
             host=host,
             callback=command.callback,

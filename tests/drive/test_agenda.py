@@ -108,9 +108,7 @@ def test_a_tie_order_is_asked_for_each_entry_with_the_number_left(make: Make) ->
 
 def test_a_tie_order_keeps_the_order_within_a_lane(make: Make) -> None:
     """Messages of one link never overtake each other; capital letters are in no lane."""
-    agenda, env, said = make(
-        tie_order=Last(), lane_of=lambda entry: None if entry[1][0].isupper() else entry[1][0][0]
-    )
+    agenda, env, said = make(tie_order=Last(), lane_of=lambda entry: None if entry[1][0].isupper() else entry[1][0][0])
     for text in ["a1", "b1", "FREE", "a2", "b2", "ALONE"]:
         agenda.post(1, lambda text: said.append((1, text)), text)
 

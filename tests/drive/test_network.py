@@ -7,7 +7,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
-from worlds import (
+from small_worlds import (
     HOST0,
     HOST1,
     INSTANT,
@@ -246,7 +246,9 @@ def test_a_second_stall_starts_a_second_wait() -> None:
     """Acknowledged at the end of the first stall, so the timeout counts from the second message."""
     faults = [Stall(target="host1", at=at(1), for_=at(8)), Stall(target="host1", at=at(10))]
 
-    _, records = run_script(bare(faults=faults, config=TEN_S), {"host0": {2: [work("a", HOST1)], 11: [work("b", HOST1)]}})
+    _, records = run_script(
+        bare(faults=faults, config=TEN_S), {"host0": {2: [work("a", HOST1)], 11: [work("b", HOST1)]}}
+    )
 
     assert returned(records) == [(21.0, "b")]
 
@@ -343,17 +345,21 @@ def test_every_message_is_accounted_for_at_the_end() -> None:
 
     _, records = run_script(bare(faults=faults, horizon_s=10), script)
 
-    in_flight = [(r.node, getattr(r.what.envelope.message, "text", "")) for r in records if isinstance(r.what, InFlight)]
+    in_flight = [
+        (r.node, getattr(r.what.envelope.message, "text", "")) for r in records if isinstance(r.what, InFlight)
+    ]
     assert sorted(in_flight) == [("client", "stalled"), ("host0", "wire"), ("host1", "dead")]
 
 
 def test_no_envelope_of_a_whole_run_vanishes() -> None:
     """Sent (they differ by sender and number) is delivered, lost, returned or in flight, and nothing twice."""
     faults = [Stall(target="workers[0]", at=at(9), for_=at(3)), HostCrash(target="host1", at=at(20))]
-    from worlds import run_sim
+    from small_worlds import run_sim
 
     records = run_sim(mesh(hosts=2, faults=faults, horizon_s=40, config=TEN_S)).records
 
-    ends = [record.what.envelope for record in records if isinstance(record.what, InFlight | MessageReturned | MessageLost)]
+    ends = [
+        record.what.envelope for record in records if isinstance(record.what, InFlight | MessageReturned | MessageLost)
+    ]
     assert ends
     assert len({id(envelope) for envelope in ends}) == len(ends)

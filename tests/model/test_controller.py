@@ -755,7 +755,7 @@ OOPS = event_of(actor(0), actor_failed(Generic("oops")))
         "new and stopping",
     ],
 )
-def test_a_rank_is_compared_with_what_was_known(known, reported, events, failure, now_known, outcome):
+def test_a_rank_is_compared_with_what_was_known(*, known, reported, events, failure, now_known, outcome):
     """Rank 0 changes, rank 1 is well. Owners hear errors alone, subscribers hear everything or a heartbeat."""
     controller = subscribed(controller_of([RUNNING, RUNNING]), ALICE)
     if known is None:

@@ -10,6 +10,7 @@ import msgspec
 from meshsim.drive.agenda import TieOrder
 from meshsim.drive.backend import Backend
 from meshsim.drive.conductor import Conductor
+from meshsim.faults.kinds import Fault
 from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import NodeCommand, SetTimer
 from meshsim.model.events import Event, Started, TimerFired
@@ -20,7 +21,7 @@ from meshsim.scenario.plan import Plan, plan
 from meshsim.scenario.schema import Actors, Network, Procs, Scenario, Topology
 from meshsim.sim import SimBackend
 from meshsim.trace.records import Record
-from meshsim.units import S, Duration
+from meshsim.units import Duration, S
 
 _T = TypeVar("_T")
 
@@ -41,9 +42,13 @@ def mesh(*, hosts: int = 1, per_host: int = 2, horizon_s: float = 60, clients: S
     return plan(Scenario(name="mesh", horizon=at(horizon_s), topology=topology, config=config, **keys), 0)
 
 
-def bare(*, hosts: int = 2, horizon_s: float = 100, seed: int = 0, **keys: Any) -> Plan:
-    """Hosts and a client, and nothing that they do by themselves: for scripted nodes."""
-    return plan(Scenario(name="bare", horizon=at(horizon_s), topology=Topology(hosts=hosts), **keys), seed)
+def bare(*, hosts: int = 2, horizon_s: float = 100, seed: int = 0, faults: Sequence[Fault] = (), **keys: Any) -> Plan:
+    """Hosts and a client, and nothing that they do by themselves: for scripted nodes.
+
+    Faults may name nodes that no scenario knows (`host1/p`): they are not checked.
+    """
+    scenario = Scenario(name="bare", horizon=at(horizon_s), topology=Topology(hosts=hosts), **keys)
+    return msgspec.structs.replace(plan(scenario, seed), faults=tuple(faults))
 
 
 def run_sim(plan: Plan, tie_order: TieOrder | None = None) -> Conductor:

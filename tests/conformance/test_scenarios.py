@@ -1,0 +1,99 @@
+"""Every shipped scenario, on both backends: the verdict is green, and the digest depends on the plan alone."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from meshsim.run import RunResult, compared, run_plan
+from meshsim.scenario.load import discover, load_scenarios
+from meshsim.scenario.plan import Plan, plan
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
+#: Wall time that one `meshsim run` over all files may take before something is wrong with it.
+PATIENCE_S = 100.0
+
+
+def _plans() -> dict[str, Plan]:
+    """Every plan of every file by test id: `late-exit-seed7`."""
+    return {
+        f"{loaded.label}-seed{seed}": plan(loaded, seed)
+        for path in discover([SCENARIOS])
+        for loaded in load_scenarios(path)
+        for seed in loaded.scenario.seeds
+    }
+
+
+PLANS = _plans()
+every_plan = pytest.mark.parametrize("name", PLANS)
+
+
+@functools.cache
+def simulated(name: str) -> RunResult:
+    return run_plan(PLANS[name], "sim")
+
+
+@every_plan
+def test_a_scenario_passes_and_a_second_run_is_the_same(name: str) -> None:
+    """What a scenario expects is what happens, findings included; nothing of a run leaks into the next."""
+    first = simulated(name)
+
+    second = run_plan(PLANS[name], "sim")
+
+    assert (first.verdict.outcome, first.verdict.reason) == ("passed", "")
+    assert second.digest == first.digest
+    assert second.verdict == first.verdict
+
+
+@pytest.mark.procs
+@every_plan
+def test_real_processes_tell_the_same_story(name: str) -> None:
+    """Processes of the kernel, record for record what the simulation said: the certificate of both."""
+    result = compared(simulated(name), run_plan(PLANS[name], "lockstep"))
+
+    assert (result.verdict.outcome, result.verdict.reason) == ("passed", "")
+    assert result.digest == simulated(name).digest
+
+
+@pytest.mark.parametrize(
+    ("hash_seed", "backend"), [("1", "sim"), pytest.param("2", "both", marks=pytest.mark.procs)], ids=["sim", "both"]
+)
+def test_a_digest_depends_on_the_plan_alone(hash_seed: str, backend: str, tmp_path: Path) -> None:
+    """Another interpreter, another hash seed, another working directory: the order of no set and no path is in it."""
+    command = [sys.executable, "-m", "meshsim", "run", str(SCENARIOS), "--backend", backend, "--json"]
+
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+
+    assert (done.returncode, done.stderr.decode()) == (0, "")
+    backends = ("sim", "lockstep") if backend == "both" else ("sim",)
+    assert _digests(done.stdout) == {
+        (name, backend): simulated(name).digest
+        for name in PLANS
+        for backend in backends
+        if backend in PLANS[name].backends
+    }
+
+
+def _digests(lines: bytes) -> dict[tuple[str, str], str]:
+    """Digests that `meshsim run --json` printed, by test id and backend."""
+    runs = [json.loads(line) for line in lines.splitlines()]
+    return {
+        (
+            f"{run['scenario']}{'[' + run['variant'] + ']' if run['variant'] else ''}-seed{run['seed']}",
+            run["backend"],
+        ): run["digest"]
+        for run in runs
+    }
