@@ -84,6 +84,16 @@ class Agenda:
                 seen.add(lane)
         return indices
 
+    def take_next(self, function: Callable[..., None], dst: str) -> tuple[Any, ...] | None:
+        """Take the next entry of this instant if it calls `function` for `dst` (its second argument); its arguments.
+
+        Only where the order of equal times is first in, first out: another order has to be asked.
+        """
+        bucket = self._buckets[self.now_ns]
+        if self._tie_order is None and bucket and bucket[0][0] is function and bucket[0][1][1] == dst:
+            return bucket.popleft()[1]
+        return None
+
     def remaining(self) -> Iterator[Entry]:
         """What was never reached, in the order it would have been."""
         for at_ns in sorted(self._buckets):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
     from meshsim.model.ids import Node
+    from meshsim.model.messages import Envelope
     from meshsim.model.process import ExitStatus
 
 
@@ -25,6 +26,8 @@ class Backend(Protocol):
     """One way to have nodes. Calls come one at a time; each returns when it has taken effect."""
 
     name: str
+    #: Whether what a node receives in a row at one instant should be handed over in one call.
+    steps_through: bool
 
     def start(self, boot: NodeBoot) -> None:
         """Make a process that no host owns: a host or a client."""
@@ -34,6 +37,12 @@ class Backend(Protocol):
 
     def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
         """Feed one event to a running node and return what it asks for."""
+
+    def step_through(self, node: Node, messages: list[Envelope], now_ns: int) -> list[list[NodeCommand]]:
+        """Feed messages one after the other, in one call; what each asks for. A node that exits takes no more.
+
+        Only called when `steps_through` is true.
+        """
 
     def exit(self, node: Node, code: int) -> None:
         """Have the process end itself with `_exit(code)`."""

@@ -34,6 +34,7 @@ from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of
 from meshsim.procs.peer import NodePeer, Peer
 from meshsim.procs.wire import (
     COMMANDS,
+    COMMANDS_OF_EACH,
     REPLIES,
     SPAWNED_DESCRIPTORS,
     Exit,
@@ -45,6 +46,7 @@ from meshsim.procs.wire import (
     Spawn,
     Spawned,
     Step,
+    StepThrough,
 )
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
     from meshsim.model.ids import Node
+    from meshsim.model.messages import Envelope
     from meshsim.procs.child import NodeType
 
 _T = TypeVar("_T")
@@ -65,6 +68,8 @@ class LockstepBackend:
     """Nodes as processes of this machine. See `meshsim.drive.backend.Backend` for what the methods promise."""
 
     name = "lockstep"
+    #: A round trip costs more than what it carries.
+    steps_through = True
 
     def __init__(
         self,
@@ -125,6 +130,11 @@ class LockstepBackend:
     def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
         commands: list[NodeCommand] = self._peers[node].ask(Step(event, now_ns), COMMANDS, "a step")
         return commands
+
+    def step_through(self, node: Node, messages: list[Envelope], now_ns: int) -> list[list[NodeCommand]]:
+        request = StepThrough(messages, now_ns)
+        answers: list[list[NodeCommand]] = self._peers[node].ask(request, COMMANDS_OF_EACH, "steps")
+        return answers
 
     def exit(self, node: Node, code: int) -> None:
         peer = self._peers[node]

@@ -10,12 +10,25 @@ from contextlib import suppress
 from typing import NoReturn, Protocol
 
 from meshsim.model.boot import NodeBoot, Program
-from meshsim.model.commands import NodeCommand
+from meshsim.model.commands import ExitProcess, NodeCommand
 from meshsim.model.events import Event
 from meshsim.procs.children import Nursery
 from meshsim.procs.linux import die_with_parent, set_process_name
 from meshsim.procs.transport import Channel, ChannelClosedError
-from meshsim.procs.wire import NODE_REQUESTS, Done, Exit, Kill, Ready, Reap, Refused, Reply, Spawn, Spawned, Step
+from meshsim.procs.wire import (
+    NODE_REQUESTS,
+    Done,
+    Exit,
+    Kill,
+    Ready,
+    Reap,
+    Refused,
+    Reply,
+    Spawn,
+    Spawned,
+    Step,
+    StepThrough,
+)
 
 #: A node whose conductor is gone leaves with this code. Nobody is there to read it.
 ABANDONED = 1
@@ -75,6 +88,8 @@ def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
     match request:
         case Step():
             channel.send(node.handle(request.event, request.now_ns))
+        case StepThrough():
+            channel.send(_step_through(node, request))
         case Exit():
             _end(request.code)
         case Spawn():
@@ -84,6 +99,17 @@ def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
             channel.send(Done())
         case Reap():
             channel.send(reap(nursery, request))
+
+
+def _step_through(node: SteppedNode, request: StepThrough) -> list[list[NodeCommand]]:
+    """What each message leads to, up to the one at which the node ends itself."""
+    answers = []
+    for message in request.messages:
+        commands = node.handle(message, request.now_ns)
+        answers.append(commands)
+        if any(type(command) is ExitProcess for command in commands):
+            break
+    return answers
 
 
 def spawn(channel: Channel, nursery: Nursery, request: Spawn) -> None:

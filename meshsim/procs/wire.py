@@ -1,6 +1,6 @@
 """What the conductor's side and the processes of a run say to each other.
 
-One request, one reply, never two on their way. The reply to `Step` is the bare list of the node's commands; all
+One request, one reply, never two on their way. The reply to a step is the bare list of the node's commands; all
 others are a `Reply`. Descriptors travel in one direction only: a parent sends those of a new child with `Spawned`.
 """
 
@@ -13,6 +13,7 @@ import msgspec
 from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import NodeCommand
 from meshsim.model.events import Event
+from meshsim.model.messages import Envelope
 
 #: Descriptors that come with `Spawned`: the child's socket, its output (stdout and stderr), its pidfd.
 SPAWNED_DESCRIPTORS = 3
@@ -56,6 +57,15 @@ class Step(msgspec.Struct, frozen=True, array_like=True, tag="step"):
     now_ns: int
 
 
+class StepThrough(msgspec.Struct, frozen=True, array_like=True, tag="step_through"):
+    """To a node: take these messages, one after the other. Reply: a list of commands for each that was taken; a node
+    that ends itself takes no more.
+    """
+
+    messages: list[Envelope]
+    now_ns: int
+
+
 class Exit(msgspec.Struct, frozen=True, array_like=True, tag="exit"):
     """To a node: end yourself. No reply."""
 
@@ -87,7 +97,7 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     reason: str
 
 
-NodeRequest = Union[Step, Exit, Spawn, Kill, Reap]
+NodeRequest = Union[Step, StepThrough, Exit, Spawn, Kill, Reap]
 ZygoteRequest = Union[Load, Farewell, Spawn, Reap]
 Reply = Union[Ready, Spawned, Reaped, Done, Refused]
 
@@ -95,3 +105,4 @@ NODE_REQUESTS: msgspec.msgpack.Decoder[NodeRequest] = msgspec.msgpack.Decoder(No
 ZYGOTE_REQUESTS: msgspec.msgpack.Decoder[ZygoteRequest] = msgspec.msgpack.Decoder(ZygoteRequest)
 REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 COMMANDS: msgspec.msgpack.Decoder[list[NodeCommand]] = msgspec.msgpack.Decoder(list[NodeCommand])
+COMMANDS_OF_EACH: msgspec.msgpack.Decoder[list[list[NodeCommand]]] = msgspec.msgpack.Decoder(list[list[NodeCommand]])

@@ -76,6 +76,8 @@ class _Limited:
         self.start = backend.start
         self.spawn = backend.spawn
         self.exit = backend.exit
+        self.steps_through = backend.steps_through
+        self.step_through = backend.step_through
         self.signal = backend.signal
         self.observe = backend.observe
         self.reap = backend.reap

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
     from meshsim.model.ids import Node
+    from meshsim.model.messages import Envelope
     from meshsim.model.process import ExitStatus
 
 
@@ -19,6 +20,7 @@ class SimBackend:
     """Implements `meshsim.drive.backend.Backend` without a process."""
 
     name = "sim"
+    steps_through = False
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -32,6 +34,9 @@ class SimBackend:
 
     def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
         return self.nodes[node].handle(event, now_ns)
+
+    def step_through(self, node: Node, messages: list[Envelope], now_ns: int) -> list[list[NodeCommand]]:
+        raise AssertionError("nothing is won by taking several messages at once: `steps_through` is false")
 
     def exit(self, node: Node, code: int) -> None:
         """The process table has the exit already; here nothing has to be ended."""

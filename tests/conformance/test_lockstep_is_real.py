@@ -285,7 +285,7 @@ def test_a_host_stalled_while_its_proc_dies_waits_for_it_when_it_goes_on(watch: 
         if at(4) < record.at < at(5):
             states.add(backend.facts(PROC).state)
 
-    records, backend = watch(mesh(faults=faults, horizon_s=6), look)
+    records, _ = watch(mesh(faults=faults, horizon_s=6), look)
 
     assert states == {"Z"}
     waited = next(record for record in records if record.node == PROC and isinstance(record.what, ProcessReaped))

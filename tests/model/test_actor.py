@@ -137,12 +137,16 @@ def test_one_message_is_handled_at_a_time_in_order():
 
 def test_signals_come_before_supervision_events_and_those_before_work():
     """Our choice among ready queues, where the modelled system's is random."""
-    cell = cell_of(Puppet(slow=["long"]))
-    for event in (work("long"), work("rest"), ChildFailed(CHILD_EVENT)):
-        cell.handle(event, 0)
-    cell.handle(TimerFired(ME, "done"), 1 * S)
+    cells = [cell_of(Puppet(slow=["long"])) for _ in range(2)]
+    for cell, signals in zip(cells, ([], [STOP]), strict=True):
+        for event in (work("long"), work("rest"), ChildFailed(CHILD_EVENT), *signals):
+            cell.handle(event, 0)
+        cell.handle(TimerFired(ME, "done"), 1 * S)
 
-    assert cell.machine.heard == ["long", "timer done", f"failed {CHILD}", "rest"]
+    assert [cell.machine.heard for cell in cells] == [
+        ["long", "timer done", f"failed {CHILD}", "rest"],
+        ["long", "timer done", "cleanup"],
+    ]
 
 
 def test_a_stuck_handler_makes_an_actor_unstoppable():
@@ -231,16 +235,11 @@ def test_a_handler_that_fails_ends_the_actor(answer, text, cleaned):
 )
 def test_queued_child_events_are_offered_before_a_handlers_error_counts(hook, commands):
     """Step 2: the first that the hook does not handle is the error."""
-    cell = cell_of(Puppet(hook=hook))
-    cell.supervision = [CHILD_EVENT, SIBLING_EVENT]
-    cell.machine.answers["bad"] = [Fail(BOOM)]
-    cell.machine.slow = []
+    cell = cell_of(Puppet(slow=["bad"], answers={"timer done": [Fail(BOOM)]}, hook=hook))
+    for event in (work("bad"), ChildFailed(CHILD_EVENT), ChildFailed(SIBLING_EVENT)):
+        cell.handle(event, 0)
 
-    cell.work.append(work("bad"))
-    cell.signals = []
-    result = cell._fail(BOOM, 0)
-
-    assert result == commands
+    assert cell.handle(TimerFired(ME, "done"), 0) == commands
 
 
 def test_an_event_that_the_hook_handles_costs_nothing():
