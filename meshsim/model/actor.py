@@ -250,8 +250,6 @@ class ActorCell(msgspec.Struct):
     def _fail(self, error: ActorErrorKind, now_ns: int) -> Commands:
         if self.cleaning:
             return self._fail_cleanup(error_text(error), now_ns)
-        if self.phase is ActorPhase.STOPPING:
-            return []
         if self.phase is ActorPhase.INITIALIZING and not self.panicked:
             self.error = Generic(f"initialization error: {error_text(error)}")
             return self._leave(now_ns)
@@ -304,8 +302,6 @@ class ActorCell(msgspec.Struct):
 
     def _on_children_silent(self, now_ns: int) -> Commands:
         """Q9: children that are slow to stop are abandoned; what becomes of them goes to the proc."""
-        if self.cleaning or not self.children:
-            return []
         abandoned = tuple(self.children)
         self.children = []
         warning = Warned(self.me, f"timed out waiting for {len(abandoned)} children to stop")

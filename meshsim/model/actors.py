@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from meshsim.model.boot import ConstructorError, Setting
-from meshsim.model.commands import CancelTimer, Command, Fail, Panic, SetTimer, StopSelf
+from meshsim.model.commands import Command, Fail, Panic, SetTimer, StopSelf
 from meshsim.model.context import Context
 from meshsim.model.events import (
     ActorEnded,
@@ -98,10 +98,7 @@ class TestActor(msgspec.Struct):
             case ChildFailed(event=child_event):
                 heard = self.context.hears("parent", MeshFailure(None, None, child_event))
                 return [heard] if self.handles_failures else [heard, Fail(UnhandledSupervisionEvent(child_event))]
-            case CleanupStarted():
-                self.working = False
-                return [CancelTimer(self.me, BUSY_TIMER)]
-            case ClockSet() | ActorEnded():
+            case CleanupStarted() | ClockSet() | ActorEnded():
                 return []
             case _:
                 raise AssertionError(f"unexpected event {event!r}")

@@ -191,7 +191,7 @@ class Context(msgspec.Struct):
         port = int(number)
         if kind == "watchdog":
             return self.subscriptions[port].on_timer(now_ns)
-        return self._advance(port, fired, now_ns) if port in self.running else []
+        return self._advance(port, fired, now_ns)
 
     def on_spawned(self, spawned: ActorSpawned, now_ns: int) -> list[Command]:
         """A controller was spawned, or not: the operation that asked for it goes on."""

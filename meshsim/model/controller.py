@@ -291,10 +291,8 @@ class ActorMeshController(msgspec.Struct):
                 return [cancel, *self._on_proc_states(now_ns)]
 
     def _on_procs_idle(self, now_ns: int) -> list[Command]:
-        if self.query is None or self.phase is not ControllerPhase.QUERYING_PROCS:
-            return []
-        rest = self.query.idle.fired(now_ns)
-        return rest or self._on_proc_states(now_ns)
+        assert self.query is not None
+        return self.query.idle.fired(now_ns) or self._on_proc_states(now_ns)
 
     def _on_proc_states(self, now_ns: int) -> list[Command]:
         """Step 4. Only the first terminating proc is looked at, and nothing else is done then (Q18, Q19)."""
@@ -349,8 +347,7 @@ class ActorMeshController(msgspec.Struct):
         return [query.idle.cancel(), *self._on_actor_states(now_ns)]
 
     def _on_actors_idle(self, now_ns: int) -> list[Command]:
-        if self.query is None or self.phase is not ControllerPhase.QUERYING_ACTORS:
-            return []
+        assert self.query is not None
         return self.query.idle.fired(now_ns) or self._on_actor_states(now_ns)
 
     def _silent_agent(self, rank: int, now_ns: int) -> State:
@@ -474,8 +471,7 @@ class ActorMeshController(msgspec.Struct):
         return [self.stop.idle.cancel(), *self._on_stop_over(self.stop.statuses, timed_out=False)]
 
     def _on_stop_idle(self, now_ns: int) -> list[Command]:
-        if self.stop is None:
-            return []
+        assert self.stop is not None
         return self.stop.idle.fired(now_ns) or self._on_stop_over(self.stop.timed_out(now_ns), timed_out=True)
 
     def _on_stop_over(self, statuses: list[Status], *, timed_out: bool) -> list[Command]:

@@ -145,8 +145,7 @@ class SpawnProcsRun(msgspec.Struct):
         return cancels
 
     def _on_timer(self, now_ns: int) -> list[Command]:
-        if self.wait is None:
-            return []
+        assert self.wait is not None
         rest = self.wait.idle.fired(now_ns)
         if rest:
             return rest
@@ -247,8 +246,7 @@ class SpawnActorsRun(msgspec.Struct):
         return [wait.idle.cancel(), *self._complete()]
 
     def _on_timer(self, now_ns: int) -> list[Command]:
-        if self.wait is None:
-            return []
+        assert self.wait is not None
         rest = self.wait.idle.fired(now_ns)
         if not rest:
             statuses = self.wait.timed_out(now_ns)

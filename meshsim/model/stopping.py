@@ -76,8 +76,7 @@ class StopProcsRun(msgspec.Struct):
         return [wait.idle.cancel()]
 
     def _on_timer(self, now_ns: int) -> list[Command]:
-        if self.wait is None:
-            return []
+        assert self.wait is not None
         rest = self.wait.idle.fired(now_ns)
         if not rest:
             text = inverted(self.wait.timed_out(now_ns))

@@ -142,10 +142,13 @@ def adopted() -> Iterator[Callable[[], list[int]]]:
 
 @pytest.fixture
 def runner(tmp_path: Path, adopted: Callable[[], list[int]]) -> Iterator[Runner]:
+    # Tests that run in the background of a shell have SIGINT ignored, which would be handed down.
+    ours = signal.signal(signal.SIGINT, signal.default_int_handler)
     runner = Runner(tmp_path)
     try:
         yield runner
     finally:
+        signal.signal(signal.SIGINT, ours)
         runner.process.kill()
         runner.process.communicate()
         adopted()

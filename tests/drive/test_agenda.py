@@ -127,3 +127,38 @@ def test_what_was_never_reached_remains_in_the_order_it_would_have_been(make: Ma
 
     assert said == [(1, "entry")]
     assert list(agenda.remaining()) == [(said.append, ((at_ns, "entry"),)) for at_ns in (7, 9, 9)]
+
+
+def test_what_comes_next_can_be_taken_along_if_it_is_the_same_for_the_same_receiver(make: Make) -> None:
+    """Deliveries in a row are one round trip; anything else in between ends the row."""
+    agenda, env, said = make()
+
+    def deliver(src: str, dst: str) -> None:
+        row = [src]
+        while (following := agenda.take_next(deliver, dst)) is not None:
+            row.append(following[0])
+        said.append((int(env.now), f"{' '.join(row)} to {dst}"))
+
+    for src, dst in ["ax", "bx", "cy", "dx", "ex"]:
+        agenda.post(1, deliver, src, dst)
+    agenda.post(1, lambda: said.append((1, "timer")))
+    agenda.post(1, deliver, "f", "x")
+    agenda.post(2, deliver, "g", "x")
+    env.run()
+
+    assert [text for _, text in said] == ["a b to x", "c to y", "d e to x", "timer", "f to x", "g to x"]
+
+
+def test_a_tie_order_is_asked_for_what_could_have_been_taken_along(make: Make) -> None:
+    """Rows are for the default order: another one may want something else in between."""
+    agenda, env, said = make(tie_order=Last())
+
+    def deliver(src: str, dst: str) -> None:
+        assert agenda.take_next(deliver, dst) is None
+        said.append((int(env.now), src))
+
+    for src in "abc":
+        agenda.post(1, deliver, src, "x")
+    env.run()
+
+    assert [src for _, src in said] == ["c", "b", "a"]

@@ -14,7 +14,6 @@ from small_worlds import (
     at,
     bare,
     found,
-    mesh,
     of_proc,
     run_script,
     times,
@@ -349,17 +348,3 @@ def test_every_message_is_accounted_for_at_the_end() -> None:
         (r.node, getattr(r.what.envelope.message, "text", "")) for r in records if isinstance(r.what, InFlight)
     ]
     assert sorted(in_flight) == [("client", "stalled"), ("host0", "wire"), ("host1", "dead")]
-
-
-def test_no_envelope_of_a_whole_run_vanishes() -> None:
-    """Sent (they differ by sender and number) is delivered, lost, returned or in flight, and nothing twice."""
-    faults = [Stall(target="workers[0]", at=at(9), for_=at(3)), HostCrash(target="host1", at=at(20))]
-    from small_worlds import run_sim
-
-    records = run_sim(mesh(hosts=2, faults=faults, horizon_s=40, config=TEN_S)).records
-
-    ends = [
-        record.what.envelope for record in records if isinstance(record.what, InFlight | MessageReturned | MessageLost)
-    ]
-    assert ends
-    assert len({id(envelope) for envelope in ends}) == len(ends)

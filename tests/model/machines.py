@@ -176,18 +176,19 @@ class Puppet(msgspec.Struct):
 
 def replayed(
     machine: msgspec.Struct,
-    possible: Callable[[msgspec.Struct, dict[str, int]], list[object]],
+    possible: Callable[[msgspec.Struct, dict[str, int], list[object]], list[object]],
     choices: Sequence[int],
 ) -> list[tuple[object, object, str]]:
     """Feed a machine one of its possible events for each choice: events, commands and fingerprints, step by step.
 
-    `possible` is given the machine and the keys of the timers that are set; time passes by one second a step.
+    `possible` is given the machine, the timers that are set and the events so far; the story ends when it has none.
+    Time passes by one second a step.
     """
     subject = copied(machine)
     timers: dict[str, int] = {}
     story: list[tuple[object, object, str]] = []
     for step, choice in enumerate(choices):
-        events = possible(subject, timers)
+        events = possible(subject, timers, [event for event, _, _ in story])
         if not events:
             break
         event = events[choice % len(events)]

@@ -374,6 +374,16 @@ def test_a_cleanup_may_take_its_time_within_a_limit():
     assert done == [CancelTimer(ME, CLEANUP_TIMER), *finished(actor_stopped("enough"))]
 
 
+@pytest.mark.parametrize("event", [STOP, ABORT, ChildFailed(CHILD_EVENT), ChildStopped(CHILD), work("late")])
+def test_nothing_gets_in_the_way_of_a_cleanup(event):
+    """Signals, children and messages are ignored; the limit stays where it was."""
+    cell = cell_of(Puppet(busy_in_cleanup=True))
+    cell.handle(STOP, 0)
+
+    assert cell.handle(event, 1 * S) == []
+    assert (cell.cleaning, cell.machine.heard) == (True, ["cleanup"])
+
+
 @pytest.mark.parametrize(
     ("event", "text"),
     [

@@ -47,10 +47,11 @@ def test_they_do_nothing_while_their_owner_lives(controller, event):
 
 
 def test_cleanup_stops_all_procs_of_the_mesh():
+    controller = proc_controller()
+
+    commands = controller.handle(CLEANUP, 0)
+
     reply = PortRef(ME, 1024)
-
-    commands = (controller := proc_controller()).handle(CLEANUP, 0)
-
     reason = "proc mesh controller cleanup"
     assert commands == [
         Envelope(ME, host_agent(0), Stop(proc_name(0), reason)),
@@ -120,9 +121,8 @@ def test_hosts_are_shut_down_one_after_the_other_in_cleanup():
 
 
 @pytest.mark.parametrize("controller", [proc_controller(), host_controller()])
-@pytest.mark.parametrize("cleaning", [False, True])
-def test_what_comes_back_fails_the_controller(controller, cleaning):
-    """The default rule; while it cleans up, messages to handlers are no longer taken by its runtime."""
+def test_what_comes_back_fails_the_controller(controller):
+    """The default rules, for messages and for children."""
     envelope = Envelope(ME, host_agent(0), Ack())
     returned = Envelope(host_agent(0), ME, Undeliverable(envelope, ("ttl expired",)))
 

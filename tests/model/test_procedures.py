@@ -1,4 +1,7 @@
-"""Mesh operations as tables: what is sent, what completes them, what they say when they fail (9.4 to 9.6, 10.7, 12.5)."""
+"""Mesh operations as tables: what is sent, what completes them, what they say when they fail.
+
+Source: supervision.md 9.4 to 9.6, 10.7, 12.5.
+"""
 
 import pytest
 from machines import (
@@ -52,7 +55,7 @@ from meshsim.model.status import (
     timeout,
 )
 from meshsim.model.stopping import Outcome, StopProcsRun
-from meshsim.units import S
+from meshsim.units import MS, S
 
 PORT, KEY = 1030, "operation:1030"
 REPLY = PortRef(CLIENT, PORT, returnable=False)
@@ -137,7 +140,7 @@ def test_a_proc_mesh_is_complete_with_its_controller():
             '{"name":"w","status":{"Failed":"proc \'x\' failed to configure process: Timeout"},"state":null}',
         ),
         (
-            State("w", timeout(1500_000_000)),
+            State("w", timeout(1500 * MS)),
             '{"name":"w","status":{"Timeout":{"secs":1,"nanos":500000000}},"state":null}',
         ),
         (

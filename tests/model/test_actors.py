@@ -1,0 +1,205 @@
+"""The actors that scenarios are built with (supervision.md 15.1, 15.2)."""
+
+import pytest
+from machines import (
+    ALICE,
+    CONFIG,
+    CONTROLLER,
+    MESH,
+    actor,
+    actor_mesh,
+    event_of,
+    host_agent,
+)
+
+from meshsim.model.actors import (
+    EmptyActor,
+    FailingCreateTestActor,
+    SleepActor,
+    TestActor,
+    TestActorWithSupervisionHandling,
+    WrapperActor,
+)
+from meshsim.model.boot import ConstructorError, Setting
+from meshsim.model.commands import Fail, Panic, SetTimer, StopSelf
+from meshsim.model.events import ActorEnded, ActorSpawned, ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
+from meshsim.model.ids import Name
+from meshsim.model.messages import Ack, CauseFault, Envelope, MeshFailed, Operate, Undeliverable, Work
+from meshsim.model.notes import Heard, Heartbeat
+from meshsim.model.operations import SubscribeTo
+from meshsim.model.registry import ACTOR_TYPES, CONTEXT_TYPES, default_program
+from meshsim.model.supervision import (
+    Generic,
+    MeshFailure,
+    UnhandledSupervisionEvent,
+    actor_failed,
+    actor_stopped,
+    event_text,
+)
+from meshsim.model.undeliverable import undeliverable_text
+from meshsim.units import S
+
+ME = actor(1)
+BOOM = event_of(actor(0), actor_failed(Generic("boom")))
+PLAIN = (TestActor, SleepActor, EmptyActor)
+HANDLING = (TestActorWithSupervisionHandling, WrapperActor)
+
+
+def made(actor_type=TestActor, **params):
+    return actor_type.construct(Setting(ME, 1, CONFIG, 7), params)
+
+
+def tell(message, port=0):
+    return Envelope(ALICE.actor, ME, message, port)
+
+
+def heard(role, failure):
+    return Heard(ME, role, "", failure.rank, "Failed", "failed: boom", actor(0), failure)
+
+
+# --- construct and init ------------------------------------------------------------------------------------
+
+
+def test_the_failing_constructor_fails():
+    with pytest.raises(ConstructorError, match="test failure"):
+        made(FailingCreateTestActor)
+
+
+@pytest.mark.parametrize(
+    ("params", "commands"),
+    [
+        ({}, []),
+        ({"init_fails": {"0": {"text": "other rank"}}}, []),
+        ({"init_fails": {"0": {"text": "other rank"}, "1": {"text": "no luck"}}}, [Fail(Generic("no luck"))]),
+    ],
+)
+def test_an_init_fails_on_the_ranks_that_are_named(params, commands):
+    machine = made(**params)
+
+    assert machine.handle(Started(), 0) == commands
+    assert not machine.busy
+
+
+def test_an_init_may_work_for_a_time_before_it_fails():
+    """Messages wait meanwhile."""
+    machine = made(init_fails={"1": {"text": "no luck", "after_ns": 2 * S}})
+
+    assert machine.handle(Started(), 0) == [SetTimer(ME, "init", 2 * S)]
+    working = machine.busy
+    assert machine.handle(TimerFired(ME, "init"), 2 * S) == [Fail(Generic("no luck"))]
+    assert (working, machine.busy) == (True, False)
+
+
+def test_every_type_is_registered_under_its_own_name():
+    """And what may own meshes is among them."""
+    assert {name: kind.__name__ for name, kind in ACTOR_TYPES.items()} == {name: name for name in ACTOR_TYPES}
+    assert set(ACTOR_TYPES) >= CONTEXT_TYPES
+    assert default_program().actor_types == ACTOR_TYPES
+
+
+# --- work --------------------------------------------------------------------------------------------------
+
+
+def test_work_takes_its_time():
+    """A handler that sleeps cannot be interrupted; work without a time is over at once."""
+    machine = made(SleepActor)
+
+    assert machine.handle(tell(Work()), 0) == []
+    assert machine.handle(tell(Work("sleep", 5 * S)), 0) == [SetTimer(ME, "busy", 5 * S)]
+    working = machine.busy
+    assert machine.handle(TimerFired(ME, "busy"), 5 * S) == []
+    assert (working, machine.busy) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "commands", "busy"),
+    [
+        (CauseFault("raise", "boom"), [Fail(Generic("boom"))], False),
+        (CauseFault("panic", "for testing"), [Panic("panic at TestActor: for testing")], False),
+        (CauseFault("hang"), [], True),
+        (CauseFault("hang", busy_ns=3 * S), [SetTimer(ME, "busy", 3 * S)], True),
+        (CauseFault("stop", "my time"), [StopSelf("my time")], False),
+    ],
+)
+def test_a_handler_misbehaves_on_request(fault, commands, busy):
+    machine = made()
+
+    assert machine.handle(tell(fault), 0) == commands
+    assert machine.busy == busy
+
+
+# --- failures of what it owns ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("actor_type", PLAIN)
+def test_an_owner_that_does_not_care_fails_with_a_chain_of_two(actor_type):
+    """4.4: an event with its own id around the one that began it."""
+    failure = MeshFailure(MESH, 0, BOOM)
+
+    commands = made(actor_type).handle(tell(MeshFailed(failure)), 9 * S)
+
+    chain = event_of(ME, actor_failed(UnhandledSupervisionEvent(BOOM)), at_ns=9 * S)
+    assert commands == [heard("owner", failure), Fail(UnhandledSupervisionEvent(chain))]
+    assert event_text(chain) == (
+        f"The actor {ME} and all its descendants have failed.\n"
+        f"This occurred because the actor {actor(0)} failed.\n"
+        "The error was:\n"
+        " boom"
+    )
+
+
+@pytest.mark.parametrize("actor_type", PLAIN)
+def test_a_parent_that_does_not_care_passes_the_event_on(actor_type):
+    """4.5 step 4: unchanged."""
+    commands = made(actor_type).handle(ChildFailed(BOOM), 0)
+
+    assert commands == [heard("parent", MeshFailure(None, None, BOOM)), Fail(UnhandledSupervisionEvent(BOOM))]
+
+
+@pytest.mark.parametrize("actor_type", HANDLING)
+def test_some_actors_handle_every_failure(actor_type):
+    failure = MeshFailure(MESH, 0, BOOM)
+    machine = made(actor_type)
+
+    assert machine.handle(tell(MeshFailed(failure)), 0) == [heard("owner", failure)]
+    assert machine.handle(ChildFailed(BOOM), 0) == [heard("parent", MeshFailure(None, None, BOOM))]
+
+
+# --- the rest ----------------------------------------------------------------------------------------------
+
+
+def test_a_message_that_comes_back_fails_its_sender():
+    lost = Envelope(ME, host_agent(0), Work("hello"))
+
+    commands = made().handle(tell(Undeliverable(lost, ("ttl expired",))), 0)
+
+    assert commands == [Fail(Generic(undeliverable_text(lost, ("ttl expired",))))]
+
+
+def test_a_message_that_somebody_else_sent_panics_the_actor():
+    """Q62 in its direct form: the sender on the envelope is asserted."""
+    lost = Envelope(ALICE.actor, host_agent(0), Work("hello"))
+
+    (command,) = made().handle(tell(Undeliverable(lost, ())), 0)
+
+    assert command == Panic(f"assertion `left == right` failed\n  left: {ME}\n right: {ALICE.actor}")
+
+
+def test_an_actor_can_subscribe_as_a_client_can():
+    machine = made(WrapperActor)
+    machine.handle(tell(Operate(0, SubscribeTo(actor_mesh(1)))), 0)
+
+    assert machine.accepts(1024)
+    assert machine.handle(Envelope(CONTROLLER, ME, MeshFailed(None), 1024), 1) == [Heartbeat(ME, "a")]
+    assert len(machine.handle(TimerFired(ME, "watchdog:1024"), 2 * CONFIG.supervision_watchdog_timeout)) == 2
+
+
+@pytest.mark.parametrize("event", [CleanupStarted(failed=True), ClockSet(5), ActorEnded(actor(0), actor_stopped(""))])
+def test_some_events_mean_nothing_to_an_actor(event):
+    assert made().handle(event, 0) == []
+
+
+@pytest.mark.parametrize("event", [tell(Ack()), tell(CauseFault("explode")), ActorSpawned(Name("x"), None)])
+def test_what_an_actor_cannot_take_is_an_assertion(event):
+    with pytest.raises(AssertionError):
+        made().handle(event, 0)
