@@ -6,6 +6,7 @@ Commands are imported when they are called: `meshsim --help` loads none of them.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -54,6 +55,9 @@ def main(tokens: Sequence[str] | None = None) -> int:
     except CycloptsError as error:
         return _refused(" ".join(str(error).split()))
     except KeyboardInterrupt:
+        if tokens is None:
+            # Nothing is left to interrupt: another Ctrl-C must not become the exit code while Python shuts down.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         err("interrupted: the processes of the run have ended, runs that were complete are kept")
         return INTERRUPTED
     except BrokenPipeError:

@@ -39,6 +39,11 @@ class Agenda:
         #: The instant that is being swept.
         self.now_ns = 0
 
+    @property
+    def instant(self) -> int:
+        """The present instant, also between two sweeps: faults and operations act from SimPy processes of their own."""
+        return int(self._env.now)
+
     def post(self, at_ns: int, function: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401  whatever the function takes
         """Have `function(*arguments)` called at `at_ns`, which is not in the past."""
         self.at(at_ns).append((function, arguments))

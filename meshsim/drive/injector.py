@@ -33,59 +33,45 @@ from meshsim.faults.kinds import (
 )
 from meshsim.faults.matching import Matcher
 from meshsim.faults.signals import signal_name, signal_number
-from meshsim.faults.targets import parse_target
-from meshsim.model.actors import INIT_FAILS
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import CauseFault, Envelope, Message, Operate
 from meshsim.model.operations import DropRef
-from meshsim.scenario.plan import Plan
 from meshsim.trace.records import NO_CAUSE, WORLD, FaultMissed, FaultStruck, Record
 
 if TYPE_CHECKING:
-    from meshsim.drive.conductor import Conductor
+    from meshsim.drive.world import World
 
 
 class MissedError(Exception):
     """A fault cannot strike; the text says why."""
 
 
-def inject(conductor: Conductor) -> None:
+def inject(world: World) -> None:
     """Start a SimPy process for every fault of the plan."""
-    for index, fault in enumerate(conductor.plan.faults):
+    for index, fault in enumerate(world.plan.faults):
         if not isinstance(fault, InitFails):
-            conductor.env.process(_life(conductor, index, fault))
+            world.env.process(_life(world, index, fault))
 
 
-def init_faults(plan: Plan, mesh: str) -> dict[str, object]:
-    """Parameters of an actor mesh whose inits are to fail at some ranks."""
-    failures: dict[str, dict[str, object]] = {}
-    for fault in plan.faults:
-        if isinstance(fault, InitFails):
-            target = parse_target(fault.target)
-            if target.name == mesh:
-                failures[str(target.rank)] = {"text": fault.text, "after_ns": int(fault.after)}
-    return {INIT_FAILS: failures} if failures else {}
-
-
-def _life(conductor: Conductor, index: int, fault: Fault) -> Generator[simpy.Event, Any, None]:
+def _life(world: World, index: int, fault: Fault) -> Generator[simpy.Event, Any, None]:
     """From waiting to striking, and for a stall with a duration to its end."""
     cause = NO_CAUSE
     if fault.at is not None:
-        yield conductor.env.timeout(int(fault.at))
+        yield world.env.timeout(int(fault.at))
     else:
         assert fault.when is not None
-        cause = yield _match(conductor, fault.when)
-        yield conductor.env.timeout(int(fault.when.after))
-    Strike(conductor, index, fault, cause).carry_out()
+        cause = yield _match(world, fault.when)
+        yield world.env.timeout(int(fault.when.after))
+    Strike(world, index, fault, cause).carry_out()
     if isinstance(fault, Stall) and fault.for_ is not None:
-        yield conductor.env.timeout(int(fault.for_))
-        Strike(conductor, index, Resume(target=fault.target), cause).carry_out()
+        yield world.env.timeout(int(fault.for_))
+        Strike(world, index, Resume(target=fault.target), cause).carry_out()
 
 
-def _match(conductor: Conductor, when: When) -> simpy.Event:
+def _match(world: World, when: When) -> simpy.Event:
     """An event that happens at the n-th record that matches; its value is the record's number."""
-    matcher = Matcher(when.record, when.where, conductor.directory)
-    happened = conductor.env.event()
+    matcher = Matcher(when.record, when.where, world.directory)
+    happened = world.env.event()
     left = when.count
 
     def watch(record: Record) -> None:
@@ -95,15 +81,15 @@ def _match(conductor: Conductor, when: When) -> simpy.Event:
             if left == 0:
                 happened.succeed(record.seq)
 
-    conductor.watchers.append(watch)
+    world.watchers.append(watch)
     return happened
 
 
 class Strike:
     """One fault at the moment it strikes. `cause` is the record that triggered it, if one did."""
 
-    def __init__(self, conductor: Conductor, index: int, fault: Fault, cause: int) -> None:
-        self.conductor = conductor
+    def __init__(self, world: World, index: int, fault: Fault, cause: int) -> None:
+        self.world = world
         self.index = index
         self.fault = fault
         self.cause = cause
@@ -122,7 +108,7 @@ class Strike:
         return tag
 
     def _record(self, what: FaultStruck | FaultMissed) -> int:
-        return self.conductor.record(WORLD, self.cause, what)
+        return self.world.record(WORLD, self.cause, what)
 
     def struck(self, target: str, detail: str = "") -> int:
         """Record that it strikes; the number of the record, which causes what follows."""
@@ -131,22 +117,22 @@ class Strike:
     # --- targets -------------------------------------------------------------------------------------------
 
     def process(self, target: str) -> Node:
-        return self._alive(self.conductor.directory.node(target), target)
+        return self._alive(self.world.directory.node(target), target)
 
     def controller_process(self, mesh: str) -> Node:
-        controller = self.conductor.directory.controller(mesh)
-        node = None if controller is None else self.conductor.directory.node_of_actor(controller)
+        controller = self.world.directory.controller(mesh)
+        node = None if controller is None else self.world.directory.node_of_actor(controller)
         return self._alive(node, f"the controller of {mesh}")
 
     def _alive(self, node: Node | None, what: str) -> Node:
         if node is None:
             raise MissedError(f"{what} does not exist")
-        if self.conductor.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED):
+        if self.world.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED):
             raise MissedError(f"the process of {what} is gone")
         return node
 
     def actor(self, target: str) -> ActorId:
-        actor = self.conductor.directory.actor(target)
+        actor = self.world.directory.actor(target)
         if actor is None:
             raise MissedError(f"{target} does not exist")
         return actor
@@ -154,20 +140,20 @@ class Strike:
     # --- what a strike can do --------------------------------------------------------------------------------
 
     def end_process(self, node: Node, code: int) -> None:
-        if self.conductor.table.state(node) is ProcessState.STOPPED:
+        if self.world.table.state(node) is ProcessState.STOPPED:
             raise MissedError(f"{node} is stopped: it cannot call _exit")
         seq = self.struck(node, f"_exit({code})")
-        self.conductor.exit(node, code, seq)
+        self.world.processes.exit(node, code, seq)
 
     def send_signal(self, node: Node, number: int) -> None:
         seq = self.struck(node, signal_name(number))
-        self.conductor.signal(node, number, seq)
+        self.world.processes.signal(node, number, seq)
 
     def tell(self, actor: ActorId, message: Message, detail: str = "") -> None:
         """Hand a message to the target actor; a process that is stopped takes it when it continues."""
-        self._alive(self.conductor.directory.node_of_actor(actor), self.fault.target)
+        self._alive(self.world.directory.node_of_actor(actor), self.fault.target)
         seq = self.struck(actor, detail)
-        self.conductor.tell(actor, Envelope(SCENARIO, actor, message, returnable=False), seq)
+        self.world.post.tell(actor, Envelope(SCENARIO, actor, message, returnable=False), seq)
 
 
 def _exit(strike: Strike, fault: Exit) -> None:
@@ -216,7 +202,7 @@ def _stop_itself(strike: Strike, fault: StopItself) -> None:
 
 def _subscriber_gone(strike: Strike, fault: SubscriberGone) -> None:
     """Operations are numbered from 0; those of faults count down, so that neither is taken for the other."""
-    references = References(strike.conductor.plan, strike.conductor.directory)
+    references = References(strike.world.plan, strike.world.directory)
     try:
         mesh = references.actors(fault.mesh)
     except MissingError as missing:

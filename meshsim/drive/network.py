@@ -4,7 +4,10 @@ A channel is what one process has to one address. It keeps order, and delivers e
 message that is not acknowledged within `MESSAGE_DELIVERY_TIMEOUT` ends it for good: everything unacknowledged comes
 back, and so does every later message, at once. Delivery acknowledges.
 
-Source: mesh_model.md 3.2, 3.3; supervision.md 4.6, 14.6.
+Procs are behind the front end of their host, so a message to one travels two links: from the sender to the host, and
+from the host to the proc. Each link is a channel of its own.
+
+Source: mesh_model.md 3.2, 3.3; supervision.md 4.6, 9.1, 14.6.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from random import Random
 
 import msgspec
 
-from meshsim.model.ids import Node
+from meshsim.model.ids import Node, address_of_node
 from meshsim.model.messages import Envelope
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Link
@@ -25,12 +28,19 @@ CLOSED = "broken link: failed to enqueue in MailboxClient when processing buffer
 UNROUTABLE = "address not routable: destination not found in routing table"
 
 
-class Unacknowledged(msgspec.Struct):
-    """A message that its receiver has not taken."""
+#: From one process to the next on the way of a message.
+Hop = tuple[Node, Node]
 
+
+class Unacknowledged(msgspec.Struct):
+    """A message that the next process on its way has not taken."""
+
+    src: Node
+    dst: Node
     envelope: Envelope
-    sent_ns: int
     cause: int
+    #: When it was handed to this channel.
+    since_ns: int
 
 
 class Channel(msgspec.Struct):
@@ -38,7 +48,6 @@ class Channel(msgspec.Struct):
 
     session: int
     waiting: list[Unacknowledged] = []
-    closed: bool = False
 
 
 class LinkQuality(msgspec.Struct, frozen=True):
@@ -59,9 +68,9 @@ class Network:
         self._quality: dict[tuple[Node, Node], LinkQuality] = {}
         self._streams: dict[tuple[Node, Node], Random] = {}
         self._last_arrival: dict[tuple[Node, Node], int] = {}
-        self._channels: dict[tuple[Node, Node], Channel] = {}
-        #: Links that gave up for good.
-        self.closed: set[tuple[Node, Node]] = set()
+        self._channels: dict[Hop, Channel] = {}
+        #: Channels that gave up for good.
+        self.closed: set[Hop] = set()
         uniform = not plan.network.links and not plan.network.jitter and not plan.network.loss
         #: The latency of every link when all are alike and nothing is drawn; None otherwise.
         self.uniform_ns: int | None = int(plan.network.latency) if uniform else None
@@ -100,45 +109,48 @@ class Network:
 
     # --- channels ------------------------------------------------------------------------------------------
 
-    def keep(self, src: Node, dst: Node, waiting: Unacknowledged) -> int | None:
+    def keep(self, hop: Hop, message: Unacknowledged) -> int | None:
         """Remember a message that was not taken; when to look again, unless somebody looks already."""
-        channel = self._channels.get((src, dst))
+        channel = self._channels.get(hop)
         if channel is None:
-            channel = self._channels[(src, dst)] = Channel(stream_key(self._seed, "session", src, dst))
-        channel.waiting.append(waiting)
-        return waiting.sent_ns + self._timeout_ns if len(channel.waiting) == 1 else None
+            channel = self._channels[hop] = Channel(stream_key(self._seed, "session", *hop))
+        channel.waiting.append(message)
+        return message.since_ns + self._timeout_ns if len(channel.waiting) == 1 else None
 
-    def acknowledge(self, src: Node, dst: Node, message: Unacknowledged) -> bool:
+    def acknowledge(self, hop: Hop, message: Unacknowledged) -> bool:
         """A message that waited is taken, or nobody wants it back; False when the channel had given it up before."""
-        waiting = self._channels[(src, dst)].waiting
+        waiting = self._channels[hop].waiting
         for index, each in enumerate(waiting):
             if each is message:
                 del waiting[index]
                 return True
         return False
 
-    def unacknowledged(self) -> Iterator[tuple[Node, Unacknowledged]]:
-        """All that waits, with the process it waits for: channel by channel, in sending order."""
-        for (_, dst), channel in self._channels.items():
-            for message in channel.waiting:
-                yield dst, message
+    def unacknowledged(self) -> Iterator[Unacknowledged]:
+        """All that waits: channel by channel, in sending order."""
+        for channel in self._channels.values():
+            yield from channel.waiting
 
-    def give_up(self, src: Node, dst: Node, now_ns: int) -> list[Unacknowledged] | int:
+    def give_up(self, hop: Hop, now_ns: int) -> list[Unacknowledged] | int:
         """At a deadline: what comes back now that the channel is closed, or when to look again."""
-        channel = self._channels[(src, dst)]
+        channel = self._channels[hop]
         if not channel.waiting:
             return []
-        deadline_ns = channel.waiting[0].sent_ns + self._timeout_ns
+        deadline_ns = channel.waiting[0].since_ns + self._timeout_ns
         if now_ns < deadline_ns:
             return deadline_ns
-        channel.closed = True
-        self.closed.add((src, dst))
+        self.closed.add(hop)
+        return self.abandon(hop)
+
+    def abandon(self, hop: Hop) -> list[Unacknowledged]:
+        """Everything that waits in a channel; it waits no longer."""
+        channel = self._channels[hop]
         waiting, channel.waiting = channel.waiting, []
         return waiting
 
-    def timeout_error(self, src: Node, dst: Node, address: str, *, connected: bool) -> str:
+    def timeout_error(self, hop: Hop, *, connected: bool) -> str:
         """Text of the delivery error when a channel gives up."""
-        session = self._channels[(src, dst)].session
+        session = self._channels[hop].session
         limit = debug_duration(self._timeout_ns)
         what = (
             f"failed to receive ack within timeout {limit}; link is currently connected"
@@ -147,7 +159,7 @@ class Network:
         )
         return (
             "broken link: failed to enqueue in MailboxClient when processing buffer: channel closed with reason "
-            f'Some("session {address}.{session:016x}: {what}")'
+            f'Some("session {address_of_node(hop[1])}.{session:016x}: {what}")'
         )
 
 

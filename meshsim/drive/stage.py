@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 
 import simpy
 
+from meshsim.faults.kinds import InitFails
+from meshsim.faults.targets import parse_target
+from meshsim.model.actors import INIT_FAILS
 from meshsim.model.extent import Extent, Region
 from meshsim.model.ids import ActorId, ProcId, host_agent_id, proc_agent_id
 from meshsim.model.messages import Envelope, Operate
@@ -49,7 +52,7 @@ from meshsim.trace.directory import Directory
 from meshsim.trace.records import NO_CAUSE, WORLD
 
 if TYPE_CHECKING:
-    from meshsim.drive.conductor import Conductor
+    from meshsim.drive.world import World
 
 #: Sender of what the scenario itself says to an actor.
 SCENARIO = ActorId("scenario")
@@ -64,23 +67,23 @@ class MissingError(Exception):
 class Stage:
     """Operations of one run."""
 
-    def __init__(self, conductor: Conductor) -> None:
-        self._conductor = conductor
-        self._env = conductor.env
-        self._references = References(conductor.plan, conductor.directory)
-        self._ended: dict[int, simpy.Event] = {step.index: self._env.event() for step in conductor.plan.steps}
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._env = world.env
+        self._references = References(world.plan, world.directory)
+        self._ended: dict[int, simpy.Event] = {step.index: self._env.event() for step in world.plan.steps}
         self._ready = self._env.event()
 
     def begin(self) -> None:
         """Start the SimPy processes that walk the plan's steps."""
-        self._conductor.on_operation_ended = self._on_ended
+        self._world.on_operation_ended = self._on_ended
         self._env.process(self._in_turn())
-        for step in self._conductor.plan.steps:
+        for step in self._world.plan.steps:
             if step.operation.at is not None:
                 self._env.process(self._at_its_time(step, int(step.operation.at)))
 
     def _in_turn(self) -> Generator[simpy.Event, object, None]:
-        for step in self._conductor.plan.steps:
+        for step in self._world.plan.steps:
             if step.operation.at is None:
                 if not step.bring_up and not self._ready.triggered:
                     self._ready.succeed()
@@ -102,13 +105,13 @@ class Stage:
 
     def _ask(self, step: Step) -> None:
         """Hand the operation to the actor that is to do it, or record why that cannot be."""
-        by = self._conductor.directory.actor(step.operation.by)
+        by = self._world.directory.actor(step.operation.by)
         try:
             if by is None:
                 raise MissingError(f"{step.operation.by} does not exist")
             operate = Operate(step.index, self._references.operation(step.operation))
             message = Envelope(SCENARIO, by, operate, returnable=False)
-            if not self._conductor.tell(by, message, NO_CAUSE):
+            if not self._world.post.tell(by, message, NO_CAUSE):
                 raise MissingError(f"the process of {step.operation.by} is gone")
         except MissingError as missing:
             tag = type(step.operation).__struct_config__.tag
@@ -120,7 +123,7 @@ class Stage:
                 label=_name(step.operation),
                 error=f"not begun: {missing}",
             )
-            self._conductor.record(WORLD, NO_CAUSE, ended)
+            self._world.record(WORLD, NO_CAUSE, ended)
             self._on_ended(ended)
 
 
@@ -158,7 +161,7 @@ class References:
                     label=spec.name,
                     procs=self.procs(spec.procs),
                     actor_type=spec.actor,
-                    params={**spec.params, **self._injected(spec.name)},
+                    params={**spec.params, **_init_faults(self._plan, spec.name)},
                     display_base=spec.display,
                     system=spec.system,
                 )
@@ -178,12 +181,6 @@ class References:
                 return QueryMesh(self.actors(mesh))
             case EndOp(reason=reason):
                 return EndSelf(reason)
-
-    def _injected(self, mesh: str) -> dict[str, object]:
-        """Parameters that make inits fail where the plan says so."""
-        from meshsim.drive.injector import init_faults
-
-        return init_faults(self._plan, mesh)
 
     def actors(self, label: str) -> ActorMeshRef:
         spawned = self._spawned(label)
@@ -229,3 +226,14 @@ def _name(spec: OperationSpec) -> str:
             return ",".join(hosts)
         case EndOp():
             return ""
+
+
+def _init_faults(plan: Plan, mesh: str) -> dict[str, object]:
+    """Parameters of an actor mesh whose inits are to fail at some ranks."""
+    failures: dict[str, dict[str, object]] = {}
+    for fault in plan.faults:
+        if isinstance(fault, InitFails):
+            target = parse_target(fault.target)
+            if target.name == mesh:
+                failures[str(target.rank)] = {"text": fault.text, "after_ns": int(fault.after)}
+    return {INIT_FAILS: failures} if failures else {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
+from random import Random
 
 import psutil
 import pytest
@@ -16,7 +17,7 @@ from leftovers import processes_of, wait_until, zombies
 from small_worlds import at, found, mesh, run_sim
 
 from meshsim.drive.conductor import Conductor
-from meshsim.faults.kinds import ControllerKill, Exit, HostCrash, Resume, Signal, Stall
+from meshsim.faults.kinds import ControllerKill, Exit, Fault, HostCrash, Resume, Signal, Stall
 from meshsim.model.ids import Node
 from meshsim.model.notes import MeshSpawned
 from meshsim.model.process import ExitStatus
@@ -25,6 +26,7 @@ from meshsim.procs.backend import LockstepBackend
 from meshsim.procs.linux import ProcessFacts, children_of, facts_of
 from meshsim.scenario.plan import Plan
 from meshsim.trace.records import (
+    FaultStruck,
     ProcessContinued,
     ProcessDied,
     ProcessReaped,
@@ -304,3 +306,37 @@ def test_a_host_killed_in_its_stall_leaves_its_zombies_to_the_subreaper(watch: W
 
     assert reaped(records, Node("host0/workers_0")) == [ProcessReaped("", ExitStatus(code=5))]
     assert reaped(records, PROC) == [ProcessReaped("", ExitStatus(signal=signal.SIGKILL))]
+
+
+SIGNALS = ["SIGKILL", "SIGTERM", "SIGSTOP", "SIGCONT", "SIGCONT", "SIGSEGV", "SIGHUP", "SIGTSTP", "SIGCHLD", "40"]
+TARGETS = ["workers[0]", "workers[1]", "workers[2]", "workers[3]", "host0", "host1", "client"]
+
+
+def drawn_fault(draw: Random) -> Fault:
+    """Any signal, exit or stall of any process; half of them at whole seconds, where they meet."""
+    moment = at(draw.choice([draw.uniform(1, 25), draw.randint(1, 25)]))
+    target = draw.choice(TARGETS)
+    match draw.randrange(4):
+        case 0:
+            return Exit(target=target, code=draw.choice([0, 1, 255]), at=moment)
+        case 1:
+            return Stall(target=target, at=moment, for_=at(draw.choice([1, 3, 12])))
+        case _:
+            return Signal(target=target, signal=draw.choice(SIGNALS), at=moment)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_drawn_schedules_leave_the_trace_of_sim(watch: Watch, seed: int) -> None:
+    """Up to eight faults that nobody thought of together: pending signals, zombies, orphans, stalls within stalls."""
+    draw = Random(seed)
+    plan = mesh(
+        hosts=2,
+        horizon_s=30,
+        faults=[drawn_fault(draw) for _ in range(draw.randint(3, 8))],
+        config={"message_delivery_timeout": "5s", "mesh_bootstrap_enable_pdeathsig": draw.random() < 0.6},
+    )
+
+    records, _ = watch(plan, unseen)
+
+    assert found(records, FaultStruck)
+    assert isinstance(records[-1].what, RunEnded)

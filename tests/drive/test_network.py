@@ -20,8 +20,8 @@ from small_worlds import (
     work,
 )
 
-from meshsim.drive.conductor import RECEIVER_GONE
 from meshsim.drive.network import CLOSED, UNROUTABLE, Network
+from meshsim.drive.post import CARRIER_GONE, RECEIVER_GONE
 from meshsim.faults.kinds import HostCrash, Resume, Signal, Stall
 from meshsim.model.commands import SpawnProcess
 from meshsim.model.ids import ActorId, Name, Node, PortRef
@@ -180,7 +180,7 @@ def test_nothing_comes_back_to_a_sender_that_died_meanwhile() -> None:
     backend, records = run_script(plan, {"host0": {2: [work("a", HOST1)]}})
 
     assert (returned(records), backend.taken) == ([], [])
-    assert [NOT_DELIVERED.fullmatch(lost.why) is not None for lost in found(records, MessageLost)] == [True]
+    assert [lost.why for lost in found(records, MessageLost)] == [CARRIER_GONE]
 
 
 # --- receivers that are stalled --------------------------------------------------------------------------------
@@ -290,16 +290,55 @@ def test_messages_to_a_proc_of_a_dead_host_come_back_though_the_proc_lives() -> 
 
 
 def test_a_stalled_proc_behind_a_running_host_does_not_acknowledge() -> None:
-    """The link is up, only nobody reads at its end."""
+    """The host has the message and waits for its proc; then it gives it back, as a mailbox server does."""
     plan = bare(faults=[Stall(target="host1/p", at=at(1))], network=INSTANT, config=TEN_S)
 
     _, records = run_script(plan, {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}})
 
-    assert NOT_ACKNOWLEDGED.fullmatch(found(records, MessageReturned)[0].errors[0])
+    error, on_the_way = found(records, MessageReturned)[0].errors
+    assert re.fullmatch(
+        r".*session unix:@host1/p\.[0-9a-f]{16}: failed to receive ack within timeout 10s; "
+        r'link is currently connected"\)',
+        error,
+    )
+    assert on_the_way == "broken link: message was undeliverable"
+
+
+def test_a_channel_to_a_host_that_is_gone_is_closed_for_its_procs_too() -> None:
+    """One client for each address: what was learnt with a message to the host holds for its procs."""
+    plan = bare(faults=[HostCrash(target="host1", at=at(1))], config=TEN_S)
+    script = {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", HOST1)], 20: [work("b", PROC)]}}
+
+    _, records = run_script(plan, script)
+
+    assert returned(records) == [(12.0, "a"), (20.0, "b")]
+    assert found(records, MessageReturned)[1].errors == (CLOSED,)
+
+
+def test_a_host_gives_back_at_once_what_its_closed_link_cannot_carry() -> None:
+    """The link from host to proc is one for all senders: after it gave up for one, another need not wait."""
+    faults = [Signal(target="host1/p", signal="SIGKILL", at=at(1))]
+    script = {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}, "host0": {20: [work("b", PROC)]}}
+
+    _, records = run_script(bare(faults=faults, network=INSTANT, config=TEN_S), script)
+
+    assert returned(records) == [(12.0, "a"), (20.0, "b")]
+    assert found(records, MessageReturned)[1].errors == (CLOSED, "broken link: message was undeliverable")
+
+
+def test_a_host_that_dies_takes_along_what_it_could_not_pass_on() -> None:
+    """It had acknowledged the message to its sender, so nobody is left to give it back: some bounces never come."""
+    faults = [Signal(target="host1/p", signal="SIGKILL", at=at(1)), HostCrash(target="host1", at=at(5))]
+    script = {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}}
+
+    _, records = run_script(bare(faults=faults, network=INSTANT, config=TEN_S), script)
+
+    assert returned(records) == []
+    assert [lost.why for lost in found(records, MessageLost)] == [CARRIER_GONE]
 
 
 def test_a_host_that_goes_on_does_not_speak_for_a_proc_that_is_still_stalled() -> None:
-    """The message passes the host and waits for the proc; when that dies, it comes back as any other."""
+    """The message passes the host at 4 and waits there for the proc; when that dies, it comes back as any other."""
     faults = [
         Stall(target="host1/p", at=at(1)),
         Stall(target="host1", at=at(1), for_=at(3)),
@@ -311,7 +350,7 @@ def test_a_host_that_goes_on_does_not_speak_for_a_proc_that_is_still_stalled() -
     )
 
     assert backend.texts("host1/p") == []
-    assert returned(records) == [(12.0, "a")]
+    assert returned(records) == [(14.0, "a")]
 
 
 @pytest.mark.parametrize("order", ["host first", "proc first"])

@@ -1,0 +1,228 @@
+"""The processes of a run: started, signalled, ended, waited for, and held to what the kernel must do.
+
+Whatever is done to a process goes through the process table first, which says what must follow; then the backend does
+it, and says what did follow. A difference is recorded and ends the run: it is a finding about the model or the machine.
+
+A stopped process takes nothing. What is meant for it waits in its inbox and is due, in order, when it continues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from meshsim.drive.agenda import Agenda, Entry
+from meshsim.drive.backend import Backend
+from meshsim.drive.kernel import Change, Process, ProcessState, ProcessTable
+from meshsim.model.boot import NodeBoot
+from meshsim.model.commands import SpawnProcess
+from meshsim.model.events import ChildExited, Event, Started
+from meshsim.model.ids import LOCAL_PROC, SERVICE_PROC, Name, Node, ProcId, address_of_node, base_of, proc_id
+from meshsim.model.process import ExitStatus
+from meshsim.scenario.plan import Plan
+from meshsim.scenario.streams import stream_key
+from meshsim.trace.records import (
+    NO_CAUSE,
+    Body,
+    KernelDisagreed,
+    ProcessContinued,
+    ProcessDied,
+    ProcessReaped,
+    ProcessSignalled,
+    ProcessStarted,
+    ProcessStopped,
+)
+
+#: Appends a record (node, cause, body) and returns its number.
+Recorder = Callable[[str, int, Body], int]
+
+#: Feeds an event to a running node and carries out what it asks for; the number is that of the causing record.
+Stepper = Callable[[Node, Event, int], None]
+
+
+class AbandonedError(Exception):
+    """The kernel did something else than the model expects: the rest of the run would mean nothing."""
+
+
+class Processes:
+    """All processes of one run, and what waits for those that are stopped."""
+
+    def __init__(self, plan: Plan, backend: Backend, agenda: Agenda, record: Recorder, step: Stepper) -> None:
+        self.table = ProcessTable()
+        self.running: dict[Node, bool] = {}
+        #: Running, and so is the host in front of it: what a message needs to be taken.
+        self.reachable: dict[Node, bool] = {}
+        #: The host whose front end every message to this process passes, if it is a proc.
+        self.front: dict[Node, Node | None] = {}
+        #: Which process serves a proc.
+        self.of_proc: dict[ProcId, Node] = {}
+        self._plan = plan
+        self._backend = backend
+        self._agenda = agenda
+        self._record = record
+        self._step = step
+        self._inbox: dict[Node, list[Entry]] = {}
+
+    def is_gone(self, node: Node) -> bool:
+        return self.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED)
+
+    def is_stopped(self, node: Node) -> bool:
+        return self.table.state(node) is ProcessState.STOPPED
+
+    # --- waiting for a stopped process ---------------------------------------------------------------------
+
+    def hold(self, node: Node, function: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401  as Agenda.post
+        """Keep something for a stopped process until it continues or dies; a dead one needs nothing."""
+        if self.is_stopped(node):
+            self._inbox.setdefault(node, []).append((function, arguments))
+
+    def held(self) -> list[Entry]:
+        """All that waits for a stopped process."""
+        return [entry for entries in self._inbox.values() for entry in entries]
+
+    def _let_go(self, node: Node) -> None:
+        """What waited for a stopped process is due now, before anything that arrives at this instant."""
+        held = self._inbox.pop(node, [])
+        if held:
+            self._agenda.at(self._agenda.instant).extendleft(reversed(held))
+
+    # --- starting ------------------------------------------------------------------------------------------
+
+    def start(self, node: Node, kind: str) -> None:
+        """Start a process that no host owns: a host or a client."""
+        self._add(Process(node, kind, None, "", pdeathsig=True))
+        boot = NodeBoot(
+            node=node,
+            kind=kind,
+            config=self._plan.config,
+            name_key=stream_key(self._plan.seed, "names", node),
+            clock_offset_ns=int(self._plan.clocks.get(node, 0)),
+        )
+        self._backend.start(boot)
+        seq = self._record(node, NO_CAUSE, ProcessStarted(kind, "", "", pdeathsig=True))
+        self._step(node, Started(), seq)
+
+    def spawn(self, host: Node, command: SpawnProcess, cause: int) -> None:
+        """A host starts a child; it takes its first step a little later."""
+        node = self._child_node(host, command.name)
+        self._add(Process(node, "proc", host, command.name, command.pdeathsig))
+        boot = NodeBoot(
+            node=node,
+            kind="proc",
+            config={**self._plan.config, **command.config},
+            name_key=stream_key(self._plan.seed, "names", node),
+            clock_offset_ns=int(self._plan.clocks.get(host, 0)),
+            proc_name=command.name,
+            host=host,
+            callback=command.callback,
+        )
+        self._backend.spawn(host, boot, pdeathsig=command.pdeathsig)
+        seq = self._record(node, cause, ProcessStarted("proc", host, command.name, command.pdeathsig))
+        self._agenda.post(self._agenda.instant + int(self._plan.network.spawn), self._boot, node, seq)
+
+    def _child_node(self, host: Node, name: str) -> Node:
+        """Readable and the same in every run: `host0/workers_1`; a second one of that name gets `~2`."""
+        base = Node(f"{host}/{base_of(name)}")
+        node, count = base, 1
+        while node in self.table.processes:
+            count += 1
+            node = Node(f"{base}~{count}")
+        return node
+
+    def _add(self, process: Process) -> None:
+        node = process.node
+        self.table.add(process)
+        self.front[node] = process.parent
+        self._set_running(node, running=True)
+        address = address_of_node(process.parent or node)
+        for name in [process.name] if process.name else [SERVICE_PROC, LOCAL_PROC]:
+            self.of_proc[proc_id(address, name)] = node
+
+    def _set_running(self, node: Node, *, running: bool) -> None:
+        self.running[node] = running
+        for each in (node, *self.table.processes[node].children):
+            front = self.front[each]
+            self.reachable[each] = self.running[each] and (front is None or self.running[front])
+
+    def _boot(self, node: Node, cause: int) -> None:
+        if self.running[node]:
+            self._step(node, Started(), cause)
+        else:
+            self.hold(node, self._boot, node, cause)
+
+    # --- ending, stopping, continuing ------------------------------------------------------------------------
+
+    def exit(self, node: Node, code: int, cause: int) -> None:
+        """The process ends itself."""
+        changes = self.table.exit(node, code)
+        self._backend.exit(node, code)
+        self._follow(changes, cause)
+
+    def signal(self, node: Node, signal: int, cause: int, *, by: Node | None = None) -> None:
+        """A signal to a process: from outside, or from the host that owns it."""
+        seq = self._record(node, cause, ProcessSignalled(signal, by or ""))
+        changes = self.table.signal(node, signal)
+        self._backend.signal(node, signal, by=by)
+        self._follow(changes, seq)
+
+    def signal_child(self, host: Node, name: str, signal: int, cause: int) -> None:
+        """As the host does it: a child that is gone already counts as success (supervision.md 3.6)."""
+        node = self.of_proc[proc_id(address_of_node(host), name)]
+        if not self.is_gone(node):
+            self.signal(node, signal, cause, by=host)
+
+    def _follow(self, changes: list[Change], cause: int) -> None:
+        """Hold the kernel to what must follow, record it, and let the model find out."""
+        for change in changes:
+            observed = self._backend.observe(change.node, change.state)
+            if observed is not change.state:
+                self._disagree(change.node, cause, change.state.value, observed.value)
+            match change.state:
+                case ProcessState.STOPPED:
+                    self._set_running(change.node, running=False)
+                    self._record(change.node, cause, ProcessStopped())
+                case ProcessState.RUNNING:
+                    self._set_running(change.node, running=True)
+                    self._record(change.node, cause, ProcessContinued())
+                    self._let_go(change.node)
+                case ProcessState.DEAD:
+                    self._set_running(change.node, running=False)
+                    seq = self._record(change.node, cause, ProcessDied(change.why))
+                    self._wait_for(change.node, seq)
+                case ProcessState.REAPED:
+                    raise AssertionError("reaping is done here")
+
+    # --- waiting for the dead --------------------------------------------------------------------------------
+
+    def _wait_for(self, node: Node, cause: int) -> None:
+        """The true parent waits for the dead process and learns how it ended."""
+        parent = self.table.processes[node].parent
+        if parent is None or self.is_gone(parent):
+            self._reap(node, None, cause)
+        else:
+            self._agenda.post(self._agenda.instant, self._reap_by_parent, node, parent, cause)
+        self._let_go(node)
+
+    def _reap_by_parent(self, node: Node, parent: Node, cause: int) -> None:
+        if self.is_stopped(parent):
+            self.hold(parent, self._reap_by_parent, node, parent, cause)
+        elif self.running[parent]:
+            seq, status = self._reap(node, parent, cause)
+            name = self.table.processes[node].name
+            self._step(parent, ChildExited(Name(name), status), seq)
+        else:
+            self._reap(node, None, cause)
+
+    def _reap(self, node: Node, by: Node | None, cause: int) -> tuple[int, ExitStatus]:
+        process = self.table.processes[node]
+        assert process.status is not None
+        status = self._backend.reap(node, by=by, expected=process.status)
+        process.state = ProcessState.REAPED
+        seq = self._record(node, cause, ProcessReaped(by or "", status))
+        if status != process.status:
+            self._disagree(node, seq, str(process.status), str(status))
+        return seq, status
+
+    def _disagree(self, node: Node, cause: int, expected: str, observed: str) -> None:
+        self._record(node, cause, KernelDisagreed(expected, observed))
+        raise AbandonedError

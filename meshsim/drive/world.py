@@ -1,0 +1,152 @@
+"""The world of one run while it runs: its time, its trace, its nodes, and what nodes ask for.
+
+One event at a time is fed to a node and recorded; the commands that come back carry the number of that record as
+their cause. Messages are the business of `Post`, processes that of `Processes`; timers are kept here.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import simpy
+
+from meshsim.drive.agenda import Agenda, Entry, TieOrder
+from meshsim.drive.backend import Backend
+from meshsim.drive.network import Hop, Network
+from meshsim.drive.post import Post
+from meshsim.drive.processes import Processes
+from meshsim.model.commands import (
+    CancelTimer,
+    ExitProcess,
+    NodeCommand,
+    SetTimer,
+    SignalProcess,
+    SpawnProcess,
+)
+from meshsim.model.events import Event, TimerFired
+from meshsim.model.ids import ActorId, Node
+from meshsim.model.messages import Envelope
+from meshsim.model.notes import MeshSpawned, OperationEnded
+from meshsim.scenario.plan import Plan
+from meshsim.trace.digest import TraceWriter
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import Body, ProcessStarted, Record
+
+
+class World:
+    """State of one run of one plan on one backend. Time is a SimPy environment in integer nanoseconds."""
+
+    def __init__(self, plan: Plan, backend: Backend, tie_order: TieOrder | None = None) -> None:
+        self.plan = plan
+        self.env = simpy.Environment(initial_time=0)
+        self.directory = Directory()
+        self._backend = backend
+        self._writer = TraceWriter()
+        #: Everything that was recorded so far.
+        self.records: list[Record] = self._writer.records
+        #: Called with every record, for triggers.
+        self.watchers: list[Callable[[Record], None]] = []
+        #: Called when an operation has ended, for the stage.
+        self.on_operation_ended: Callable[[OperationEnded], None] = lambda _: None
+        self._agenda = Agenda(self.env, tie_order, self._lane)
+        self.processes = Processes(plan, backend, self._agenda, self.record, self._step)
+        self.table = self.processes.table
+        self._network = Network(plan)
+        self.post = Post(
+            network=self._network,
+            backend=backend,
+            agenda=self._agenda,
+            processes=self.processes,
+            records=self.records,
+            watchers=self.watchers,
+            record=self.record,
+            carry_out=self._carry_out_all,
+        )
+        self._timers: dict[tuple[ActorId, str], int] = {}
+        self._timer_count = 0
+
+    @property
+    def now_ns(self) -> int:
+        return int(self.env.now)
+
+    def digest(self) -> str:
+        """Digest of the trace so far."""
+        return self._writer.digest()
+
+    def record(self, node: str, cause: int, what: Body) -> int:
+        """Append a record at the present instant; its number."""
+        records = self.records
+        seq = len(records)
+        record = Record(seq, int(self.env.now), node, cause, what)
+        records.append(record)
+        if type(what) is ProcessStarted or type(what) is MeshSpawned:
+            self.directory.observe(record)
+        for watcher in self.watchers:
+            watcher(record)
+        return seq
+
+    def _lane(self, entry: Entry) -> Hop | None:
+        return self.post.lane(entry)
+
+    # --- what nodes ask for ----------------------------------------------------------------------------------
+
+    def _step(self, node: Node, event: Event, cause: int) -> None:
+        """Feed one event to a running node and carry out what it asks for."""
+        self._carry_out_all(node, self._backend.step(node, event, self._agenda.instant), cause)
+
+    def _carry_out_all(self, node: Node, commands: list[NodeCommand], cause: int) -> None:
+        network, post = self._network, self.post
+        if network.uniform_ns is None or network.closed:
+            for command in commands:
+                if type(command) is Envelope:
+                    post.send(node, command, cause)
+                else:
+                    self._carry_out(node, command, cause)
+            return
+        # The common case, kept short: every message of this step arrives at the same instant.
+        routes, deliver = post.routes, post.deliver
+        now_ns = self._agenda.instant
+        arrivals: deque[Entry] | None = None
+        for command in commands:
+            if type(command) is Envelope:
+                dst = routes.get(command.dest) or post.route(command.dest)
+                if dst is None:
+                    post.send(node, command, cause)
+                    continue
+                if arrivals is None:
+                    arrivals = self._agenda.at(now_ns + network.uniform_ns)
+                arrivals.append((deliver, (node, dst, command, cause, now_ns)))
+            else:
+                self._carry_out(node, command, cause)
+
+    def _carry_out(self, node: Node, command: NodeCommand, cause: int) -> None:
+        match command:
+            case SetTimer(actor=actor, key=key, after_ns=after_ns):
+                self._timer_count += 1
+                self._timers[(actor, key)] = self._timer_count
+                at_ns = self._agenda.instant + after_ns
+                self._agenda.post(at_ns, self._fire, node, TimerFired(actor, key), self._timer_count, cause)
+            case CancelTimer(actor=actor, key=key):
+                self._timers.pop((actor, key), None)
+            case SpawnProcess():
+                self.processes.spawn(node, command, cause)
+            case SignalProcess(name=name, signal=signal):
+                self.processes.signal_child(node, name, signal, cause)
+            case ExitProcess(code=code):
+                self.processes.exit(node, code, cause)
+            case Envelope():
+                raise AssertionError("messages are sent, not carried out")
+            case note:
+                self.record(node, cause, note)
+                if type(note) is OperationEnded:
+                    self.on_operation_ended(note)
+
+    def _fire(self, node: Node, fired: TimerFired, token: int, cause: int) -> None:
+        if self._timers.get((fired.actor, fired.key)) != token:
+            return
+        if not self.processes.running[node]:
+            self.processes.hold(node, self._fire, node, fired, token, cause)
+            return
+        del self._timers[(fired.actor, fired.key)]
+        self._step(node, fired, self.record(node, cause, fired))
