@@ -27,7 +27,7 @@ from meshsim.model.commands import (
 from meshsim.model.events import Event, TimerFired
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope
-from meshsim.model.notes import MeshSpawned, OperationEnded
+from meshsim.model.notes import NOTE_TYPES, MeshSpawned, OperationEnded
 from meshsim.scenario.plan import Plan
 from meshsim.trace.digest import TraceWriter
 from meshsim.trace.directory import Directory
@@ -78,7 +78,7 @@ class World:
         """Append a record at the present instant; its number."""
         records = self.records
         seq = len(records)
-        record = Record(seq, int(self.env.now), node, cause, what)
+        record = Record(seq, self.env._now, node, cause, what)  # type: ignore[arg-type]  # an int, without the property
         records.append(record)
         if type(what) is ProcessStarted or type(what) is MeshSpawned:
             self.directory.observe(record)
@@ -121,6 +121,11 @@ class World:
                 self._carry_out(node, command, cause)
 
     def _carry_out(self, node: Node, command: NodeCommand, cause: int) -> None:
+        if type(command) in NOTE_TYPES:
+            self.record(node, cause, command)  # type: ignore[arg-type]  # the line above says that it fits
+            if type(command) is OperationEnded:
+                self.on_operation_ended(command)
+            return
         match command:
             case SetTimer(actor=actor, key=key, after_ns=after_ns):
                 self._timer_count += 1
@@ -135,12 +140,8 @@ class World:
                 self.processes.signal_child(node, name, signal, cause)
             case ExitProcess(code=code):
                 self.processes.exit(node, code, cause)
-            case Envelope():
-                raise AssertionError("messages are sent, not carried out")
-            case note:
-                self.record(node, cause, note)
-                if type(note) is OperationEnded:
-                    self.on_operation_ended(note)
+            case _:
+                raise AssertionError(f"{command!r} is not carried out here")
 
     def _fire(self, node: Node, fired: TimerFired, token: int, cause: int) -> None:
         if self._timers.get((fired.actor, fired.key)) != token:

@@ -83,6 +83,9 @@ class InvalidTransitionError(AssertionError):
 #: What a cell answers, in order. Not always a fresh list: nobody changes it.
 Commands = Sequence[RuntimeCommand]
 
+#: Looked up once: in Python 3.11 a member of an Enum costs several times a global.
+_IDLE = ActorPhase.IDLE
+
 _ENDS = frozenset({Fail, Panic, StopSelf})
 
 
@@ -114,11 +117,12 @@ class ActorCell(msgspec.Struct):
 
     def handle(self, event: RuntimeEvent, now_ns: int) -> Commands:
         """Take one event and return what the node must do."""
-        if type(event) is Envelope and self.phase is ActorPhase.IDLE and not self.work:
-            # The common case, kept short: an actor of which nothing else is wanted takes a message.
+        if self.phase is _IDLE and not self.work:
+            # The common case, kept short: an actor of which nothing else is wanted takes a message or a timer.
             machine = self.machine
-            if event.port or not machine.busy:
-                commands: Commands = machine.handle(event, now_ns)
+            kind = type(event)
+            if (event.port or not machine.busy) if kind is Envelope else kind is TimerFired:  # type: ignore[union-attr]
+                commands: Commands = machine.handle(event, now_ns)  # type: ignore[arg-type]
                 for command in commands:
                     if type(command) in _ENDS:
                         commands = self._absorb_end(commands, now_ns)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import Enum
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -473,15 +474,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
             KeyError: a key that no attribute has.
             ConfigError: a value of the wrong type.
         """
-        by_name = resolve({Layer.RUNTIME: values})
-        try:
-            return msgspec.convert({name.lower(): value for name, value in by_name.items()}, cls)
-        except msgspec.ValidationError as error:
-            raise ConfigError(str(error)) from None
+        return _config_of(tuple((key, value, type(value)) for key, value in values.items()))
 
     def values(self) -> dict[str, Value]:
         """Every attribute by name: what plans and node boots carry."""
         return {attribute.name: getattr(self, attribute.name.lower()) for attribute in ATTRIBUTES}
+
+
+@lru_cache(maxsize=64)
+def _config_of(items: tuple[tuple[str, Value, type], ...]) -> Config:
+    """Every proc of a run starts from the same values. Types are part of the key, as True and 1 are equal."""
+    by_name = resolve({Layer.RUNTIME: {key: value for key, value, _ in items}})
+    try:
+        return msgspec.convert({name.lower(): value for name, value in by_name.items()}, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error)) from None
 
 
 def overrides(config: Config) -> dict[str, Value]:

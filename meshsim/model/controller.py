@@ -104,6 +104,12 @@ TRANSITIONS: dict[ControllerPhase, frozenset[ControllerPhase]] = {
 }
 
 
+#: Looked up once: in Python 3.11 a member of an Enum costs several times a global, and these are asked for at every
+#: reply of a poll.
+_IDLE = ControllerPhase.IDLE
+_WAITING = Progress.WAITING
+
+
 class ActorMeshController(msgspec.Struct):
     """Machine of supervision.md 5. One for each actor mesh that is not a system mesh."""
 
@@ -134,7 +140,7 @@ class ActorMeshController(msgspec.Struct):
 
     @property
     def busy(self) -> bool:
-        return self.phase is not ControllerPhase.IDLE
+        return self.phase is not _IDLE
 
     def accepts(self, port: int) -> bool:
         if self.query is not None:
@@ -279,16 +285,14 @@ class ActorMeshController(msgspec.Struct):
         return self.query
 
     def _on_proc_state(self, reply: StateReply, now_ns: int) -> list[Command]:
-        assert self.query is not None
-        match self.query.take(reply, now_ns):
-            case Progress.WAITING:
-                return []
-            case Progress.NOT_EXIST:
-                cancel = self.query.idle.cancel()
-                return [cancel, *self._on_query_error("proc", reply.state.name, None, now_ns)]
-            case _:
-                cancel = self.query.idle.cancel()
-                return [cancel, *self._on_proc_states(now_ns)]
+        query = self.query
+        assert query is not None
+        progress = query.take(reply, now_ns)
+        if progress is _WAITING:
+            return []
+        if progress is Progress.NOT_EXIST:
+            return [query.idle.cancel(), *self._on_query_error("proc", reply.state.name, None, now_ns)]
+        return [query.idle.cancel(), *self._on_proc_states(now_ns)]
 
     def _on_procs_idle(self, now_ns: int) -> list[Command]:
         assert self.query is not None
@@ -300,6 +304,8 @@ class ActorMeshController(msgspec.Struct):
         query, self.query = self.query, None
         for rank in range(query.count):
             state = query.received.get(rank)
+            if state is not None and state.status == RUNNING:
+                continue
             # A rank that did not answer counts as Timeout, without a state (9.7 step 3).
             status = timeout(self.config.get_proc_state_max_idle) if state is None else state.status
             if status.is_terminating:
@@ -337,7 +343,7 @@ class ActorMeshController(msgspec.Struct):
         query = self.query
         assert query is not None
         progress = query.take(reply, now_ns)
-        if progress is Progress.WAITING:
+        if progress is _WAITING:
             return []
         if progress is Progress.NOT_EXIST:
             return [
@@ -373,6 +379,8 @@ class ActorMeshController(msgspec.Struct):
         did_change = is_terminal = False
         for rank in range(query.count):
             state = query.received.get(rank) or self._silent_agent(rank, now_ns)
+            if state.status == RUNNING == self.statuses.get(rank):
+                continue  # As `_compare` says; most ranks of most polls.
             change, was_terminal = self._compare(rank, state, now_ns)
             if change is not None:
                 did_change = True

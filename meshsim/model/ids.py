@@ -119,6 +119,7 @@ def address_of(proc: ProcId) -> str:
     return proc.rsplit(",", 1)[0]
 
 
+@lru_cache(maxsize=1 << 17)
 def proc_name_of(proc: ProcId) -> Name:
     return Name(proc.rsplit(",", 1)[1])
 

@@ -69,7 +69,7 @@ from meshsim.model.ids import (
     proc_of,
 )
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
-from meshsim.model.notes import Bounced, LocalDelivery
+from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
 from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
 from meshsim.model.undeliverable import (
@@ -241,6 +241,9 @@ class NodeMachine:
                     out.append(command)
                 else:
                     self._todo.append((command.dest, command))
+                continue
+            if type(command) in NOTE_TYPES:
+                out.append(command)  # type: ignore[arg-type]
                 continue
             match command:
                 case SetTimer(actor=actor, key=key):

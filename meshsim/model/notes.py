@@ -6,7 +6,7 @@ that somebody outside could care about.
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Union, get_args
 
 import msgspec
 
@@ -218,3 +218,6 @@ Note = Union[
     Bounced,
     Warned,
 ]
+
+#: The same, to ask whether something is a note.
+NOTE_TYPES: frozenset[type] = frozenset(get_args(Note))

@@ -30,6 +30,11 @@ class Progress(Enum):
     NOT_EXIST = "not_exist"
 
 
+#: Looked up once: in Python 3.11 a member of an Enum costs several times a global, and this one is asked for at
+#: every reply of a poll.
+_WAITING = Progress.WAITING
+
+
 class IdleLimit(msgspec.Struct):
     """A deadline that moves with every sign of life."""
 
@@ -74,8 +79,8 @@ class StateQuery(msgspec.Struct):
         self.received[state.create_rank] = reply.state
         if self.replies == self.count:
             return Progress.COMPLETE
-        self.idle.touch(now_ns)
-        return Progress.WAITING
+        self.idle.deadline_ns = now_ns + self.idle.limit_ns
+        return _WAITING
 
 
 class StatusWait(msgspec.Struct):
@@ -84,6 +89,8 @@ class StatusWait(msgspec.Struct):
     port: int
     idle: IdleLimit
     statuses: list[Status]
+    #: Ranks below this one are not NotExist: where to look on.
+    settled: int = 0
     #: The port is gone after a message that it refused.
     closed: bool = False
 
@@ -93,10 +100,14 @@ class StatusWait(msgspec.Struct):
 
     def take(self, overlay: RankStatus, now_ns: int) -> Progress:
         """Apply an overlay, later over earlier. An empty one only re-arms the limit."""
+        statuses = self.statuses
         for start, end, status in overlay.runs:
-            self.statuses[start:end] = [status] * (end - start)
+            statuses[start:end] = [status] * (end - start)
+            self.settled = min(self.settled, start) if status == NOT_EXIST else self.settled
+        while self.settled < len(statuses) and statuses[self.settled] != NOT_EXIST:
+            self.settled += 1
         self.idle.touch(now_ns)
-        return Progress.WAITING if NOT_EXIST in self.statuses else Progress.COMPLETE
+        return Progress.COMPLETE if self.settled == len(statuses) else Progress.WAITING
 
     def accepts(self, port: int) -> bool:
         return port == self.port and not self.closed

@@ -54,7 +54,7 @@ class TraceWriter:
 
     def digest(self) -> str:
         """Digest of what was appended so far; more may follow."""
-        for chunk in encoded_chunks(islice(self.records, self._hashed, None)):
+        for chunk in encoded_chunks(self.records[self._hashed :]):
             self._state.update(chunk)
         self._hashed = len(self.records)
         return self._state.hexdigest()
