@@ -33,6 +33,9 @@ from meshsim.trace.digest import TraceWriter
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import Body, ProcessStarted, Record
 
+#: An actor and the key it gave.
+TimerKey = tuple[ActorId, str]
+
 
 class World:
     """State of one run of one plan on one backend. Time is a SimPy environment in integer nanoseconds."""
@@ -63,8 +66,10 @@ class World:
             record=self.record,
             carry_out=self._carry_out_all,
         )
-        self._timers: dict[tuple[ActorId, str], int] = {}
-        self._timer_count = 0
+        #: When a timer is due, and what set it.
+        self._timers: dict[TimerKey, tuple[int, int]] = {}
+        #: When the agenda looks at a timer next: not after it is due, perhaps before.
+        self._looks: dict[TimerKey, int] = {}
 
     @property
     def now_ns(self) -> int:
@@ -128,10 +133,11 @@ class World:
             return
         match command:
             case SetTimer(actor=actor, key=key, after_ns=after_ns):
-                self._timer_count += 1
-                self._timers[(actor, key)] = self._timer_count
-                at_ns = self._agenda.instant + after_ns
-                self._agenda.post(at_ns, self._fire, node, TimerFired(actor, key), self._timer_count, cause)
+                timer = (actor, key)
+                due_ns = self._agenda.instant + after_ns
+                self._timers[timer] = (due_ns, cause)
+                if self._looks.get(timer, due_ns + 1) > due_ns:
+                    self._look_at(node, timer, due_ns)
             case CancelTimer(actor=actor, key=key):
                 self._timers.pop((actor, key), None)
             case SpawnProcess():
@@ -143,11 +149,33 @@ class World:
             case _:
                 raise AssertionError(f"{command!r} is not carried out here")
 
-    def _fire(self, node: Node, fired: TimerFired, token: int, cause: int) -> None:
-        if self._timers.get((fired.actor, fired.key)) != token:
+    # --- timers --------------------------------------------------------------------------------------------
+    #
+    # A limit that is set and cancelled at every poll would leave an entry in the agenda each time. So there is one
+    # entry for each timer: one that comes early, as its timer was set anew meanwhile, looks again when that is due.
+
+    def _look_at(self, node: Node, timer: TimerKey, at_ns: int) -> None:
+        self._looks[timer] = at_ns
+        self._agenda.post(at_ns, self._look, node, timer)
+
+    def _look(self, node: Node, timer: TimerKey) -> None:
+        if self._looks.get(timer) != self._agenda.now_ns:
+            return  # The timer was set to an earlier time, and looked at then.
+        del self._looks[timer]
+        due_ns, _ = self._timers.get(timer, (None, None))
+        if due_ns is None:
             return
+        if due_ns > self._agenda.now_ns:
+            self._look_at(node, timer, due_ns)
+        else:
+            self._fire(node, timer)
+
+    def _fire(self, node: Node, timer: TimerKey) -> None:
+        if timer not in self._timers:
+            return  # Cancelled while its process was stopped.
         if not self.processes.running[node]:
-            self.processes.hold(node, self._fire, node, fired, token, cause)
+            self.processes.hold(node, self._fire, node, timer)
             return
-        del self._timers[(fired.actor, fired.key)]
+        _, cause = self._timers.pop(timer)
+        fired = TimerFired(*timer)
         self._step(node, fired, self.record(node, cause, fired))
