@@ -81,11 +81,11 @@ def _compare(
     node, question = questions[0]
     request = msgspec.msgpack.encode(Step(question, now_ns))
     reply = msgspec.msgpack.encode(backend.step(node, question, now_ns))
-    with _ping_pong(_FRAME_HEADER + len(request), _FRAME_HEADER + len(reply)) as ping_pong:
-        ping_pong.per_s(steps)  # The first round trips fault pages in.
+    with ping_pong(_FRAME_HEADER + len(request), _FRAME_HEADER + len(reply)) as game:
+        game.per_s(steps)  # The first round trips fault pages in.
         for _ in range(rounds):
             ours.append(_steps_per_s(backend, questions, now_ns, steps))
-            bare.append(ping_pong.per_s(steps))
+            bare.append(game.per_s(steps))
     return Comparison(
         name=f"lockstep, {name}",
         unit="steps/s",
@@ -105,7 +105,7 @@ def _steps_per_s(backend: LockstepBackend, questions: list[Question], now_ns: in
     return steps / (perf_counter() - started_s)
 
 
-class _PingPong:
+class PingPong:
     def __init__(self, connection: socket.socket, request: bytes) -> None:
         self._connection = connection
         self._request = request
@@ -120,7 +120,7 @@ class _PingPong:
 
 
 @contextmanager
-def _ping_pong(request_bytes: int, reply_bytes: int) -> Iterator[_PingPong]:
+def ping_pong(request_bytes: int, reply_bytes: int) -> Iterator[PingPong]:
     """The other process, on the same cores as this one. It leaves when this end of the socket closes."""
     ours, theirs = socket.socketpair()
     process = multiprocess.get_context("fork").Process(target=_answer, args=(ours, theirs, bytes(reply_bytes)))
@@ -128,7 +128,7 @@ def _ping_pong(request_bytes: int, reply_bytes: int) -> Iterator[_PingPong]:
     theirs.close()
     try:
         with ours:
-            yield _PingPong(ours, bytes(request_bytes))
+            yield PingPong(ours, bytes(request_bytes))
     finally:
         process.join()
 

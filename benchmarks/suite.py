@@ -10,6 +10,7 @@ from time import perf_counter
 import msgspec
 
 from benchmarks.comparison import Comparison
+from benchmarks.polling import compare_polling
 from benchmarks.processes import compare_processes
 from benchmarks.report import Report, show, write
 from benchmarks.simulation import Size, compare_simulation
@@ -24,6 +25,8 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     sim_messages: int = 20_000
     step_rounds: int = 15
     steps: int = 1_000
+    polls: int = 60
+    poll_rounds: int = 5
     procs: tuple[int, ...] = (1, 64, 256)
     proc_rounds: int = 3
 
@@ -36,6 +39,10 @@ def measure(extent: Extent) -> list[Comparison]:
         comparisons += compare_simulation(size, rounds=extent.sim_rounds, messages=extent.sim_messages)
     _say("lockstep")
     comparisons += compare_stepping(rounds=extent.step_rounds, steps=extent.steps)
+    _say("lockstep, whole runs")
+    comparisons.append(
+        compare_polling(hosts=2, per_host=8, polls=extent.polls, rounds=extent.poll_rounds, pings=extent.steps)
+    )
     for procs in extent.procs:
         _say(f"{procs} procs")
         comparisons += compare_processes(procs, rounds=extent.proc_rounds)
