@@ -74,12 +74,17 @@ def write_page(results: Sequence[RunResult], path: Path, *, title: str = "meshsi
     path.write_text(render_page(results, title=title), encoding="utf-8")
 
 
+#: A page of so few scenarios shows them all at once; on a longer one only what is red is unfolded.
+OPEN_MAX = 3
+
+
 def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") -> str:
     """The page as HTML."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("meshsim.report"), autoescape=True, undefined=StrictUndefined)
-    groups = [_group_view(runs) for runs in _grouped(results)]
+    grouped = _grouped(results)
+    groups = [_group_view(runs, few=len(grouped) <= OPEN_MAX) for runs in grouped]
     return environment.get_template("page.html").render(
         title=title,
         summary=_summary(results, groups),
@@ -99,7 +104,7 @@ def _grouped(results: Iterable[RunResult]) -> list[list[RunResult]]:
     return [sorted(groups[key], key=lambda run: run.backend != "sim") for key in sorted(groups)]
 
 
-def _group_view(runs: list[RunResult]) -> GroupView:
+def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
     plan = runs[0].plan
     variant = variant_label(plan.variant)
     name = f"{plan.scenario} [{variant}]" if variant else plan.scenario
@@ -112,7 +117,7 @@ def _group_view(runs: list[RunResult]) -> GroupView:
         seed=plan.seed,
         about=plan.about.strip(),
         agreement=agreement,
-        open=any(run.verdict.outcome != "passed" for run in runs),
+        open=few or any(run.verdict.outcome != "passed" for run in runs),
         runs=tuple(_run_view(run) for run in runs),
         findings=tuple(_findings(runs)),
         charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
