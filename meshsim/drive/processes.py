@@ -95,6 +95,7 @@ class Processes:
             node=node,
             kind=kind,
             config=self._plan.config,
+            quirks_off=self._plan.quirks_off,
             name_key=stream_key(self._plan.seed, "names", node),
             clock_offset_ns=int(self._plan.clocks.get(node, 0)),
         )
@@ -110,6 +111,7 @@ class Processes:
             node=node,
             kind="proc",
             config={**self._plan.config, **command.config},
+            quirks_off=self._plan.quirks_off,
             name_key=stream_key(self._plan.seed, "names", node),
             clock_offset_ns=int(self._plan.clocks.get(host, 0)),
             proc_name=command.name,

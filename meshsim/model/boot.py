@@ -19,6 +19,8 @@ class NodeBoot(msgspec.Struct, frozen=True):
     kind: str
     #: Every configuration attribute as resolved for this node (`meshsim.model.config`).
     config: dict[str, int | bool | str]
+    #: Quirks that are turned off.
+    quirks_off: tuple[str, ...] = ()
     #: Key of the node's own `NameSource`.
     name_key: int = 0
     #: Wall clock of the node minus virtual time.

@@ -465,16 +465,22 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     split_max_buffer_size: int
     split_max_buffer_age: int
     terminated_snapshot_retention: int
+    #: Quirks of the modelled system that are turned off; not an attribute of the reference (`meshsim.model.quirks`).
+    quirks_off: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, values: Mapping[str, Value]) -> Config:
+    def of(cls, values: Mapping[str, Value], quirks_off: tuple[str, ...] = ()) -> Config:
         """From parsed values under any key that `attribute_by_key` takes; what is absent has its default.
 
         Raises:
             KeyError: a key that no attribute has.
             ConfigError: a value of the wrong type.
         """
-        return _config_of(tuple((key, value, type(value)) for key, value in values.items()))
+        return _config_of(tuple((key, value, type(value)) for key, value in values.items()), quirks_off)
+
+    def has(self, quirk: str) -> bool:
+        """Whether the modelled system behaves as this quirk says."""
+        return quirk not in self.quirks_off
 
     def values(self) -> dict[str, Value]:
         """Every attribute by name: what plans and node boots carry."""
@@ -482,11 +488,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @lru_cache(maxsize=64)
-def _config_of(items: tuple[tuple[str, Value, type], ...]) -> Config:
+def _config_of(items: tuple[tuple[str, Value, type], ...], quirks_off: tuple[str, ...]) -> Config:
     """Every proc of a run starts from the same values. Types are part of the key, as True and 1 are equal."""
     by_name = resolve({Layer.RUNTIME: {key: value for key, value, _ in items}})
     try:
-        return msgspec.convert({name.lower(): value for name, value in by_name.items()}, Config)
+        fields = {name.lower(): value for name, value in by_name.items()}
+        return msgspec.convert({**fields, "quirks_off": quirks_off}, Config)
     except msgspec.ValidationError as error:
         raise ConfigError(str(error)) from None
 

@@ -96,7 +96,7 @@ class NodeMachine:
 
     def __init__(self, boot: NodeBoot, program: Program) -> None:
         self.boot = boot
-        self.config = Config.of(boot.config)
+        self.config = Config.of(boot.config, boot.quirks_off)
         self.cells: dict[ActorId, ActorCell] = {}
         self.coordinator: ActorId | None = None
         self.counters: Counters = {}

@@ -3,10 +3,16 @@
 The model behaves as described, quirks included. Scenarios name a quirk as the cause of a known finding. `modelled` says
 whether this version shows the behaviour; a quirk of a part that does not exist yet says which part.
 
+A quirk with an `off` sentence is a switch: turned off, the model does what a careful engineer would want instead. A
+*profile* is a set of switches; a scenario chooses one and may turn single quirks on or off. Machines ask their
+configuration (`Config.has`), at the place where the behaviour differs.
+
 Source: supervision.md 16.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import msgspec
 
@@ -27,10 +33,12 @@ class Quirk(msgspec.Struct, frozen=True):
     modelled: bool = True
     #: Why it is not modelled.
     reason: str = ""
+    #: What happens instead when it is turned off; empty while it cannot be.
+    off: str = ""
 
 
-def _quirk(number: int, section: str, sentence: str, *, missing: str = "") -> Quirk:
-    return Quirk(id=f"Q{number}", sentence=sentence, section=section, modelled=not missing, reason=missing)
+def _quirk(number: int, section: str, sentence: str, *, missing: str = "", off: str = "") -> Quirk:
+    return Quirk(id=f"Q{number}", sentence=sentence, section=section, modelled=not missing, reason=missing, off=off)
 
 
 QUIRKS: dict[str, Quirk] = {
@@ -115,3 +123,20 @@ QUIRKS: dict[str, Quirk] = {
         _quirk(63, "3.8", "Host shutdown sends SIGTERM at once to a proc that is already stopping."),
     )
 }
+
+#: Quirks that can be turned off.
+SWITCHES = tuple(quirk.id for quirk in QUIRKS.values() if quirk.off)
+
+#: What each profile turns off.
+PROFILES: dict[str, tuple[str, ...]] = {
+    "2026-03": (),
+    "fixed": SWITCHES,
+}
+
+
+def turned_off(profile: str, switches: Mapping[str, bool]) -> tuple[str, ...]:
+    """Quirks that are off under a profile and single switches, in the order of the table."""
+    off = set(PROFILES[profile])
+    off |= {quirk for quirk, on in switches.items() if not on}
+    off -= {quirk for quirk, on in switches.items() if on}
+    return tuple(quirk for quirk in QUIRKS if quirk in off)

@@ -13,7 +13,10 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class _Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
-    pass
+    #: Expected only when this quirk of the modelled system is on.
+    if_quirk: str | None = None
+    #: Expected only when this quirk is off.
+    unless_quirk: str | None = None
 
 
 class _Hearing(_Expectation, frozen=True, kw_only=True):

@@ -34,6 +34,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     #: Ids of invariants that are not judged.
     relax: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+    #: Quirks of the modelled system that are turned off: nothing is known of them, and nothing expected.
+    quirks_off: tuple[str, ...] = ()
 
 
 def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
@@ -52,14 +54,22 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     found = _watch(brief, records, world, evidence)
     end = records[-1] if records and isinstance(records[-1].what, RunEnded) else None
     for index, expectation in enumerate(brief.expect):
-        found += unmet(f"expect[{index}]", expectation, evidence, records)
-    listed, unlisted = _sorted_by_known(brief.known, found)
+        if _applies(expectation, brief.quirks_off):
+            found += unmet(f"expect[{index}]", expectation, evidence, records)
+    known = tuple(entry for entry in brief.known if entry.quirk not in brief.quirks_off)
+    listed, unlisted = _sorted_by_known(known, found)
     unlisted += _unused(brief, found, records)
     unlisted.sort(key=lambda violation: (violation.at, violation.invariant, violation.subject))
     if unlisted:
         return Verdict(outcome="violated", violations=tuple(unlisted), known=tuple(listed), reason=_summary(unlisted))
     reason = "the trace has no end: the run was cut off" if end is None else _not_struck(brief, evidence)
     return Verdict(outcome="inconclusive" if reason else "passed", known=tuple(listed), reason=reason)
+
+
+def _applies(expectation: Expectation, quirks_off: tuple[str, ...]) -> bool:
+    if expectation.if_quirk is not None and expectation.if_quirk in quirks_off:
+        return False
+    return expectation.unless_quirk is None or expectation.unless_quirk in quirks_off
 
 
 def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evidence) -> list[Violation]:
@@ -108,7 +118,7 @@ def _sorted_by_known(known: tuple[Known, ...], found: list[Violation]) -> tuple[
 def _unused(brief: Brief, found: list[Violation], records: Sequence[Record]) -> Iterable[Violation]:
     at = records[-1].at if records else 0
     for index, known in enumerate(brief.known):
-        if not any(_fits(known, violation) for violation in found):
+        if known.quirk not in brief.quirks_off and not any(_fits(known, violation) for violation in found):
             about = "" if known.subject is None else f" about {known.subject}"
             why = f"{known.quirk}: {known.reason}"
             message = f"expected a violation of {known.invariant}{about} ({why}), none occurred"

@@ -136,6 +136,7 @@ def brief_of(plan: Plan) -> Brief:
         known=plan.known,
         relax=tuple(relaxed.invariant for relaxed in plan.relax),
         faults=plan.faults,
+        quirks_off=plan.quirks_off,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from meshsim.faults.kinds import Fault
+from meshsim.model.quirks import turned_off
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.scenario.check import check, resolved_config
 from meshsim.scenario.decode import decode, decode_hook
@@ -54,6 +55,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     horizon: Duration
     profile: str
+    #: The scenario's single switches.
+    quirks: dict[str, bool] = {}
+    #: Quirks of the modelled system that are turned off, by the profile or one by one.
+    quirks_off: tuple[str, ...] = ()
     backends: tuple[str, ...]
     #: Every configuration attribute by name, resolved: durations in nanoseconds.
     config: dict[str, int | bool | str]
@@ -88,6 +93,8 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
         seed=seed,
         horizon=value.horizon,
         profile=value.profile,
+        quirks=value.quirks,
+        quirks_off=turned_off(value.profile, value.quirks),
         backends=tuple(value.backends),
         config=resolved_config(value.config),
         hosts=host_names(value.topology),
@@ -181,3 +188,11 @@ def _encode_hook(value: object) -> object:
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_encode_hook)
 _DECODER = msgspec.json.Decoder(Plan, dec_hook=decode_hook)
+
+
+def with_profile(plan: Plan, profile: str) -> Plan:
+    """The same plan under another profile; single switches of the scenario still count.
+
+    What is known of a quirk that is off, and what is expected of one that is on, is dropped by the judge.
+    """
+    return msgspec.structs.replace(plan, profile=profile, quirks_off=turned_off(profile, plan.quirks))

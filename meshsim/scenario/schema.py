@@ -190,7 +190,10 @@ class Scenario(_Part, frozen=True, kw_only=True):
     backends: Annotated[list[BackendName], msgspec.Meta(min_length=1)] = msgspec.field(
         default_factory=lambda: ["sim", "lockstep"]
     )
-    profile: Literal["2026-03"] = "2026-03"
+    #: Which revision of the modelled system: `2026-03` with all its quirks, or `fixed` with none that can be off.
+    profile: Literal["2026-03", "fixed"] = "2026-03"
+    #: Single quirks to turn on or off beyond the profile.
+    quirks: dict[str, bool] = {}
     #: Configuration attributes by Python or environment name; durations as text.
     config: dict[str, str | int | bool] = {}
     topology: Topology = msgspec.field(default_factory=Topology)
