@@ -15,7 +15,7 @@ from meshsim.cli.console import err, table
 from meshsim.cli.errors import UsageError
 from meshsim.cli.load import plans_of
 from meshsim.report.stories import evidence_lines
-from meshsim.run import RunResult, compared, prepare, reproduce_line, run_plan, write_run
+from meshsim.run import RunResult, compared, prepare, program_of, reproduce_line, run_plan, write_run
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan
 from meshsim.units import S, format_duration
@@ -69,6 +69,8 @@ def run(
     """
     plans = plans_of(paths or (Path("scenarios"),), seed=seed, variant=variant)
     jobs = _jobs(plans, backend)
+    for plan in plans:
+        program_of(plan)  # A class that cannot be imported is found before the first process starts.
     prepare(out)
     with _progress(sum(len(backends) for _, backends in jobs)) as advance:
         kept = [one for plan, backends in jobs for one in _run_one(plan, backends, out, advance, json=json)]

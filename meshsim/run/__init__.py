@@ -2,6 +2,7 @@
 
 from meshsim.run.directory import OutputError, RunError, find_runs, prepare, read_run, run_name, write_run
 from meshsim.run.execute import RunResult, brief_of, compared, reproduce_line, run_plan
+from meshsim.run.program import program_of
 
 __all__ = [
     "OutputError",
@@ -11,6 +12,7 @@ __all__ = [
     "compared",
     "find_runs",
     "prepare",
+    "program_of",
     "read_run",
     "reproduce_line",
     "run_name",

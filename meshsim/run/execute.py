@@ -24,6 +24,7 @@ from meshsim.trace.records import ProcessStarted, Record
 from meshsim.trace.story import render
 
 if TYPE_CHECKING:
+    from meshsim.model.boot import Program
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
     from meshsim.model.ids import Node
@@ -96,6 +97,7 @@ def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) ->
     this returns or raises (Ctrl-C included) no process of the run is left.
     """
     from meshsim.drive.conductor import Conductor
+    from meshsim.run.program import program_of
 
     started = perf_counter()
     records: list[Record] = []
@@ -103,7 +105,7 @@ def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) ->
     diary = b""
     reason = ""
     try:
-        with closing(_backend(backend)) as worker:
+        with closing(_backend(backend, program_of(plan))) as worker:
             conductor = Conductor(plan, _Limited(worker, wall_limit_s))
             try:
                 conductor.run()
@@ -178,16 +180,14 @@ def reproduce_line(result: RunResult, backend: str | None = None) -> str:
     return shlex.join(words)
 
 
-def _backend(name: str) -> Backend:
-    from meshsim.model.registry import default_program
-
+def _backend(name: str, program: Program) -> Backend:
     if name == "sim":
         from meshsim.sim import SimBackend
 
-        return SimBackend(default_program())
+        return SimBackend(program)
     from meshsim.procs.backend import LockstepBackend
 
-    return LockstepBackend(default_program(), run_id=f"{os.getpid()}-{secrets.token_hex(4)}")
+    return LockstepBackend(program, run_id=f"{os.getpid()}-{secrets.token_hex(4)}")
 
 
 def _outputs(backend: Backend, records: list[Record]) -> dict[str, bytes]:
