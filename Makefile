@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test quirks bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,10 @@ lint: $(READY)
 # Everything that must hold before a change lands. One worker for each core; tests with real processes share one.
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# Every surprise of the modelled system, with its quirk and without, in both worlds: quirk by profile and backend.
+quirks: $(READY)
+	$(BIN)/meshsim quirks --run --backend both
 
 # Speed beside a baseline in the same run; writes reports/benchmark.md. Not part of the tests.
 bench: $(READY)

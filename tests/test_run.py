@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from meshsim.run import (
     run_plan,
     write_run,
 )
-from meshsim.scenario.plan import Plan, plan
+from meshsim.scenario.plan import Plan, plan, with_profile
 from meshsim.scenario.schema import Actors, Procs, Scenario, Topology
 from meshsim.sim import SimBackend
 from meshsim.trace.digest import digest
@@ -172,6 +173,36 @@ def test_a_variant_has_a_directory_of_its_own(kill_one: Plan, result: RunResult,
 
     assert place.parent.parent == tmp_path
     assert place.parent.name.startswith("kill-one[code=1,text=")
+
+
+def test_profiles_of_a_plan_never_share_a_directory(kill_one: Plan, result: RunResult, tmp_path: Path) -> None:
+    """With and without quirks, a variant or not: four runs, four directories, and each is read back as what it was."""
+    variant = msgspec.structs.replace(kill_one, variant={"code": 1})
+    plans = [with_profile(each, profile) for each in (kill_one, variant) for profile in ("2026-03", "fixed")]
+
+    places = [write_run(msgspec.structs.replace(result, plan=each), tmp_path) for each in plans]
+
+    assert [place.relative_to(tmp_path).as_posix() for place in places] == [
+        "kill-one/sim-seed7",
+        "kill-one.fixed/sim-seed7",
+        "kill-one[code=1]/sim-seed7",
+        "kill-one[code=1].fixed/sim-seed7",
+    ]
+    assert [read_run(place).plan for place in places] == plans
+    assert [json.loads((place / "meta.json").read_text())["profile"] for place in places] == ["2026-03", "fixed"] * 2
+
+
+def test_the_reproduce_line_names_a_profile_that_the_file_alone_would_not_give(
+    kill_one: Plan, result: RunResult
+) -> None:
+    """Copied as it is, it runs the same again: also when the usual profile has replaced another one."""
+    fixed = msgspec.structs.replace(kill_one, profile="fixed")
+    plans = (kill_one, fixed, with_profile(kill_one, "fixed"), with_profile(fixed, "2026-03"))
+
+    lines = [reproduce_line(msgspec.structs.replace(result, plan=each)) for each in plans]
+
+    start = "meshsim run scenarios/fast/kill-one.toml --backend sim --seed 7"
+    assert lines == [start, f"{start} --profile fixed", f"{start} --profile fixed", f"{start} --profile 2026-03"]
 
 
 def test_nothing_in_a_run_directory_names_this_machine(result: RunResult, tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ for _name, _place, _help in (
     ("trace", "meshsim.cli.traces:trace", "Print the records of a run."),
     ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),
+    ("quirks", "meshsim.cli.quirks:quirks", "Say how the modelled system surprises, and show each surprise."),
     ("schema", "meshsim.cli.scenarios:schema", "Print the JSON schema of scenario files."),
     ("doctor", "meshsim.cli.doctor:doctor", "Say what this machine can do."),
 ):

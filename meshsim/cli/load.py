@@ -10,7 +10,7 @@ from meshsim.cli.errors import UsageError
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import discover, load_scenarios
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan, plan
+from meshsim.scenario.plan import Plan, plan, with_profile
 
 
 class Loaded(NamedTuple):
@@ -20,10 +20,10 @@ class Loaded(NamedTuple):
     errors: list[ScenarioError]
 
 
-def load(paths: Sequence[Path], seed: int | None = None) -> Loaded:
+def load(paths: Sequence[Path], seed: int | None = None, profile: str | None = None) -> Loaded:
     """The plan of every scenario in the files and folders, variant by variant, seed by seed.
 
-    `seed` replaces the seeds that the files name.
+    `seed` replaces the seeds that the files name, `profile` their profile.
 
     Raises:
         ScenarioError: there is no scenario file at one of the paths.
@@ -33,20 +33,23 @@ def load(paths: Sequence[Path], seed: int | None = None) -> Loaded:
         try:
             for scenario in load_scenarios(path):
                 seeds = scenario.scenario.seeds if seed is None else [seed]
-                loaded.plans.extend(plan(scenario, each) for each in seeds)
+                plans = [plan(scenario, each) for each in seeds]
+                loaded.plans.extend(plans if profile is None else [with_profile(each, profile) for each in plans])
         except ScenarioError as error:
             loaded.errors.append(error)
     return loaded
 
 
-def plans_of(paths: Sequence[Path], *, seed: int | None = None, variant: str | None = None) -> list[Plan]:
+def plans_of(
+    paths: Sequence[Path], *, seed: int | None = None, variant: str | None = None, profile: str | None = None
+) -> list[Plan]:
     """As `load`, when nothing may be wrong.
 
     Raises:
         UsageError: a file is not a good scenario (a line for each), or `variant` selects nothing.
         ScenarioError: there is no scenario file at one of the paths.
     """
-    plans, errors = load(paths, seed)
+    plans, errors = load(paths, seed, profile)
     if errors:
         raise UsageError("\n".join(str(error) for error in errors))
     if variant is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from meshsim.cli import PASSED, console
 from meshsim.cli.errors import UsageError
 from meshsim.run import OutputError, RunResult, find_runs, read_run
+from meshsim.scenario.plan import plan_label
 
 
 def report(*runs: Path, out: Path = Path("reports/index.html"), timelines: bool = False) -> int:
@@ -59,7 +60,7 @@ def write_timelines(kept: Sequence[tuple[RunResult, Path]]) -> None:
     from meshsim.report.lanes import chart_of
 
     for result, place in kept:
-        title = f"{result.plan.scenario}  {result.backend}  seed {result.plan.seed}"
+        title = f"{plan_label(result.plan)}  {result.backend}  seed {result.plan.seed}"
         path = place / "timeline.svg"
         try:
             path.write_text(timeline_svg(chart_of(result.records), title), encoding="utf-8")

@@ -14,10 +14,11 @@ from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED, console
 from meshsim.cli.console import err, table
 from meshsim.cli.errors import UsageError
 from meshsim.cli.load import plans_of
+from meshsim.model.quirks import ProfileName
 from meshsim.report.stories import evidence_lines
 from meshsim.run import RunResult, compared, prepare, program_of, reproduce_line, run_plan, write_run
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan
+from meshsim.scenario.plan import Plan, plan_label
 from meshsim.units import S, format_duration
 
 #: Version of the lines that `--json` prints.
@@ -40,6 +41,7 @@ def run(
     backend: Literal["sim", "lockstep", "both"] = "both",
     seed: int | None = None,
     variant: str | None = None,
+    profile: ProfileName | None = None,
     out: Path = Path("out"),
     report: Path | None = None,
     json: bool = False,
@@ -59,6 +61,8 @@ def run(
         Run with this seed instead of those in the file.
     variant
         Only the variant of a scenario's matrix with this label, e.g. `poll=1s`.
+    profile
+        Run under this profile instead of the file's: `2026-03` has every quirk, `fixed` none that can be turned off.
     out
         Folder for run directories.
     report
@@ -67,21 +71,17 @@ def run(
     json
         One JSON object a line on standard output, and nothing else.
     """
-    plans = plans_of(paths or (Path("scenarios"),), seed=seed, variant=variant)
-    jobs = _jobs(plans, backend)
-    for plan in plans:
-        program_of(plan)  # A class that cannot be imported is found before the first process starts.
-    prepare(out)
-    with _progress(sum(len(backends) for _, backends in jobs)) as advance:
-        kept = [one for plan, backends in jobs for one in _run_one(plan, backends, out, advance, json=json)]
+    plans = plans_of(paths or (Path("scenarios"),), seed=seed, variant=variant, profile=profile)
+    jobs = jobs_of(plans, backend)
+    kept = run_jobs(jobs, out, print_json if json else None)
     if not json:
         _print_summary(kept)
     if report is not None:
         _write_report(kept, report, json=json)
-    return _exit_code(kept)
+    return exit_code(kept)
 
 
-def _jobs(plans: Sequence[Plan], wanted: str) -> list[tuple[Plan, tuple[str, ...]]]:
+def jobs_of(plans: Sequence[Plan], wanted: str) -> list[tuple[Plan, tuple[str, ...]]]:
     """Each plan with the backends it will run on; plans that are not for the wanted one are named and left out."""
     jobs = [(plan, plan.backends if wanted == "both" else (wanted,)) for plan in plans]
     for line in dict.fromkeys(
@@ -96,38 +96,59 @@ def _jobs(plans: Sequence[Plan], wanted: str) -> list[tuple[Plan, tuple[str, ...
     return chosen
 
 
-def _run_one(
-    plan: Plan, backends: Sequence[str], out: Path, advance: Callable[[str], None], *, json: bool
+def run_jobs(
+    jobs: Sequence[tuple[Plan, tuple[str, ...]]], out: Path, done: Callable[[Kept], None] | None = None
 ) -> list[Kept]:
-    """Run one plan on its backends and keep the results, each as soon as it is there."""
+    """Run plans on their backends and keep the results below `out`; `done` is called with each as soon as it is there.
+
+    Raises:
+        ScenarioError: a class that a plan names cannot be imported; nothing has run.
+        OutputError: `out` cannot be written.
+    """
+    for plan, _ in jobs:
+        program_of(plan)
+    prepare(out)
+    with _progress(sum(len(backends) for _, backends in jobs)) as advance:
+        return [one for plan, backends in jobs for one in _run_one(plan, backends, out, advance, done)]
+
+
+def _run_one(
+    plan: Plan,
+    backends: Sequence[str],
+    out: Path,
+    advance: Callable[[str], None],
+    done: Callable[[Kept], None] | None,
+) -> list[Kept]:
+    """Run one plan on its backends and keep the results."""
     results: dict[str, RunResult] = {}
     kept = []
     # `sim` first: it is what `lockstep` is compared with.
     for backend in sorted(backends, key=lambda name: name != "sim"):
-        advance(f"{plan.scenario} {backend}")
+        advance(f"{plan_label(plan)} {backend}")
         result = run_plan(plan, backend)
         if backend == "lockstep" and "sim" in results:
             result = compared(results["sim"], result)
         results[backend] = result
         kept.append(Kept(result, write_run(result, out)))
-        if json:
-            _print_json(kept[-1])
+        if done is not None:
+            done(kept[-1])
     return kept
 
 
-def _exit_code(kept: Sequence[Kept]) -> int:
+def exit_code(kept: Sequence[Kept]) -> int:
     outcomes = {one.result.verdict.outcome for one in kept}
     if "violated" in outcomes:
         return VIOLATED
     return INCONCLUSIVE if "inconclusive" in outcomes else PASSED
 
 
-def _print_json(one: Kept) -> None:
+def print_json(one: Kept) -> None:
     result = one.result
     value = {
         "schema": JSON_SCHEMA,
         "scenario": result.plan.scenario,
         "variant": variant_label(result.plan.variant),
+        "profile": result.plan.profile,
         "backend": result.backend,
         "seed": result.plan.seed,
         "verdict": result.verdict.outcome,
@@ -147,6 +168,11 @@ def _print_summary(kept: Sequence[Kept]) -> None:
         [_row(one.result) for one in kept],
         right=("seed", "virtual", "wall"),
     )
+    print_findings(kept)
+
+
+def print_findings(kept: Sequence[Kept]) -> None:
+    """What is wrong with each run that did not pass, and how many did."""
     for number, one in enumerate(kept):
         if one.result.verdict.outcome != "passed":
             _print_red(one, kept[:number])
@@ -159,7 +185,7 @@ def _print_summary(kept: Sequence[Kept]) -> None:
 def _row(result: RunResult) -> tuple[str, ...]:
     plan = result.plan
     return (
-        f"{plan.scenario} [{variant_label(plan.variant)}]" if plan.variant else plan.scenario,
+        plan_label(plan),
         result.backend,
         str(plan.seed),
         result.verdict.outcome,
@@ -173,7 +199,7 @@ def _print_red(one: Kept, before: Sequence[Kept]) -> None:
     """What was violated, the records that led to it, and how to see it again."""
     result = one.result
     console.out()
-    console.out(f"{result.verdict.outcome}: {result.plan.scenario} on {result.backend}, seed {result.plan.seed}")
+    console.out(f"{result.verdict.outcome}: {plan_label(result.plan)} on {result.backend}, seed {result.plan.seed}")
     twin = next((other for other in before if _is_same(other.result, result)), None)
     if twin is not None:
         console.out(f"  the same as on {twin.result.backend}, record for record")

@@ -8,12 +8,20 @@ from textwrap import wrap
 from meshsim.cli import PASSED
 from meshsim.cli.console import out, table
 from meshsim.cli.load import plans_of
-from meshsim.cli.words import expectation_words, timetable, world_lines
-from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan, encode_plan
+from meshsim.cli.words import expectation_words, known_words, timetable, world_lines
+from meshsim.model.quirks import ProfileName
+from meshsim.scenario.plan import Plan, encode_plan, plan_label
 
 
-def show(path: Path, /, *, seed: int | None = None, variant: str | None = None, json: bool = False) -> int:
+def show(
+    path: Path,
+    /,
+    *,
+    seed: int | None = None,
+    variant: str | None = None,
+    profile: ProfileName | None = None,
+    json: bool = False,
+) -> int:
     """Show the plan of a scenario, in words and as a table. Nothing is run.
 
     Parameters
@@ -24,10 +32,12 @@ def show(path: Path, /, *, seed: int | None = None, variant: str | None = None, 
         Seed of the plan, instead of those in the file.
     variant
         Only the variant of the scenario's matrix with this label, e.g. `poll=1s`.
+    profile
+        The plan under this profile instead of the file's.
     json
         The plans as JSON, one a line: what `plan.json` of a run directory holds.
     """
-    for number, plan in enumerate(plans_of([path], seed=seed, variant=variant)):
+    for number, plan in enumerate(plans_of([path], seed=seed, variant=variant, profile=profile)):
         if json:
             out(encode_plan(plan).decode().rstrip("\n"))
             continue
@@ -38,8 +48,7 @@ def show(path: Path, /, *, seed: int | None = None, variant: str | None = None, 
 
 
 def _show(plan: Plan) -> None:
-    variant = f" [{variant_label(plan.variant)}]" if plan.variant else ""
-    out(f"{plan.scenario}{variant}, seed {plan.seed}, on {' and '.join(plan.backends)}  ({plan.source})")
+    out(f"{plan_label(plan)}, seed {plan.seed}, on {' and '.join(plan.backends)}  ({plan.source})")
     for line in wrap(" ".join(plan.about.split()), width=96):
         out(f"  {line}")
     out()
@@ -47,8 +56,8 @@ def _show(plan: Plan) -> None:
         out(f"  {line}")
     out()
     table(("when", "what", "how"), timetable(plan))
-    _list("expected", [expectation_words(expectation) for expectation in plan.expect])
-    _list("known", [f"{k.invariant} breaks here ({k.quirk}): {k.reason}" for k in plan.known])
+    _list("expected", [expectation_words(expectation, plan.quirks_off) for expectation in plan.expect])
+    _list("known", [known_words(known, plan.quirks_off) for known in plan.known])
     _list("not judged", [f"{relaxed.invariant}: {relaxed.reason}" for relaxed in plan.relax])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -10,14 +10,17 @@ import msgspec
 from meshsim.faults.kinds import Fault, When
 from meshsim.model.config import ATTRIBUTES, defaults
 from meshsim.model.extent import Extent
+from meshsim.model.quirks import PROFILES
 from meshsim.oracle.expectations import (
     Expectation,
     Final,
     Hears,
+    Known,
     NeverHears,
     NothingLeft,
     OperationResult,
     RecordCount,
+    applies,
 )
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import SpawnActorsOp, SpawnProcsOp
@@ -41,6 +44,8 @@ def world_lines(plan: Plan) -> list[str]:
         watch = "without a controller" if actors.system else f"owned by {actors.owner}"
         lines.append(f"actors {actors.name}: {actors.actor} on {actors.procs}, {watch}")
     lines += [f"subscriber: {subscriber.by} watches {subscriber.mesh}" for subscriber in topology.subscribers]
+    if plan.quirks_off != PROFILES[plan.profile]:
+        lines.append(f"turned off: {', '.join(plan.quirks_off)}")
     return lines + [f"config {change}" for change in _config_changes(plan)]
 
 
@@ -52,15 +57,31 @@ def timetable(plan: Plan) -> list[tuple[str, str, str]]:
     ]
 
 
-def expectation_words(expectation: Expectation) -> str:
-    """One expectation as a sentence without its full stop."""
+def expectation_words(expectation: Expectation, quirks_off: Collection[str] = ()) -> str:
+    """One expectation as a sentence without its full stop, and whether it counts while these quirks are off."""
+    conditions = [
+        f"{word} {quirk}"
+        for word, quirk in (("if", expectation.if_quirk), ("unless", expectation.unless_quirk))
+        if quirk is not None
+    ]
+    words = f"{_expected(expectation)}{''.join(f', {condition}' for condition in conditions)}"
+    return words if applies(expectation, quirks_off) else f"{words} (not here)"
+
+
+def known_words(known: Known, quirks_off: Collection[str]) -> str:
+    """One known finding, and whether it counts while these quirks are off."""
+    words = f"{known.invariant} breaks here ({known.quirk}): {known.reason}"
+    return f"{words} (not here: {known.quirk} is off)" if known.quirk in quirks_off else words
+
+
+def _expected(expectation: Expectation) -> str:
     match expectation:
         case Hears():
             return f"{expectation.listener} hears {_hearing(expectation)}{_counts(expectation)}{_within(expectation)}"
         case NeverHears():
             return f"{expectation.listener} never hears {_hearing(expectation)}"
         case Final():
-            return f"at the end {expectation.target} is {_fields(expectation, 'target')}"
+            return f"at the end {expectation.target} is {_fields(expectation, 'target', 'if_quirk', 'unless_quirk')}"
         case OperationResult():
             return _operation_words(expectation)
         case NothingLeft(targets=targets):

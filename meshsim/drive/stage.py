@@ -14,7 +14,7 @@ import simpy
 from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors import INIT_FAILS
-from meshsim.model.extent import Extent, Region
+from meshsim.model.extent import Extent
 from meshsim.model.ids import ActorId, ProcId, host_agent_id, proc_agent_id
 from meshsim.model.messages import Envelope, Operate
 from meshsim.model.notes import MeshSpawned, OperationEnded
@@ -34,6 +34,7 @@ from meshsim.model.operations import (
     StopProcs,
     SubscribeTo,
 )
+from meshsim.model.region import Region
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import (
     CastOp,

@@ -22,6 +22,7 @@ from meshsim.model.commands import (
     ActorFinished,
     CancelTimer,
     Fail,
+    InitOver,
     Panic,
     RuntimeCommand,
     SetTimer,
@@ -32,6 +33,7 @@ from meshsim.model.commands import (
 from meshsim.model.config import CHILD_STOP_WAIT_NS
 from meshsim.model.events import (
     ActorEnded,
+    ActorInitialized,
     ActorSpawned,
     ChildExited,
     ChildFailed,
@@ -57,6 +59,7 @@ from meshsim.model.supervision import (
     Generic,
     UnhandledSupervisionEvent,
     error_text,
+    event_text,
     flatten,
     status_text,
 )
@@ -110,6 +113,8 @@ class ActorCell(msgspec.Struct):
     error: ActorErrorKind | None = None
     panicked: bool = False
     cleaning: bool = False
+    #: Quirks that are turned off.
+    quirks_off: tuple[str, ...] = ()
 
     @property
     def is_terminal(self) -> bool:
@@ -140,15 +145,24 @@ class ActorCell(msgspec.Struct):
                 return self._on_children_silent(now_ns)
             case TimerFired(key=key) if key == CLEANUP_TIMER:
                 return self._on_cleanup_timeout(now_ns)
-            case Envelope() | TimerFired() | ActorSpawned() | ActorEnded() | ChildExited() | ClockSet():
+            case (
+                Envelope()
+                | TimerFired()
+                | ActorSpawned()
+                | ActorInitialized()
+                | ActorEnded()
+                | ChildExited()
+                | ClockSet()
+            ):
                 return self._pass_on(event, now_ns)
             case SignalReceived():
                 return self._on_signal(event, now_ns)
             case ChildStopped(child=child):
                 return self._on_child_stopped(child, now_ns)
             case ChildFailed(event=child_event):
-                if self.phase is not ActorPhase.STOPPING:  # Q59: later ones are accepted and never read.
-                    self.supervision.append(child_event)
+                if self.phase is ActorPhase.STOPPING:
+                    return self._on_late_child_event(child_event, now_ns)
+                self.supervision.append(child_event)
                 return self._advance(now_ns)
             case Started():
                 return self._on_started(now_ns)
@@ -183,6 +197,8 @@ class ActorCell(msgspec.Struct):
                 self._move_to(ActorPhase.IDLE)
                 self.status = ActorStatus(ActorPhase.IDLE)
                 commands.append(self._note())
+                if "Q31" in self.quirks_off:
+                    commands.append(InitOver(self.me))
             elif self.draining is None and self.signals:
                 commands += self._take_signal(now_ns)
             elif self.draining is None and self.supervision:
@@ -224,6 +240,19 @@ class ActorCell(msgspec.Struct):
         self.supervision = behind
         return commands
 
+    def _on_late_child_event(self, event: ActorSupervisionEvent, now_ns: int) -> Commands:
+        """Q59: accepted and never read. Off: the hook decides, and what it does not handle ends this actor with it.
+
+        An error that there was before counts more; the event is then logged.
+        """
+        if "Q59" not in self.quirks_off:
+            return []
+        if self.error is not None:
+            text = event_text(event, self.quirks_off)
+            return [Warned(self.me, f"a child failed while its parent was stopping: {text}")]
+        self.supervision.append(event)
+        return self._offer_supervision_events(now_ns)
+
     # --- what the machine's commands mean to the runtime -----------------------------------------------------
 
     def _absorb(self, commands: Commands, now_ns: int) -> Commands:
@@ -253,9 +282,9 @@ class ActorCell(msgspec.Struct):
 
     def _fail(self, error: ActorErrorKind, now_ns: int) -> Commands:
         if self.cleaning:
-            return self._fail_cleanup(error_text(error), now_ns)
+            return self._fail_cleanup(error_text(error, self.quirks_off), now_ns)
         if self.phase is ActorPhase.INITIALIZING and not self.panicked:
-            self.error = Generic(f"initialization error: {error_text(error)}")
+            self.error = Generic(f"initialization error: {error_text(error, self.quirks_off)}")
             return self._leave(now_ns)
         self.error = error
         offered = [] if self.panicked or self.draining is not None else self._offer_supervision_events(now_ns)
@@ -293,7 +322,12 @@ class ActorCell(msgspec.Struct):
     def _rearm_children_timer(self) -> Commands:
         if self.cleaning or not self.children:
             return []
-        return [SetTimer(self.me, CHILDREN_TIMER, CHILD_STOP_WAIT_NS)]
+        return [SetTimer(self.me, CHILDREN_TIMER, self._child_stop_wait_ns)]
+
+    @property
+    def _child_stop_wait_ns(self) -> int:
+        """Q9: a fixed short time. Off: as long as the children may take to clean up, and that time beyond it."""
+        return CHILD_STOP_WAIT_NS + (self.cleanup_timeout_ns if "Q9" in self.quirks_off else 0)
 
     def _on_child_stopped(self, child: ActorId, now_ns: int) -> Commands:
         if child in self.children:
@@ -305,7 +339,7 @@ class ActorCell(msgspec.Struct):
         return [CancelTimer(self.me, CHILDREN_TIMER), *self._clean_up(now_ns)]
 
     def _on_children_silent(self, now_ns: int) -> Commands:
-        """Q9: children that are slow to stop are abandoned; what becomes of them goes to the proc."""
+        """Children that are slow to stop are abandoned; what becomes of them goes to the proc."""
         abandoned = tuple(self.children)
         self.children = []
         warning = Warned(self.me, f"timed out waiting for {len(abandoned)} children to stop")
@@ -345,17 +379,23 @@ class ActorCell(msgspec.Struct):
         match self.error:
             case None:
                 self.status = ActorStatus(ActorPhase.STOPPED, reason=self.reason)
-            case UnhandledSupervisionEvent(event=inner):
-                # Q10: this actor takes the child's status, and the child's event goes on unchanged.
+            case UnhandledSupervisionEvent(event=inner) if self._passes_on(inner):
                 self.status = inner.actor_status
                 event = inner
             case error:
-                self.status = ActorStatus(ActorPhase.FAILED, error=flatten(error))
+                self.status = ActorStatus(ActorPhase.FAILED, error=flatten(error, self.quirks_off))
                 event = ActorSupervisionEvent(self.me, self.display_name, now_ns, self.status)
         self._move_to(self.status.phase)
         self.cleaning = False
         self.work.clear()
         return [self._note(), ActorFinished(self.me, self.status, event)]
+
+    def _passes_on(self, event: ActorSupervisionEvent) -> bool:
+        """Whether an unhandled event goes on as it is, with its status.
+
+        Q10: always, under the child's id. Off: only one that is this actor's own already; any other is its cause.
+        """
+        return "Q10" not in self.quirks_off or event.actor_id == self.me
 
     def kill_task(self) -> Commands:
         """Task abort: no cleanup, no event, and it looks like a clean stop (mesh_model.md 6.3)."""
@@ -372,4 +412,4 @@ class ActorCell(msgspec.Struct):
         self.phase = phase
 
     def _note(self) -> ActorStatusChanged:
-        return ActorStatusChanged(self.me, self.phase, status_text(self.status, 0))
+        return ActorStatusChanged(self.me, self.phase, status_text(self.status, 0, self.quirks_off))

@@ -25,7 +25,15 @@ from meshsim.model.events import (
 )
 from meshsim.model.ids import ActorId, NameSource
 from meshsim.model.messages import CauseFault, Envelope, MeshFailed, Operate, Undeliverable, Work
-from meshsim.model.supervision import Generic, MeshFailure, UnhandledSupervisionEvent, unhandled
+from meshsim.model.supervision import (
+    ActorErrorKind,
+    ActorSupervisionEvent,
+    ErrorDuringHandlingSupervision,
+    Generic,
+    MeshFailure,
+    UnhandledSupervisionEvent,
+    unhandled,
+)
 from meshsim.model.undeliverable import default_undeliverable
 
 BUSY_TIMER = "busy"
@@ -97,11 +105,15 @@ class TestActor(msgspec.Struct):
                 return self._init()
             case ChildFailed(event=child_event):
                 heard = self.context.hears("parent", MeshFailure(None, None, child_event))
-                return [heard] if self.handles_failures else [heard, Fail(UnhandledSupervisionEvent(child_event))]
+                return [heard, *self._decide(child_event, UnhandledSupervisionEvent(child_event))]
             case CleanupStarted() | ClockSet() | ActorEnded():
                 return []
             case _:
                 raise AssertionError(f"unexpected event {event!r}")
+
+    def _decide(self, event: ActorSupervisionEvent, otherwise: ActorErrorKind) -> list[Command]:
+        """The supervision hook: nothing when the failure is handled, or the error of this actor's own end."""
+        return [] if self.handles_failures else [Fail(otherwise)]
 
     def _init(self) -> list[Command]:
         if self.init_failure is None:
@@ -126,9 +138,7 @@ class TestActor(msgspec.Struct):
                 return self.context.operate(operate, now_ns)
             case MeshFailed(failure=MeshFailure() as failure):
                 heard = self.context.hears("owner", failure)
-                if self.handles_failures:
-                    return [heard]
-                return [heard, Fail(unhandled(self.me, failure.event, now_ns))]
+                return [heard, *self._decide(failure.event, unhandled(self.me, failure.event, now_ns))]
             case Undeliverable() as undeliverable:
                 return default_undeliverable(self.me, undeliverable)
             case message:
@@ -160,6 +170,13 @@ class TestActorWithSupervisionHandling(TestActor):
     """A TestActor whose supervision hook answers "handled"."""
 
     handles_failures = True
+
+
+class TestActorWithFailingSupervision(TestActor):
+    """A TestActor whose supervision hook raises an error of its own."""
+
+    def _decide(self, event: ActorSupervisionEvent, otherwise: ActorErrorKind) -> list[Command]:
+        return [Fail(ErrorDuringHandlingSupervision("supervision hook failed", event))]
 
 
 class WrapperActor(TestActor):

@@ -137,6 +137,12 @@ class ActorFinished(msgspec.Struct, frozen=True, tag="actor_finished"):
     event: ActorSupervisionEvent | None
 
 
+class InitOver(msgspec.Struct, frozen=True, tag="init_over"):
+    """Runtime to node: this actor's init went well (only while Q31 is off)."""
+
+    actor: ActorId
+
+
 class UnlinkChildren(msgspec.Struct, frozen=True, tag="unlink_children"):
     """Runtime to node: these children took too long to stop; they have no parent any more (Q9)."""
 
@@ -144,7 +150,7 @@ class UnlinkChildren(msgspec.Struct, frozen=True, tag="unlink_children"):
 
 
 #: What an actor's runtime asks of its node.
-RuntimeCommand = Union[Command, ActorFinished, UnlinkChildren]
+RuntimeCommand = Union[Command, ActorFinished, InitOver, UnlinkChildren]
 
 #: What leaves a node: the rest is carried out inside it.
 NodeCommand = Union[Envelope, SetTimer, CancelTimer, ExitProcess, SpawnProcess, SignalProcess, Note]

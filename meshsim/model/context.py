@@ -110,7 +110,7 @@ class Context(msgspec.Struct):
                 return SpawnActorsRun(me, operation, config, self.names, port, key)
             case StopActors(mesh=mesh, reason=reason) if mesh.controller and mesh.name not in self.stopped:
                 self.stopped.append(mesh.name)
-                return StopActorsRun(me, mesh, reason, port)
+                return StopActorsRun(me, mesh, reason, config, port)
             case StopProcs(procs=procs, reason=reason):
                 return StopProcsRun(me, procs, reason, config, port, key)
             case ShutdownHosts(hosts=hosts):
@@ -155,6 +155,8 @@ class Context(msgspec.Struct):
         if outcome is None:
             return []
         del self.running[port]
+        if isinstance(running.run, StopActorsRun) and outcome.error is not None and not self.config.has("Q52"):
+            self.stopped.remove(running.run.mesh.name)  # It may be tried again.
         if isinstance(running.run, StopActorsRun) and outcome.error is None:
             mesh = running.run.mesh
             actor = actor_id(mesh.procs.procs[0].proc_id, mesh.name)

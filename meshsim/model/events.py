@@ -41,6 +41,12 @@ class ActorSpawned(msgspec.Struct, frozen=True, tag="actor_spawned"):
     error: str | None = None
 
 
+class ActorInitialized(msgspec.Struct, frozen=True, tag="actor_initialized"):
+    """The init of a root actor of the agent's proc went well. The reference does not say so: only while Q31 is off."""
+
+    actor_id: ActorId
+
+
 class ActorEnded(msgspec.Struct, frozen=True, tag="actor_ended"):
     """A root actor of the agent's proc reached a terminal status (its status watch)."""
 
@@ -81,7 +87,16 @@ class ChildStopped(msgspec.Struct, frozen=True, tag="child_stopped"):
 
 
 Event = Union[
-    Envelope, Started, TimerFired, ChildFailed, ActorSpawned, ActorEnded, ChildExited, CleanupStarted, ClockSet
+    Envelope,
+    Started,
+    TimerFired,
+    ChildFailed,
+    ActorSpawned,
+    ActorInitialized,
+    ActorEnded,
+    ChildExited,
+    CleanupStarted,
+    ClockSet,
 ]
 
 #: What an actor's runtime can be told, beyond what it passes on to the machine.

@@ -1,6 +1,6 @@
-"""Extents, regions and points: the shape of a mesh and the two ways to number its ranks.
+"""Extents and points: the shape of a mesh, and the two ways to number its ranks.
 
-Source: mesh_model.md 1.1 to 1.5; supervision.md 1.2 and 1.4. Slices and views come with a later issue.
+Source: mesh_model.md 1.1 to 1.3; supervision.md 1.2 and 1.4.
 """
 
 from __future__ import annotations
@@ -8,12 +8,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from math import prod
+from typing import NewType
 
 import msgspec
 
 from meshsim.model.debug_form import debug_text
 
 _BARE_LABEL = re.compile(r"[A-Za-z0-9_]+\Z")
+
+
+#: Rank in the mesh as first created ("create rank", "root rank"): what a region's slice yields. Slicing keeps it.
+BaseRank = NewType("BaseRank", int)
+#: Position inside the current region, row-major over its own sizes: 0, 1, 2, ... in every view.
+ViewRank = NewType("ViewRank", int)
 
 
 class ExtentError(ValueError):
@@ -48,7 +55,7 @@ class Extent(msgspec.Struct, frozen=True):
 
     def points(self) -> Iterator[Point]:
         """Every point in order of rank."""
-        return (Point(rank=rank, extent=self) for rank in range(self.num_ranks))
+        return (Point(rank=ViewRank(rank), extent=self) for rank in range(self.num_ranks))
 
     def concat(self, other: Extent) -> Extent:
         """This extent's dimensions, then the other's.
@@ -61,7 +68,7 @@ class Extent(msgspec.Struct, frozen=True):
                 raise ExtentError(f"overlapping label found: {label}")
         return Extent(labels=self.labels + other.labels, sizes=self.sizes + other.sizes)
 
-    def rank_of_coords(self, coords: tuple[int, ...]) -> int:
+    def rank_of_coords(self, coords: tuple[int, ...]) -> ViewRank:
         """Row-major rank: the last dimension varies fastest.
 
         Raises:
@@ -76,9 +83,9 @@ class Extent(msgspec.Struct, frozen=True):
                 raise ExtentError(f"out of range: dim size {size}; does not contain index {coord}")
             rank += coord * stride
             stride *= size
-        return rank
+        return ViewRank(rank)
 
-    def point_of_rank(self, rank: int) -> Point:
+    def point_of_rank(self, rank: ViewRank) -> Point:
         """The point at this rank.
 
         Raises:
@@ -89,19 +96,20 @@ class Extent(msgspec.Struct, frozen=True):
         return Point(rank=rank, extent=self)
 
     def __str__(self) -> str:
-        items = ", ".join(f"{_label(label)}: {size}" for label, size in zip(self.labels, self.sizes, strict=True))
+        items = ", ".join(f"{label_text(label)}: {size}" for label, size in zip(self.labels, self.sizes, strict=True))
         return "{" + items + "}"
 
 
 class Point(msgspec.Struct, frozen=True):
     """One position of an extent. Points of different extents are never equal."""
 
-    rank: int
+    rank: ViewRank
     extent: Extent
 
     @property
     def coords(self) -> tuple[int, ...]:
-        rest, coords = self.rank, []
+        rest: int = self.rank
+        coords: list[int] = []
         for size in reversed(self.extent.sizes):
             rest, coord = divmod(rest, size)
             coords.append(coord)
@@ -118,89 +126,9 @@ class Point(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return ",".join(
-            f"{_label(label)}={coord}/{size}"
+            f"{label_text(label)}={coord}/{size}"
             for label, coord, size in zip(self.extent.labels, self.coords, self.extent.sizes, strict=True)
         )
-
-
-class Region(msgspec.Struct, frozen=True):
-    """Labels over a strided set of base ranks. Here always dense from rank 0; slices come later."""
-
-    labels: tuple[str, ...]
-    offset: int
-    sizes: tuple[int, ...]
-    strides: tuple[int, ...]
-
-    @classmethod
-    def of(cls, extent: Extent) -> Region:
-        """The region of a whole mesh: row-major, offset 0."""
-        strides: list[int] = []
-        stride = 1
-        for size in reversed(extent.sizes):
-            strides.insert(0, stride)
-            stride *= size
-        return cls(labels=extent.labels, offset=0, sizes=extent.sizes, strides=tuple(strides))
-
-    @property
-    def extent(self) -> Extent:
-        return Extent(labels=self.labels, sizes=self.sizes)
-
-    @property
-    def num_ranks(self) -> int:
-        return prod(self.sizes)
-
-    def base_rank_of(self, rank: int) -> int:
-        """The base rank of the element at view rank `rank`."""
-        return self._base_rank_at(self.extent.point_of_rank(rank).coords)
-
-    def base_rank_of_point(self, point: Point) -> int:
-        """The base rank of a point of this region's own extent.
-
-        Raises:
-            ExtentError: a point of some other extent.
-        """
-        if point.extent != self.extent:
-            raise ExtentError(
-                "invalid point: this point does not belong to this region: "
-                "mismatched extent: p must be a point in this region’s extent"
-            )
-        return self._base_rank_at(point.coords)
-
-    def point_of_base_rank(self, base_rank: int) -> Point:
-        """The point, in this region's own extent, of the element with this base rank.
-
-        Raises:
-            ExtentError: the region has no such base rank. The text repeats the rank where a reason was meant.
-        """
-        coords = self._coords_of(base_rank)
-        if coords is None:
-            raise ExtentError(
-                f"out of range base rank: this base rank {base_rank} does not belong to this region: {base_rank}"
-            )
-        return self.extent.point_of_rank(self.extent.rank_of_coords(coords))
-
-    def contains_base_rank(self, base_rank: int) -> bool:
-        return self._coords_of(base_rank) is not None
-
-    def _base_rank_at(self, coords: tuple[int, ...]) -> int:
-        return self.offset + sum(coord * stride for coord, stride in zip(coords, self.strides, strict=True))
-
-    def _coords_of(self, base_rank: int) -> tuple[int, ...] | None:
-        """Divide out the strides, largest first: each is a multiple of the next (mesh_model.md 1.4)."""
-        rest = base_rank - self.offset
-        coords = [0] * len(self.sizes)
-        for dimension in sorted(range(len(self.sizes)), key=lambda i: (self.strides[i], self.sizes[i]), reverse=True):
-            coords[dimension], rest = divmod(rest, self.strides[dimension])
-            if not 0 <= coords[dimension] < self.sizes[dimension]:
-                return None
-        return tuple(coords) if rest == 0 else None
-
-    def __str__(self) -> str:
-        items = ",".join(
-            f"{_label(label)}={size}/{stride}"
-            for label, size, stride in zip(self.labels, self.sizes, self.strides, strict=True)
-        )
-        return f"{self.offset}+{items}" if self.offset else items
 
 
 def ranked_display_name(base: str, point: Point) -> str:
@@ -214,5 +142,6 @@ def ranked_display_name(base: str, point: Point) -> str:
     return f"{head}{point.dict_form}>{tail}" if bracket else f"{base}{point.dict_form}"
 
 
-def _label(label: str) -> str:
+def label_text(label: str) -> str:
+    """Bare when made of letters, digits and underscores alone, else quoted and escaped."""
     return label if _BARE_LABEL.match(label) else debug_text(label)

@@ -12,7 +12,7 @@ never waits: exits, callbacks and the timers of stop ladders reach it at once, w
 How processes really start and end is the conductor's business: `SpawnProcess` and `SignalProcess` go out,
 `ProcReady` and `ChildExited` come back.
 
-Source: supervision.md 3 and 9.1 to 9.3. Quirks: Q4, Q38 to Q41, Q63.
+Source: supervision.md 3 and 9.1 to 9.3. Quirks: Q1, Q4 to Q6, Q38 to Q41, Q60, Q63.
 """
 
 from __future__ import annotations
@@ -101,13 +101,6 @@ class Child(msgspec.Struct):
     ladders: dict[LadderKind, Ladder] = {}
 
 
-class Creation(msgspec.Struct, frozen=True):
-    """A CreateOrUpdate in its handler."""
-
-    name: Name
-    rank: int
-
-
 class Shutdown(msgspec.Struct):
     """A ShutdownHost in its handler: children whose turn has not come, and those being terminated."""
 
@@ -128,7 +121,10 @@ class HostAgent(msgspec.Struct):
     host_present: bool = True
     created: dict[Name, Created] = {}
     children: dict[Name, Child] = {}
-    creation: Creation | None = None
+    #: Rank of each proc that has not called back yet. One at a time, unless Q38 is off.
+    creating: dict[Name, int] = {}
+    #: Who asked for the status of a proc that is on its way to another one, and has no answer yet.
+    waiting: dict[Name, list[PortRef]] = {}
     shutdown: Shutdown | None = None
     deaf: bool = False
     #: Callback ports on which nobody has called yet. They outlive the wait for Ready.
@@ -142,7 +138,8 @@ class HostAgent(msgspec.Struct):
 
     @property
     def busy(self) -> bool:
-        return self.creation is not None or self.shutdown is not None or self.deaf
+        """Q38: creating a proc keeps everybody waiting. Off: only who asks about that proc."""
+        return self.shutdown is not None or self.deaf or (bool(self.creating) and self.config.has("Q38"))
 
     def accepts(self, port: int) -> bool:
         return port in self.callbacks
@@ -155,7 +152,7 @@ class HostAgent(msgspec.Struct):
             case Envelope(port=port, message=ProcReady() as ready):
                 return self._on_proc_ready(port, ready, now_ns)
             case ChildExited(name=name, status=status):
-                return self._on_child_exited(name, process.classify(status), now_ns)
+                return self._on_child_exited(name, self._classified(name, status), now_ns)
             case TimerFired(key=key):
                 return self._on_timer_fired(key, now_ns)
             case ClockSet(offset_ns=offset_ns):
@@ -178,7 +175,7 @@ class HostAgent(msgspec.Struct):
             case Stop(name=name, reason=reason):
                 return self._on_stop(name, reason, now_ns)
             case GetRankStatus(name=name, reply=reply):
-                return [reply_to(reply, self.me, RankStatus(self._runs(name)))]
+                return self._on_rank_status(name, reply)
             case ListResources(reply=reply):
                 return [reply_to(reply, self.me, ResourceNames(tuple(self.created)))]
             case SetClientConfig(config=config, reply=reply):
@@ -194,11 +191,11 @@ class HostAgent(msgspec.Struct):
     # --- create (9.3): the handler ends when the proc is ready, or cannot be ---------------------------------
 
     def _on_create(self, name: Name, rank: int, spec: ProcSpec, now_ns: int) -> list[Command]:
-        if name in self.created:
+        if name in self.created or name in self.creating:
             return []  # Also when the first try failed.
         if not self.host_present:
             return [Panic("host present")]
-        self.creation = Creation(name, rank)
+        self.creating[name] = rank
         self.children[name] = Child()
         port, self.next_port = self.next_port, self.next_port + 1
         self.callbacks[port] = name
@@ -213,24 +210,25 @@ class HostAgent(msgspec.Struct):
         """The callback counts whenever it comes; the creation may have been given up by then (Q39)."""
         name = self.callbacks.pop(port)
         commands = self._mark(name, process.ready(self._wall(now_ns), ready.addr, ready.agent))
-        if self._creating(name) and self.children[name].status.phase is process.ProcPhase.READY:
-            self._end_creation(agent=ready.agent)
-            commands += self._cancel_ready_timer(name)
+        if name in self.creating and self.children[name].status.phase is process.ProcPhase.READY:
+            commands += [*self._cancel_ready_timer(name), *self._end_creation(name, ready.agent)]
         return commands
 
-    def _creating(self, name: Name) -> bool:
-        return self.creation is not None and self.creation.name == name
+    def _on_not_ready(self, name: Name, now_ns: int) -> list[Command]:
+        """Q39: a child that is late is neither killed nor forgotten. Off: it is killed."""
+        commands = self._fail_creation(name, "Timeout")
+        if not self.config.has("Q39"):
+            commands += self._begin(name, Ladder(LadderKind.KILL, "not ready in time", 0), now_ns)
+        return commands
 
-    def _fail_creation(self, why: str) -> None:
+    def _fail_creation(self, name: Name, why: str) -> list[Command]:
         """`why` is the debug form of what went wrong (supervision.md 9.1)."""
-        assert self.creation is not None
-        proc = self._proc_id(self.creation.name)
-        self._end_creation(agent=None, error=f"proc '{proc}' failed to configure process: {why}")
+        proc = self._proc_id(name)
+        return self._end_creation(name, None, f"proc '{proc}' failed to configure process: {why}")
 
-    def _end_creation(self, agent: ActorId | None, error: str = "") -> None:
-        assert self.creation is not None
-        self.created[self.creation.name] = Created(self.creation.rank, agent, error)
-        self.creation = None
+    def _end_creation(self, name: Name, agent: ActorId | None, error: str = "") -> list[Command]:
+        self.created[name] = Created(self.creating.pop(name), agent, error)
+        return self._answer_waiting(name)
 
     def _cancel_ready_timer(self, name: Name) -> list[Command]:
         return [CancelTimer(self.me, _timer(_READY_TIMER, name))] if self.config.host_spawn_ready_timeout else []
@@ -238,15 +236,41 @@ class HostAgent(msgspec.Struct):
     # --- stop (9.3, ladder A) --------------------------------------------------------------------------------
 
     def _on_stop(self, name: Name, reason: str, now_ns: int) -> list[Command]:
+        """Q40: after a shutdown it fails this agent, and the host process ends. Off: there is nothing left to stop."""
         if not self.host_present:
-            return [Fail(Generic(ALREADY_SHUT_DOWN))]  # Q40: the host process ends with this agent.
+            return [Fail(Generic(ALREADY_SHUT_DOWN))] if self.config.has("Q40") else []
         created = self.created.get(name)
-        if created is None or created.agent is None:
+        if name not in self.creating and (created is None or created.agent is None):
             return []
-        ladder = Ladder(LadderKind.REQUEST_STOP, reason, self.config.process_exit_timeout)
-        return self._begin(name, ladder, now_ns)
+        return self._begin(
+            name, self._ladder(LadderKind.REQUEST_STOP, reason, self.config.process_exit_timeout), now_ns
+        )
+
+    def _ladder(self, kind: LadderKind, reason: str, grace_ns: int) -> Ladder:
+        return Ladder(kind, reason, grace_ns, quirks_off=self.config.quirks_off)
 
     # --- queries (9.3, 3.9) ----------------------------------------------------------------------------------
+
+    def _on_rank_status(self, name: Name, reply: PortRef) -> list[Command]:
+        if self._will_change(name):
+            self.waiting.setdefault(name, []).append(reply)
+            return []
+        return [reply_to(reply, self.me, RankStatus(self._runs(name)))]
+
+    def _will_change(self, name: Name) -> bool:
+        """Whether an asker waits until a proc is where it is going.
+
+        Q1: a proc that is stopping is as good as stopped. Off: the answer comes when its process has ended. A proc
+        that is being created is asked about only while Q38 is off; the agent was busy otherwise.
+        """
+        if name in self.creating:
+            return True
+        child = self.children.get(name)
+        return child is not None and child.status.phase is process.ProcPhase.STOPPING and not self.config.has("Q1")
+
+    def _answer_waiting(self, name: Name) -> list[Command]:
+        status = RankStatus(self._runs(name))
+        return [reply_to(reply, self.me, status) for reply in self.waiting.pop(name, ())]
 
     def _runs(self, name: Name) -> tuple[tuple[int, int, Status], ...]:
         created = self.created.get(name)
@@ -264,7 +288,7 @@ class HostAgent(msgspec.Struct):
     def _state(self, name: Name) -> State:
         created = self.created.get(name)
         if created is None:
-            return State(name, resource.NOT_EXIST)
+            return State(name, resource.INITIALIZING if name in self.creating else resource.NOT_EXIST)
         status = self._status(name, created)
         if created.agent is None:
             return State(name, status)
@@ -283,18 +307,22 @@ class HostAgent(msgspec.Struct):
     # --- shutdown (9.3, ladder B) ----------------------------------------------------------------------------
 
     def _on_shutdown(self, shutdown: ShutdownHost, now_ns: int) -> list[Command]:
-        """Q41: acknowledged before anything is done."""
+        """Q41: acknowledged before anything is done. Off: when the last child has ended."""
         self.shutdown_ack = shutdown.ack
-        commands: list[Command] = [reply_to(shutdown.ack, self.me, Ack())]
         if not self.host_present:
-            return commands
+            return self._acknowledge()
         self.host_present = False
         self.shutdown = Shutdown(
             grace_ns=shutdown.timeout_ns,
             max_in_flight=clamped_concurrency(shutdown.max_in_flight),
             waiting=list(self.children),
         )
-        return commands + self._terminate_more(now_ns)
+        early = self._acknowledge() if self.config.has("Q41") else []
+        return early + self._terminate_more(now_ns)
+
+    def _acknowledge(self) -> list[Command]:
+        assert self.shutdown_ack is not None
+        return [reply_to(self.shutdown_ack, self.me, Ack())]
 
     def _terminate_more(self, now_ns: int) -> list[Command]:
         """Begin with as many children as may be in flight; end the shutdown when none is left."""
@@ -302,7 +330,7 @@ class HostAgent(msgspec.Struct):
         commands: list[Command] = []
         while self.shutdown.waiting and len(self.shutdown.in_flight) < self.shutdown.max_in_flight:
             name = self.shutdown.waiting.pop(0)
-            ladder = Ladder(LadderKind.TERMINATE, SHUTDOWN_REASON, self.shutdown.grace_ns)
+            ladder = self._ladder(LadderKind.TERMINATE, SHUTDOWN_REASON, self.shutdown.grace_ns)
             commands += self._begin(name, ladder, now_ns)
             if not ladder.done:
                 self.shutdown.in_flight.append(name)
@@ -313,25 +341,43 @@ class HostAgent(msgspec.Struct):
     def _end_shutdown(self) -> list[Command]:
         self.shutdown = None
         self.deaf = self.mode is not HostMode.SERVING
-        return [ExitProcess(0)] if self.mode is HostMode.EXITING_PROCESS else []
+        late = [] if self.config.has("Q41") else self._acknowledge()
+        return [*late, ExitProcess(0)] if self.mode is HostMode.EXITING_PROCESS else late
 
     def _on_undeliverable(self, undeliverable: Undeliverable) -> list[Command]:
-        """Anything that comes back is the end of the agent and its process (Q60), but for the ack of a shutdown."""
+        """Q60: anything that comes back, but for the ack of a shutdown, is the end of the agent and its process.
+
+        Off: an asker that is gone is no failure of the agent's.
+        """
         envelope = undeliverable.envelope
         ack = self.shutdown_ack
         if ack is not None and (envelope.dest, envelope.port) == (ack.actor, ack.index):
             return [Warned(self.me, "failed to send ack")]
+        if not self.config.has("Q60"):
+            return [Warned(self.me, f"message not delivered: to {envelope.dest}: {'; '.join(undeliverable.errors)}")]
         return default_undeliverable(self.me, undeliverable)
 
     # --- the process manager (3) -----------------------------------------------------------------------------
+
+    def _classified(self, name: Name, status: process.ExitStatus) -> ProcStatus:
+        """Q6: a proc that a ladder had to kill failed. Off: it ended as it was asked to.
+
+        Q58: code 0 is a clean end. Off: only when somebody asked for it.
+        """
+        if status.code == 0 and not self.children[name].ladders and not self.config.has("Q58"):
+            return process.failed("exited with code 0 without being asked to")
+        signalled = any(ladder.has_signalled for ladder in self.children[name].ladders.values())
+        sent = signalled and status.signal in (SIGTERM, SIGKILL)
+        return process.classify(status, asked_to=sent and not self.config.has("Q6"))
 
     def _on_child_exited(self, name: Name, ended: ProcStatus, now_ns: int) -> list[Command]:
         commands = self._mark(name, ended)
         for ladder in self.children[name].ladders.values():
             commands += self._carry_out(name, ladder, ladder.climb(Moment.EXITED), now_ns)
-        if self._creating(name):
-            self._fail_creation(f"Ready(Terminal({process.debug(ended)}))")
+        if name in self.creating:
+            commands += self._fail_creation(name, f"Ready(Terminal({process.debug(ended)}))")
             commands += self._cancel_ready_timer(name)
+        commands += self._answer_waiting(name)
         if self.shutdown is not None and name in self.shutdown.in_flight:
             self.shutdown.in_flight.remove(name)
             commands += self._terminate_more(now_ns)
@@ -341,8 +387,7 @@ class HostAgent(msgspec.Struct):
         kind, _, text = key.partition(":")
         name = Name(text)
         if kind == _READY_TIMER:
-            self._fail_creation("Timeout")  # The child is neither killed nor forgotten (Q39).
-            return []
+            return self._on_not_ready(name, now_ns)
         ladder = self.children[name].ladders[LadderKind(kind)]
         return self._carry_out(name, ladder, ladder.climb(Moment.TIMEOUT), now_ns)
 
@@ -368,7 +413,7 @@ class HostAgent(msgspec.Struct):
                 case Act.SIGKILL:
                     commands.append(SignalProcess(name, SIGKILL))
                 case Act.ARM:
-                    commands.append(SetTimer(self.me, timer, ladder.grace_ns))
+                    commands.append(SetTimer(self.me, timer, ladder.wait_ns))
                 case Act.DISARM:
                     commands.append(CancelTimer(self.me, timer))
         return commands

@@ -1,7 +1,8 @@
 """The three ways in which a host ends a child process, each a ladder of rising force.
 
     A  request_stop   StopAll to the agent, grace, SIGTERM, grace, SIGKILL; Stopping from the first moment
-    B  terminate      the same for host shutdown, but the status stays as it is during the agent's grace (Q4)
+    B  terminate      the same for host shutdown, but the status stays as it is during the agent's grace (Q4), and a
+                      proc that is already stopping has none (Q63)
     C  kill           SIGKILL at once; Stopping is never marked
 
 Worst case to SIGKILL is twice the grace, and the wait after it has no limit. A signal always reaches its process
@@ -17,6 +18,7 @@ from enum import Enum
 import msgspec
 
 from meshsim.model.process import ProcPhase, ProcStatus
+from meshsim.units import S
 
 SIGKILL = 9
 SIGTERM = 15
@@ -110,6 +112,23 @@ LADDERS: dict[LadderKind, dict[tuple[Rung, Moment], Step]] = {
 }
 
 
+#: Quirk -> the steps that replace those above while it is off.
+CAREFUL: dict[str, dict[tuple[LadderKind, Rung, Moment], Step]] = {
+    "Q4": {
+        (LadderKind.TERMINATE, Rung.START, Moment.BEGIN_READY): Step(
+            Rung.AGENT, (Act.STOP_ALL, Act.MARK_STOPPING, Act.ARM)
+        ),
+    },
+    "Q63": {
+        # Its agent was asked already, and has the whole grace of this ladder.
+        (LadderKind.TERMINATE, Rung.START, Moment.BEGIN_STOPPING): Step(Rung.AGENT, (Act.ARM,)),
+    },
+}
+
+#: How much longer than the grace an agent may take while Q5 is off: its actors' time is over, and it exits by itself.
+AGENT_MARGIN_NS = 1 * S
+
+
 class Ladder(msgspec.Struct):
     """One child being ended. Change it through `climb` alone."""
 
@@ -118,10 +137,22 @@ class Ladder(msgspec.Struct):
     #: Length of each of the two grace periods.
     grace_ns: int
     rung: Rung = Rung.START
+    #: Quirks that are turned off.
+    quirks_off: tuple[str, ...] = ()
 
     @property
     def done(self) -> bool:
         return self.rung is Rung.DONE
+
+    @property
+    def wait_ns(self) -> int:
+        """How long this rung lasts. Q5: an agent's grace is over when its actors' is. Off: a little later."""
+        return self.grace_ns + (AGENT_MARGIN_NS if self.rung is Rung.AGENT and "Q5" in self.quirks_off else 0)
+
+    @property
+    def has_signalled(self) -> bool:
+        """Whether the process was sent a signal because it did not end when asked."""
+        return self.kind is not LadderKind.KILL and self.rung in (Rung.TERM, Rung.KILL)
 
     def begin(self, status: ProcStatus) -> tuple[Act, ...]:
         return self.climb(beginning(status))
@@ -130,9 +161,16 @@ class Ladder(msgspec.Struct):
         """Take the next step and return what is to be done, in order."""
         if self.done:
             return ()  # A timer that was due at the very moment of the exit.
-        step = LADDERS[self.kind][self.rung, moment]
+        step = self._step(moment)
         self.rung = step.to
         return step.acts
+
+    def _step(self, moment: Moment) -> Step:
+        for quirk in self.quirks_off:
+            step = CAREFUL.get(quirk, {}).get((self.kind, self.rung, moment))
+            if step is not None:
+                return step
+        return LADDERS[self.kind][self.rung, moment]
 
 
 def beginning(status: ProcStatus) -> Moment:

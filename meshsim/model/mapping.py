@@ -57,6 +57,8 @@ def proc_status_to_actor_status(proc: ProcStatus | None, now_ns: int = 0) -> Act
 
 
 def _of_exit(proc: ProcStatus, _: int) -> ActorStatus:
+    if proc.signal is not None:  # Only while Q6 is off.
+        return actor_stopped(f"process was stopped with signal {proc.signal}")
     if proc.exit_code == 0:
         return actor_stopped("process exited cleanly")
     return actor_failed(Generic(f"process exited with non-zero code {proc.exit_code}"))
@@ -86,8 +88,12 @@ _SYNTHETIC = frozenset({StatusKind.NOT_EXIST, StatusKind.STOPPED, StatusKind.TIM
 _RECORDED = _SYNTHETIC | {StatusKind.FAILED}
 
 
-def actor_state_to_events(state: State, now_ns: int) -> tuple[int, tuple[ActorSupervisionEvent, ...]]:
+def actor_state_to_events(
+    state: State, now_ns: int, *, bare_failures: bool = False
+) -> tuple[int, tuple[ActorSupervisionEvent, ...]]:
     """Create rank and events of an actor's reported state, oldest first. Source: supervision.md 6.1.
+
+    A Failed without recorded events has none (Q22), unless `bare_failures` asks for one with the status' text.
 
     Raises:
         AssertionError: Stopped, Timeout or NotExist without any state (Q23); replies of this kind are turned
@@ -98,6 +104,8 @@ def actor_state_to_events(state: State, now_ns: int) -> tuple[int, tuple[ActorSu
     recorded = () if known is None else known.supervision_events
     if state.status.kind not in _RECORDED:
         return rank, ()
+    if not recorded and known is not None and bare_failures and state.status.kind is StatusKind.FAILED:
+        return rank, (ActorSupervisionEvent(known.actor_id, None, now_ns, actor_failed(Generic(state.status.text))),)
     if recorded or state.status.kind not in _SYNTHETIC:
         return rank, recorded
     assert known is not None, "actor_id is None"

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Union
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.model.ids import ActorId, Name, PortRef
 from meshsim.model.operations import Operation
@@ -31,6 +32,8 @@ class ActorSpec(msgspec.Struct, frozen=True, tag="actor_spec"):
     display_base: str | None = None
     #: Extent of the mesh it is created for, as (label, size) pairs.
     extent: tuple[tuple[str, int], ...] = ()
+    #: Whether a controller is going to send keepalives for it. The reference does not say so: unset while Q36 is on.
+    kept_alive: bool | UnsetType = UNSET
 
 
 class ProcSpec(msgspec.Struct, frozen=True, tag="proc_spec"):

@@ -27,6 +27,7 @@ from meshsim.model.commands import (
     CancelTimer,
     ExitProcess,
     GiveBack,
+    InitOver,
     KillTask,
     NodeCommand,
     RuntimeCommand,
@@ -40,6 +41,7 @@ from meshsim.model.config import Config
 from meshsim.model.context import Context
 from meshsim.model.events import (
     ActorEnded,
+    ActorInitialized,
     ActorSpawned,
     ChildExited,
     ChildFailed,
@@ -51,7 +53,7 @@ from meshsim.model.events import (
     Started,
     TimerFired,
 )
-from meshsim.model.extent import Extent, ranked_display_name
+from meshsim.model.extent import Extent, ViewRank, ranked_display_name
 from meshsim.model.host_agent import HostAgent
 from meshsim.model.ids import (
     HOST_AGENT,
@@ -181,7 +183,7 @@ class NodeMachine:
                 self.coordinator = root
             case kind:
                 raise AssertionError(f"unknown kind of node {kind}")
-        self.cells[root] = ActorCell(root, machine, self.config.cleanup_timeout)
+        self.cells[root] = self._cell(root, machine)
         return proc, root
 
     # --- messages ------------------------------------------------------------------------------------------
@@ -262,11 +264,14 @@ class NodeMachine:
                 case SignalActor(actor=target, kind=kind, reason=reason):
                     self._signal(cell, target, SignalReceived(kind, reason))
                 case KillTask(actor=target):
-                    out.extend(self.cells[target].kill_task())  # type: ignore[arg-type]
+                    self._kill_task(self.cells[target])
                 case GiveBack(envelope=refused, error=error):
                     self._bounce(refused, error)
                 case ActorFinished():
                     self._finish(cell, command)
+                case InitOver(actor=actor):
+                    if cell.parent is None and self.coordinator is not None and actor != self.coordinator:
+                        self._todo.append((self.coordinator, ActorInitialized(actor)))
                 case UnlinkChildren(children=children):
                     for child in children:
                         self.cells[child].parent = None
@@ -285,7 +290,7 @@ class NodeMachine:
             keys.remove(key)
 
     def _spawn_actor(self, agent: ActorCell, command: SpawnActor, now_ns: int) -> None:
-        """Construct and spawn a root actor; its init runs after the agent has its answer (Q31)."""
+        """Construct and spawn a root actor; its init runs after the agent has its answer."""
         actor = actor_id(self.proc, command.name)
         error: str | None = None
         if actor in self.cells:
@@ -301,8 +306,8 @@ class NodeMachine:
             return
         base = command.spec.display_base or command.name
         extent = Extent.of(command.spec.extent)
-        display = ranked_display_name(base, extent.point_of_rank(command.rank))
-        self.cells[actor] = ActorCell(actor, machine, self.config.cleanup_timeout, display_name=display)
+        display = ranked_display_name(base, extent.point_of_rank(ViewRank(command.rank)))
+        self.cells[actor] = self._cell(actor, machine, display_name=display)
         self._begin(actor)
         self._run(agent.me, ActorSpawned(command.name, actor), now_ns)
 
@@ -317,10 +322,22 @@ class NodeMachine:
         self.counters[parent_name] = pid
         child = actor_id(self.proc, command.name, pid)
         command.machine.me = child
-        self.cells[child] = ActorCell(child, command.machine, self.config.cleanup_timeout, parent=parent.me)
+        self.cells[child] = self._cell(child, command.machine, parent=parent.me)
         parent.children.append(child)
         self._begin(child)
         self._todo.append((parent.me, ActorSpawned(command.name, child)))
+
+    def _cell(
+        self, actor: ActorId, machine: Machine, *, parent: ActorId | None = None, display_name: str | None = None
+    ) -> ActorCell:
+        return ActorCell(
+            actor,
+            machine,
+            self.config.cleanup_timeout,
+            parent=parent,
+            display_name=display_name,
+            quirks_off=self.config.quirks_off,
+        )
 
     def _begin(self, actor: ActorId) -> None:
         if self.boot.clock_offset_ns:
@@ -334,6 +351,13 @@ class NodeMachine:
             self._todo.append((sender.me, ActorEnded(target, cell.status)))
         else:
             self._todo.append((target, signal))
+
+    def _kill_task(self, cell: ActorCell) -> None:
+        """Its children lose their parent with it: they stop, and report to the proc's coordinator."""
+        self._out.extend(cell.kill_task())  # type: ignore[arg-type]
+        for child in cell.children:
+            self.cells[child].parent = None
+            self._todo.append((child, SignalReceived("stop", "parent stopping")))
 
     def _finish(self, cell: ActorCell, finished: ActorFinished) -> None:
         """An actor ended: its timers go, its parent or the proc's coordinator is told."""

@@ -122,7 +122,7 @@ class Heard(msgspec.Struct, frozen=True, tag="heard"):
     #: Scenario label of the mesh; empty for `parent`.
     mesh: str
     rank: int | None
-    #: `Failed` or `Stopped`.
+    #: `Failed` or `Stopped`; `Recovered` when every rank is well again (Q25 off).
     status: str
     #: Text of the actor status in the event, e.g. `failed: process failure: Killed(sig=9)`.
     text: str

@@ -12,8 +12,8 @@ from typing import Union
 
 import msgspec
 
-from meshsim.model.extent import Region
 from meshsim.model.ids import ActorId, Name, ProcId
+from meshsim.model.region import Region
 
 
 class ProcRef(msgspec.Struct, frozen=True):

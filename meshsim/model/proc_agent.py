@@ -9,7 +9,7 @@ all. A keepalive moves an entry's expiry; `SelfCheck` stops what expired.
     IDLE ──Stop / SelfCheck──▶ STOPPING ──▶ IDLE
     IDLE ──StopAll──▶ STOPPING_ALL ──▶ the process exits
 
-Source: supervision.md 8 (owned path), 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36, Q37.
+Source: supervision.md 8 (owned path), 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36, Q37, Q55.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from meshsim.model.commands import (
 from meshsim.model.config import Config
 from meshsim.model.events import (
     ActorEnded,
+    ActorInitialized,
     ActorSpawned,
     ChildFailed,
     CleanupStarted,
@@ -61,8 +62,10 @@ from meshsim.model.messages import (
 from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped
 from meshsim.model.status import NOT_EXIST, ActorState, State, Status
 from meshsim.model.supervision import (
+    ActorStatus,
     ActorSupervisionEvent,
     UnhandledSupervisionEvent,
+    error_text,
     status_text,
 )
 from meshsim.model.undeliverable import default_undeliverable
@@ -102,7 +105,7 @@ class Entry(msgspec.Struct):
     actor: ActorId | None = None
     error: str | None = None
     stopped: bool = False
-    #: Wall time after which nobody is thought to want the actor any more; none until a keepalive came (Q36).
+    #: Wall time after which nobody is thought to want the actor any more; none before it is known (Q36).
     expires_ns: int | None = None
 
 
@@ -119,6 +122,9 @@ class ProcAgent(msgspec.Struct):
     actor_states: dict[Name, Entry] = {}
     supervision_events: dict[ActorId, list[ActorSupervisionEvent]] = {}
     phase: AgentPhase = AgentPhase.IDLE
+    #: Actors whose init runs, and who asked how they are meanwhile (only while Q31 is off).
+    initializing: dict[ActorId, Name] = {}
+    waiting: dict[Name, list[PortRef]] = {}
     #: STOPPING: the actor that is waited for, and the orphans that come after it.
     stopping: ActorId | None = None
     orphans: list[Name] = []
@@ -141,8 +147,10 @@ class ProcAgent(msgspec.Struct):
         match event:
             case ActorSpawned():
                 return self._on_spawned(event)
-            case ActorEnded(actor_id=actor):
-                return self._on_ended(actor, now_ns)
+            case ActorEnded(actor_id=actor, status=status):
+                return [*self._note_end(actor, status), *self._on_ended(actor)]
+            case ActorInitialized(actor_id=actor):
+                return self._on_init_over(actor, "")
             case TimerFired(key=key):
                 return self._on_timer(key, now_ns)
             case Started():
@@ -160,13 +168,13 @@ class ProcAgent(msgspec.Struct):
     def _on_message(self, envelope: Envelope, now_ns: int) -> list[Command]:
         match envelope.message:
             case KeepaliveGetState(expires_after_ns=expires, name=name, reply=reply):
-                return [*self._on_keepalive(name, expires), self._state_reply(name, reply)]
+                return [*self._on_keepalive(name, expires, now_ns), self._state_reply(name, reply)]
             case GetState(name=name, reply=reply):
                 return [self._state_reply(name, reply)]
             case GetRankStatus(name=name, reply=reply):
-                return [reply_to(reply, self.me, RankStatus(self._rank_status(name)))]
+                return self._on_rank_status(name, reply)
             case CreateOrUpdate(name=name, rank=rank, spec=ActorSpec() as spec):
-                return self._on_create(name, rank, spec)
+                return self._on_create(name, rank, spec, now_ns)
             case Stop(name=name, reason=reason):
                 return self._on_stop(name, reason)
             case StopAll(reason=reason):
@@ -219,39 +227,67 @@ class ProcAgent(msgspec.Struct):
             return ()
         return tuple(self.supervision_events.get(entry.actor, ()))
 
+    def _on_rank_status(self, name: Name, reply: PortRef) -> list[Command]:
+        """Q31: Running as soon as it is constructed. Off: an answer waits for the end of the init."""
+        if name in self.initializing.values():
+            self.waiting.setdefault(name, []).append(reply)
+            return []
+        return [reply_to(reply, self.me, RankStatus(self._rank_status(name)))]
+
     def _rank_status(self, name: Name) -> tuple[tuple[int, int, Status], ...]:
         entry = self.actor_states.get(name)
         if entry is None:
             return ()
         return ((entry.create_rank, entry.create_rank + 1, self._status(entry)),)
 
-    def _on_keepalive(self, name: Name, expires_ns: int) -> list[Command]:
+    def _on_keepalive(self, name: Name, expires_ns: int, now_ns: int) -> list[Command]:
+        """Q37: the expiry is a time of the controller's clock. Off: it is counted from here, by this node's own."""
         entry = self.actor_states.get(name)
         if entry is None:
             return []
         first = entry.expires_ns is None
-        entry.expires_ns = expires_ns
-        return [KeepaliveTaken(entry.actor, expires_ns)] if first and entry.actor is not None else []
+        entry.expires_ns = expires_ns if self.config.has("Q37") else self._expiry(now_ns)
+        return [KeepaliveTaken(entry.actor, entry.expires_ns)] if first and entry.actor is not None else []
 
     # --- create (8.2) --------------------------------------------------------------------------------------
 
-    def _on_create(self, name: Name, rank: int, spec: ActorSpec) -> list[Command]:
+    def _on_create(self, name: Name, rank: int, spec: ActorSpec, now_ns: int) -> list[Command]:
         if name in self.actor_states:
             return []
         entry = Entry(create_rank=rank)
         self.actor_states[name] = entry
-        if self.supervision_events:
-            entry.error = POISONED  # Q30: for ever, whatever the event was.
+        if self.supervision_events and self.config.has("Q30"):
+            entry.error = POISONED  # For ever, whatever the event was.
             return []
+        entry.expires_ns = self._first_expiry(spec, now_ns)
         self._move_to(AgentPhase.CONSTRUCTING)
         return [SpawnActor(name, spec, rank)]
+
+    def _first_expiry(self, spec: ActorSpec, now_ns: int) -> int | None:
+        """Q36: none until a keepalive comes. Off: an actor that is to be kept alive has a time-out to begin with."""
+        return self._expiry(now_ns) if spec.kept_alive is True else None
+
+    def _expiry(self, now_ns: int) -> int:
+        """When somebody who is wanted now is wanted no more, by this node's own clock."""
+        return now_ns + self.clock_offset_ns + self.config.mesh_orphan_timeout
 
     def _on_spawned(self, spawned: ActorSpawned) -> list[Command]:
         entry = self.actor_states[spawned.name]
         entry.actor = spawned.actor_id
         entry.error = spawned.error
         self._move_to(AgentPhase.IDLE)
+        if spawned.actor_id is not None and not self.config.has("Q31"):
+            self.initializing[spawned.actor_id] = spawned.name
         return []
+
+    def _on_init_over(self, actor: ActorId, error: str) -> list[Command]:
+        """An init that failed is a spawn that failed, and whoever waits for the spawn is told."""
+        name = self.initializing.pop(actor)
+        if error:
+            self.actor_states[name].actor = None
+            self.actor_states[name].error = error
+        status = RankStatus(self._rank_status(name))
+        return [reply_to(reply, self.me, status) for reply in self.waiting.pop(name, ())]
 
     # --- stop (8.3), orphans (8.8) --------------------------------------------------------------------------
 
@@ -262,7 +298,7 @@ class ProcAgent(msgspec.Struct):
         return self._stop(entry, entry.actor, reason)
 
     def _stop(self, entry: Entry, actor: ActorId, reason: str) -> list[Command]:
-        entry.stopped = True  # Q32: before the actor has stopped, and even if it never does.
+        entry.stopped = True  # Before the actor has stopped, and even if it never does (Q32).
         self._move_to(AgentPhase.STOPPING)
         self.stopping = actor
         return [
@@ -270,7 +306,18 @@ class ProcAgent(msgspec.Struct):
             SetTimer(self.me, STOP_TIMER, self.config.stop_actor_timeout),
         ]
 
-    def _on_ended(self, actor: ActorId, now_ns: int) -> list[Command]:
+    def _note_end(self, actor: ActorId, status: ActorStatus) -> list[Command]:
+        """Q55: an actor that stopped by itself leaves no trace here. Off: it counts as stopped."""
+        if not status.is_failed and not self.config.has("Q55"):
+            for entry in self.actor_states.values():
+                entry.stopped |= entry.actor == actor
+        if actor not in self.initializing:
+            return []
+        return self._on_init_over(
+            actor, "" if status.error is None else error_text(status.error, self.config.quirks_off)
+        )
+
+    def _on_ended(self, actor: ActorId) -> list[Command]:
         if self.phase is AgentPhase.STOPPING and actor == self.stopping:
             return [CancelTimer(self.me, STOP_TIMER), *self._stopped()]
         if self.phase is AgentPhase.STOPPING_ALL and actor in self.remaining:
@@ -297,7 +344,7 @@ class ProcAgent(msgspec.Struct):
         return [OrphanStopped(actor, entry.expires_ns or 0), *self._stop(entry, actor, "orphaned")]
 
     def _on_self_check(self, now_ns: int) -> list[Command]:
-        """Q37: an absolute time of the controller's clock is compared with this node's own clock."""
+        """Expiries are compared with this node's own clock, whosever they are (Q37)."""
         wall_ns = now_ns + self.clock_offset_ns
         self.orphans = [
             name
@@ -328,19 +375,26 @@ class ProcAgent(msgspec.Struct):
             case "self_check":
                 return [Envelope(self.me, self.me, SelfCheck(), returnable=False)]
             case "stop":
-                return self._stopped()
+                return [*self._end_stuck(), *self._stopped()]
             case "stop_all":
                 kills: list[Command] = [KillTask(actor) for actor in self.remaining]
                 return [*kills, ExitProcess(0)]
             case _:
                 raise AssertionError(f"unknown timer {key}")
 
+    def _end_stuck(self) -> list[Command]:
+        """Q32: an actor that outlives its time runs on, and is called Stopped all the same. Off: it is aborted."""
+        if self.config.has("Q32") or self.stopping is None:
+            return []
+        return [KillTask(self.stopping)]
+
     # --- supervision events (8.5) ----------------------------------------------------------------------------
 
     def _on_actor_event(self, event: ActorSupervisionEvent) -> list[Command]:
         """Recorded under the event's own actor id, and nothing else (Q10)."""
         self.supervision_events.setdefault(event.actor_id, []).append(event)
-        return [EventRecorded(self.me, event.actor_id, status_text(event.actor_status, event.occurred_at_ns))]
+        text = status_text(event.actor_status, event.occurred_at_ns, self.config.quirks_off)
+        return [EventRecorded(self.me, event.actor_id, text)]
 
     def _move_to(self, phase: AgentPhase) -> None:
         assert phase in TRANSITIONS[self.phase], f"{self.me}: {self.phase.value} -> {phase.value}"

@@ -14,7 +14,7 @@ from meshsim.model.commands import Command, SpawnChild
 from meshsim.model.config import Config, clamped_concurrency, overrides
 from meshsim.model.controller import ActorMeshController
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.extent import Extent, ExtentError, Region
+from meshsim.model.extent import Extent, ExtentError
 from meshsim.model.ids import (
     ActorId,
     Name,
@@ -42,12 +42,16 @@ from meshsim.model.messages import (
 )
 from meshsim.model.notes import MeshSpawned
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef, SpawnActors, SpawnProcs
+from meshsim.model.region import Region
 from meshsim.model.status import MeshState, State, Status, StatusKind, inverted
 from meshsim.model.stopping import Outcome, StopProcsRun
 from meshsim.model.waits import IdleLimit, Progress, StatusWait
 from meshsim.units import S
 
 PER_HOST_OVERLAP = "configuration error: per_host dims overlap with existing dims when spawning proc mesh"
+
+#: Why procs and actors of a spawn that failed are stopped (Q43 and Q47 off).
+SPAWN_FAILED = "spawn failed"
 
 #: How many ports and which timer key one procedure may use.
 PORTS_EACH = 2
@@ -118,7 +122,7 @@ class SpawnProcsRun(msgspec.Struct):
         wait, self.wait = self.wait, None
         for rank, status in enumerate(wait.statuses):
             if status.is_terminating:
-                return [wait.idle.cancel(), *self._ask_why(rank, status, now_ns)]
+                return [wait.idle.cancel(), *self._take_back(), *self._ask_why(rank, status, now_ns)]
         return [wait.idle.cancel(), *self._complete()]
 
     def _ask_why(self, rank: int, status: Status, now_ns: int) -> list[Command]:
@@ -153,9 +157,17 @@ class SpawnProcsRun(msgspec.Struct):
         if self.failed_rank is not None:
             proc = self.procs[self.failed_rank]
             return self._fail_creation(State(proc_name_of(proc.proc_id), wait.statuses[0]))
-        # Q43: procs that were created stay.
         self.outcome = Outcome(error=f"error spawning proc mesh: statuses: {inverted(wait.timed_out(now_ns))}")
-        return []
+        return self._take_back()
+
+    def _take_back(self) -> list[Command]:
+        """Q43: procs that were created stay. Off: each host is told to stop its own, and nobody waits for that."""
+        if self.config.has("Q43"):
+            return []
+        return [
+            Envelope(self.me, proc.host_agent, Stop(proc_name_of(proc.proc_id), SPAWN_FAILED), returnable=False)
+            for proc in self.procs
+        ]
 
     def _complete(self) -> list[Command]:
         extent = Extent.of(self.operation.host_extent).concat(Extent.of(self.operation.per_host))
@@ -240,19 +252,26 @@ class SpawnActorsRun(msgspec.Struct):
         wait, self.wait = self.wait, None
         self.statuses = wait.statuses
         if any(status.is_terminating for status in wait.statuses):
-            # Q47: ranks that did start keep running, and nobody owns them.
             self.outcome = Outcome(error=f"error spawning actor mesh: statuses: {inverted(wait.statuses)}")
-            return [wait.idle.cancel()]
+            return [wait.idle.cancel(), *self._take_back()]
         return [wait.idle.cancel(), *self._complete()]
 
     def _on_timer(self, now_ns: int) -> list[Command]:
         assert self.wait is not None
         rest = self.wait.idle.fired(now_ns)
-        if not rest:
-            statuses = self.wait.timed_out(now_ns)
-            self.wait = None
-            self.outcome = Outcome(error=f"error spawning actor mesh: statuses: {inverted(statuses)}")
-        return rest
+        if rest:
+            return rest
+        statuses = self.wait.timed_out(now_ns)
+        self.wait = None
+        self.outcome = Outcome(error=f"error spawning actor mesh: statuses: {inverted(statuses)}")
+        return self._take_back()
+
+    def _take_back(self) -> list[Command]:
+        """Q47: ranks that did start keep running, and nobody owns them. Off: every agent is told to stop its own."""
+        if self.config.has("Q47"):
+            return []
+        agents = [proc.agent for proc in self.operation.procs.procs]
+        return [Envelope(self.me, agent, Stop(self.name, SPAWN_FAILED), returnable=False) for agent in agents]
 
     def _complete(self) -> list[Command]:
         if self.operation.system:
@@ -296,6 +315,7 @@ class StopActorsRun(msgspec.Struct):
     me: ActorId
     mesh: ActorMeshRef
     reason: str
+    config: Config
     port: int
     outcome: Outcome | None = None
 
@@ -315,7 +335,7 @@ class StopActorsRun(msgspec.Struct):
         assert isinstance(event.message, StateReply)
         match event.message.state.state:
             case MeshState(statuses=statuses):
-                stopped = all(status.is_terminating for status in statuses)
+                stopped = all(self._counts_as_stopped(status) for status in statuses)
                 text = inverted(statuses)
                 error = None if stopped else f"error stopping actor mesh: statuses: {text}"
                 self.outcome = Outcome(error=error, result=text)
@@ -323,6 +343,10 @@ class StopActorsRun(msgspec.Struct):
                 error = f"non-existent state in GetState reply from controller: {self.mesh.controller}"
                 self.outcome = Outcome(error=error)
         return []
+
+    def _counts_as_stopped(self, status: Status) -> bool:
+        """Q53: silence does, too. Off: nobody knows what a silent actor does."""
+        return status.is_terminating and (status.kind is not StatusKind.TIMEOUT or self.config.has("Q53"))
 
 
 class QueryRun(msgspec.Struct):

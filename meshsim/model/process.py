@@ -174,8 +174,14 @@ def failed(reason: str) -> ProcStatus:
     return ProcStatus(ProcPhase.FAILED, reason=reason)
 
 
-def classify(status: ExitStatus) -> ProcStatus:
-    """What the exit monitor makes of the kernel's words: the signal first, then the code. Source: 3.4."""
+def classify(status: ExitStatus, *, asked_to: bool = False) -> ProcStatus:
+    """What the exit monitor makes of the kernel's words: the signal first, then the code. Source: 3.4.
+
+    Q6: that the process was asked to end makes no difference. `asked_to`, for when it is off: a signal that its host
+    sent to end it makes it Stopped, and is kept.
+    """
+    if status.signal is not None and asked_to:
+        return ProcStatus(ProcPhase.STOPPED, signal=status.signal, core_dumped=status.core_dumped)
     if status.signal is not None:
         return ProcStatus(ProcPhase.KILLED, signal=status.signal, core_dumped=status.core_dumped)
     if status.code is not None:
@@ -209,6 +215,8 @@ def display_plain(status: ProcStatus) -> str:
     match status.phase:
         case ProcPhase.READY:
             return f"Ready at {status.addr}"
+        case ProcPhase.STOPPED if status.signal is not None:
+            return f"Stopped(sig={status.signal})"
         case ProcPhase.STOPPED:
             return f"Stopped(exit={status.exit_code})"
         case ProcPhase.KILLED:
@@ -239,6 +247,8 @@ def _debug_fields(status: ProcStatus) -> dict[str, str]:
                 "addr": debug_text(status.addr or ""),
                 "agent": debug_text(status.agent or ""),
             }
+        case ProcPhase.STOPPED if status.signal is not None:
+            return {"signal": str(status.signal)}
         case ProcPhase.STOPPED:
             tail = ", ".join(debug_text(line) for line in status.stderr_tail)
             return {"exit_code": str(status.exit_code), "stderr_tail": f"[{tail}]"}

@@ -13,6 +13,7 @@ Source: supervision.md 16.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final, Literal
 
 import msgspec
 
@@ -35,34 +36,110 @@ class Quirk(msgspec.Struct, frozen=True):
     reason: str = ""
     #: What happens instead when it is turned off; empty while it cannot be.
     off: str = ""
+    #: Why it cannot be turned off, where there is more to say than that it has no switch.
+    stays: str = ""
 
 
-def _quirk(number: int, section: str, sentence: str, *, missing: str = "", off: str = "") -> Quirk:
-    return Quirk(id=f"Q{number}", sentence=sentence, section=section, modelled=not missing, reason=missing, off=off)
+def _quirk(number: int, section: str, sentence: str, *, missing: str = "", off: str = "", stays: str = "") -> Quirk:
+    return Quirk(
+        id=f"Q{number}",
+        sentence=sentence,
+        section=section,
+        modelled=not missing,
+        reason=missing,
+        off=off,
+        stays=stays,
+    )
 
 
 QUIRKS: dict[str, Quirk] = {
     quirk.id: quirk
     for quirk in (
         _quirk(
-            1, "2.1, 9.6", "Stopping counts as terminating: a proc mesh stop succeeds while its processes still live."
+            1,
+            "2.1, 9.6",
+            "Stopping counts as terminating: a proc mesh stop succeeds while its processes still live.",
+            off="The stop of a proc mesh is over when its processes have ended.",
         ),
-        _quirk(2, "3.5", "No lines of a child's output are kept by default, though the description promises 100."),
-        _quirk(3, "3.5", "The last lines of a child's output can be lost.", missing=_STDIO),
-        _quirk(4, "3.8", "During host shutdown a child looks Ready until its agent had its time."),
-        _quirk(5, "3.8", "An agent aborts stuck actors at the very moment its parent sends SIGTERM."),
-        _quirk(6, "3.8, 6.2", "A proc that had to be killed in a requested stop counts as failed."),
-        _quirk(7, "4.2", "Structured errors become plain text when an actor ends."),
-        _quirk(8, "4.3", "The text of an event says 'have failed' of an actor that merely stopped."),
-        _quirk(9, "4.5", "A stopping parent abandons children that are silent for 500 ms."),
-        _quirk(10, "4.5, 8.5", "A failure that a child passes up keeps the child's id: its dead parent looks Running."),
-        _quirk(11, "5.7", "The controller calls a mesh with a crashed process Stopped, not Failed."),
-        _quirk(12, "5.7", "The controller calls a mesh with a merely stopped actor Failed."),
-        _quirk(13, "5.8", "Stop of a mesh whose ranks are all terminal does nothing and tells nobody."),
-        _quirk(14, "5.9", "A controller that cleans up tells neither owner nor subscribers."),
-        _quirk(15, "5.10", "One more poll runs after a Stop."),
         _quirk(
-            16, "5.12", "One terminal rank silences the heartbeats: subscribers later take the controller for dead."
+            2,
+            "3.5",
+            "No lines of a child's output are kept by default, though the description promises 100.",
+            stays="a configuration attribute decides it: tail_log_lines",
+        ),
+        _quirk(3, "3.5", "The last lines of a child's output can be lost.", missing=_STDIO),
+        _quirk(
+            4,
+            "3.8",
+            "During host shutdown a child looks Ready until its agent had its time.",
+            off="A child is Stopping from the moment the host's shutdown begins with it.",
+        ),
+        _quirk(
+            5,
+            "3.8",
+            "An agent aborts stuck actors at the very moment its parent sends SIGTERM.",
+            off="An agent has one second more than its actors: it aborts those that are stuck and exits by itself.",
+        ),
+        _quirk(
+            6,
+            "3.8, 6.2",
+            "A proc that had to be killed in a requested stop counts as failed.",
+            off="A proc that had to be killed in a requested stop counts as stopped.",
+        ),
+        _quirk(
+            7,
+            "4.2",
+            "Structured errors become plain text when an actor ends.",
+            off="An error keeps its structure when its actor ends.",
+        ),
+        _quirk(
+            8,
+            "4.3",
+            "The text of an event says 'have failed' of an actor that merely stopped.",
+            off="The text of an event says 'have stopped' of an actor that stopped.",
+        ),
+        _quirk(
+            9,
+            "4.5",
+            "A stopping parent abandons children that are silent for 500 ms.",
+            off="A stopping parent waits for its children for as long as they may take to clean up, and 500 ms more.",
+        ),
+        _quirk(
+            10,
+            "4.5, 8.5",
+            "A failure that a child passes up keeps the child's id: its dead parent looks Running.",
+            off="A parent that ends of its child's failure fails under its own id, with the child's event as cause.",
+        ),
+        _quirk(
+            11,
+            "5.7",
+            "The controller calls a mesh with a crashed process Stopped, not Failed.",
+            off="The mesh is Failed when a process crashed, Stopped when one was stopped.",
+        ),
+        _quirk(
+            12,
+            "5.7",
+            "The controller calls a mesh with a merely stopped actor Failed.",
+            off="The mesh is Stopped when an actor merely stopped, Failed when one failed.",
+        ),
+        _quirk(
+            13,
+            "5.8",
+            "Stop of a mesh whose ranks are all terminal does nothing and tells nobody.",
+            off="Stop tells subscribers and reaches the agents, whatever the ranks had come to before.",
+        ),
+        _quirk(
+            14,
+            "5.9",
+            "A controller that cleans up tells neither owner nor subscribers.",
+            off="A controller that cleans up tells its subscribers that the mesh is stopped.",
+        ),
+        _quirk(15, "5.10", "One more poll runs after a Stop.", off="No poll runs after a Stop."),
+        _quirk(
+            16,
+            "5.12",
+            "One terminal rank silences the heartbeats: subscribers later take the controller for dead.",
+            off="Heartbeats come with every period for as long as the controller lives, whatever became of the ranks.",
         ),
         _quirk(
             17,
@@ -70,21 +147,96 @@ QUIRKS: dict[str, Quirk] = {
             "Failures carry ranks of different rank spaces, and references filter by a third.",
             missing=_SLICES,
         ),
-        _quirk(18, "5.12", "A dead proc is reported again at every poll, and only the one with the lowest rank."),
-        _quirk(19, "5.12", "A dead proc ends the keepalives: the survivors are stopped as orphans."),
-        _quirk(20, "5.12", "A second event of an actor makes the controller report the first one again."),
-        _quirk(21, "5.12", "A failed actor that is stopped afterwards is reported as failed once more."),
-        _quirk(22, "5.12", "A Failed status without events is never recorded and looked at anew at every poll."),
-        _quirk(23, "5.12", "A terminal status without any state would panic the controller; nothing produces one."),
-        _quirk(24, "5.12", "One rank unknown to its agent turns the whole poll into an error of rank 0."),
-        _quirk(25, "5.12", "Recovery is never announced: a mesh that was unhealthy once stays so."),
-        _quirk(26, "5.12", "Timeouts in the result of a Stop can turn into one more failure and flip its kind."),
-        _quirk(27, "5.12", "A Stop waits behind a long poll."),
-        _quirk(28, "6.2", "A crashed or unreachable host counts as a clean stop: the owner is not told."),
-        _quirk(29, "7", "Hosts that are attached rather than allocated have no controller to shut them down."),
-        _quirk(30, "8.2", "The first recorded event bars a proc from new actors for ever."),
-        _quirk(31, "8.2", "Spawning succeeds although the actor's init is going to fail."),
-        _quirk(32, "8.3", "An actor is reported Stopped while it may still run; nothing is aborted."),
+        _quirk(
+            18,
+            "5.12",
+            "A dead proc is reported again at every poll, and only the one with the lowest rank.",
+            off="Each dead proc is reported once, whatever its rank, and its rank counts as terminal.",
+        ),
+        _quirk(
+            19,
+            "5.12",
+            "A dead proc ends the keepalives: the survivors are stopped as orphans.",
+            off="A dead proc is left out: the actors of all others are polled and kept alive as before.",
+        ),
+        _quirk(
+            20,
+            "5.12",
+            "A second event of an actor makes the controller report the first one again.",
+            off="A failed actor is reported once, however many events follow.",
+        ),
+        _quirk(
+            21,
+            "5.12",
+            "A failed actor that is stopped afterwards is reported as failed once more.",
+            off="A failed actor that is stopped afterwards stays failed, and nobody is told again.",
+        ),
+        _quirk(
+            22,
+            "5.12",
+            "A Failed status without events is never recorded and looked at anew at every poll.",
+            off="A Failed status without events is recorded, and reported once with its own text.",
+        ),
+        _quirk(
+            23,
+            "5.12",
+            "A terminal status without any state would panic the controller; nothing produces one.",
+            stays="it cannot be seen: nothing produces such a status",
+        ),
+        _quirk(
+            24,
+            "5.12",
+            "One rank unknown to its agent turns the whole poll into an error of rank 0.",
+            off="The rank that is missing is reported, as itself; all others are polled as before.",
+        ),
+        _quirk(
+            25,
+            "5.12",
+            "Recovery is never announced: a mesh that was unhealthy once stays so.",
+            off="Subscribers are told when every rank is well again, and the mesh is Running once more.",
+        ),
+        _quirk(
+            26,
+            "5.12",
+            "Timeouts in the result of a Stop can turn into one more failure and flip its kind.",
+            off="What comes to light after a Stop is recorded and told to nobody.",
+        ),
+        _quirk(
+            27,
+            "5.12",
+            "A Stop waits behind a long poll.",
+            stays="an actor takes one message after the other; configuration decides how long a poll may take",
+        ),
+        _quirk(
+            28,
+            "6.2",
+            "A crashed or unreachable host counts as a clean stop: the owner is not told.",
+            off="Only what its host calls stopped is a clean stop; the owner is told of a host that is silent.",
+        ),
+        _quirk(
+            29,
+            "7",
+            "Hosts that are attached rather than allocated have no controller to shut them down.",
+            stays="whoever attaches hosts does not own them",
+        ),
+        _quirk(
+            30,
+            "8.2",
+            "The first recorded event bars a proc from new actors for ever.",
+            off="Recorded events do not keep a proc from new actors.",
+        ),
+        _quirk(
+            31,
+            "8.2",
+            "Spawning succeeds although the actor's init is going to fail.",
+            off="Spawning ends when the inits are over, and fails with the one that failed.",
+        ),
+        _quirk(
+            32,
+            "8.3",
+            "An actor is reported Stopped while it may still run; nothing is aborted.",
+            off="An actor that outlives its time to stop is aborted; its children are told to stop.",
+        ),
         _quirk(33, "8.4", "StopAll to an in-process agent ends the process that hosts it.", missing=_IN_PROCESS),
         _quirk(
             34,
@@ -93,39 +245,151 @@ QUIRKS: dict[str, Quirk] = {
             missing=_SINK,
         ),
         _quirk(35, "8.7", "Asking an agent of the owned path for its status ends its process.", missing=_ALLOCATED),
-        _quirk(36, "8.8", "Actors have no expiry before the first keepalive: an early controller crash leaks them."),
-        _quirk(37, "8.8", "Expiry compares the clocks of two machines."),
-        _quirk(38, "9.3", "A host answers nothing while one of its procs starts."),
-        _quirk(39, "9.3", "A child that did not get ready in time stays until host shutdown."),
-        _quirk(40, "9.3", "A Stop after shutdown crashes the host process."),
-        _quirk(41, "9.3", "Shutdown is acknowledged before any of its work is done."),
+        _quirk(
+            36,
+            "8.8",
+            "Actors have no expiry before the first keepalive: an early controller crash leaks them.",
+            off="An actor that a controller is to keep alive has an expiry from its creation on.",
+        ),
+        _quirk(
+            37,
+            "8.8",
+            "Expiry compares the clocks of two machines.",
+            off="A keepalive counts from its arrival, by the clock of the agent.",
+        ),
+        _quirk(
+            38,
+            "9.3",
+            "A host answers nothing while one of its procs starts.",
+            off="A host takes messages while its procs start; only who asks about one that starts waits.",
+        ),
+        _quirk(
+            39,
+            "9.3",
+            "A child that did not get ready in time stays until host shutdown.",
+            off="A child that did not get ready in time is killed.",
+        ),
+        _quirk(
+            40,
+            "9.3",
+            "A Stop after shutdown crashes the host process.",
+            off="A Stop after shutdown changes nothing: its proc is stopped already.",
+        ),
+        _quirk(
+            41,
+            "9.3",
+            "Shutdown is acknowledged before any of its work is done.",
+            off="Shutdown is acknowledged when the last process has ended.",
+        ),
         _quirk(42, "9.4", "Allocated hosts are ranked in the order in which they answer.", missing=_ALLOCATED),
-        _quirk(43, "9.5", "A failed proc mesh spawn leaves procs behind."),
+        _quirk(
+            43,
+            "9.5",
+            "A failed proc mesh spawn leaves procs behind.",
+            off="Every proc of a spawn that failed is stopped.",
+        ),
         _quirk(44, "9.7, 10.5", "Padding silent ranks of a slice panics the asker.", missing=_SLICES),
         _quirk(45, "10.2", "No cast reaches any rank when the proc of rank 0 is dead.", missing=_COMM),
         _quirk(46, "10.3", "Configuring allocated procs waits without limit.", missing=_ALLOCATED),
-        _quirk(47, "10.7", "A failed actor mesh spawn leaves actors behind that nobody owns."),
+        _quirk(
+            47,
+            "10.7",
+            "A failed actor mesh spawn leaves actors behind that nobody owns.",
+            off="Every actor of a spawn that failed is stopped.",
+        ),
         _quirk(48, "11.3", "Waiting for statuses ends when every rank is anything but NotExist."),
-        _quirk(49, "12.4", "A client that is slow to look sees only the latest message of its subscription."),
-        _quirk(50, "12.4", "Waiting again returns the same failure at once."),
-        _quirk(51, "12.4", "A client whose watchdog fired once never subscribes again."),
-        _quirk(52, "12.5", "A stop that failed cannot be tried again."),
-        _quirk(53, "12.5", "Stopping actors that do not answer is reported as success."),
-        _quirk(54, "5.10", "A rank that timed out once never becomes Running again for its controller."),
-        _quirk(55, "6.3, 14.2", "An actor that stops itself is reported Running for ever."),
-        _quirk(56, "14.3", "One slow host can hold up polls until healthy actors are reaped as orphans."),
-        _quirk(57, "5.9, 14.6", "An undeliverable message kills the controller that sent it."),
-        _quirk(58, "6.2", "A worker process that exits with 0 is never an event for the owner."),
-        _quirk(59, "4.5", "The failure of a child while its parent is stopping is lost."),
-        _quirk(60, "9.6", "A status reply that finds nobody kills the host process."),
-        _quirk(61, "4.3", "The text of an event has no line break before the failure it contains."),
+        _quirk(
+            49,
+            "12.4",
+            "A client that is slow to look sees only the latest message of its subscription.",
+            stays="the watch of a subscription holds one value: that is its interface",
+        ),
+        _quirk(
+            50, "12.4", "Waiting again returns the same failure at once.", off="What was heard once is not heard again."
+        ),
+        _quirk(
+            51,
+            "12.4",
+            "A client whose watchdog fired once never subscribes again.",
+            off="Waiting again after a time-out subscribes again.",
+        ),
+        _quirk(
+            52,
+            "12.5",
+            "A stop that failed cannot be tried again.",
+            off="A stop that failed can be tried again, and reaches the agents once more.",
+        ),
+        _quirk(
+            53,
+            "12.5",
+            "Stopping actors that do not answer is reported as success.",
+            off="A stop that some actor did not answer is an error.",
+        ),
+        _quirk(
+            54,
+            "5.10",
+            "A rank that timed out once never becomes Running again for its controller.",
+            off="A rank that answers again is Running again, and silence alone never ends the polling.",
+        ),
+        _quirk(
+            55,
+            "6.3, 14.2",
+            "An actor that stops itself is reported Running for ever.",
+            off="An actor that stops itself is reported Stopped.",
+        ),
+        _quirk(
+            56,
+            "14.3",
+            "One slow host can hold up polls until healthy actors are reaped as orphans.",
+            stays="configuration decides it: get_proc_state_max_idle below mesh_orphan_timeout avoids it",
+        ),
+        _quirk(
+            57,
+            "5.9, 14.6",
+            "An undeliverable message kills the controller that sent it.",
+            off="A message that comes back is logged; the poll or the stop it belonged to says what that means.",
+        ),
+        _quirk(
+            58,
+            "6.2",
+            "A worker process that exits with 0 is never an event for the owner.",
+            off="A process that exits with 0 without being asked to has failed, and the owner is told.",
+        ),
+        _quirk(
+            59,
+            "4.5",
+            "The failure of a child while its parent is stopping is lost.",
+            off="It counts as the failure of a child at any other time; a parent that already failed logs it.",
+        ),
+        _quirk(
+            60,
+            "9.6",
+            "A status reply that finds nobody kills the host process.",
+            off="A reply that finds nobody is logged.",
+        ),
+        _quirk(
+            61,
+            "4.3",
+            "The text of an event has no line break before the failure it contains.",
+            off="The failure that an event contains begins on a line of its own.",
+        ),
         _quirk(62, "4.6", "A cast that comes back makes a plain caster panic.", missing=_COMM),
-        _quirk(63, "3.8", "Host shutdown sends SIGTERM at once to a proc that is already stopping."),
+        _quirk(
+            63,
+            "3.8",
+            "Host shutdown sends SIGTERM at once to a proc that is already stopping.",
+            off="A proc that is already stopping has the grace of the shutdown before SIGTERM.",
+        ),
     )
 }
 
 #: Quirks that can be turned off.
 SWITCHES = tuple(quirk.id for quirk in QUIRKS.values() if quirk.off)
+
+#: Names of the profiles, for files and command lines; as the keys of `PROFILES`.
+ProfileName = Literal["2026-03", "fixed"]
+#: What a scenario has that names none: the system with all its quirks.
+DEFAULT_PROFILE: Final = "2026-03"
 
 #: What each profile turns off.
 PROFILES: dict[str, tuple[str, ...]] = {

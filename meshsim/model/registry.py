@@ -7,6 +7,7 @@ from meshsim.model.actors import (
     FailingCreateTestActor,
     SleepActor,
     TestActor,
+    TestActorWithFailingSupervision,
     TestActorWithSupervisionHandling,
     WrapperActor,
 )
@@ -17,6 +18,7 @@ ACTOR_TYPES: dict[str, ActorType] = {
     for actor_type in (
         TestActor,
         TestActorWithSupervisionHandling,
+        TestActorWithFailingSupervision,
         WrapperActor,
         SleepActor,
         EmptyActor,
@@ -25,7 +27,9 @@ ACTOR_TYPES: dict[str, ActorType] = {
 }
 
 #: Types whose actors may own meshes and subscribe to them.
-CONTEXT_TYPES = frozenset({"TestActor", "TestActorWithSupervisionHandling", "WrapperActor"})
+CONTEXT_TYPES = frozenset(
+    {"TestActor", "TestActorWithSupervisionHandling", "TestActorWithFailingSupervision", "WrapperActor"}
+)
 
 
 def default_program() -> Program:

@@ -11,6 +11,7 @@ import msgspec
 
 from meshsim.model.ids import ActorId
 from meshsim.model.process import ProcStatus
+from meshsim.model.runs import RunOf, inverted_text, runs_of
 from meshsim.model.supervision import ActorSupervisionEvent
 from meshsim.units import debug_duration
 
@@ -114,20 +115,9 @@ class State(msgspec.Struct, frozen=True, gc=False):
 
 
 #: One run of an overlay: ranks start <= r < end have this status.
-Run = tuple[int, int, Status]
+Run = RunOf[Status]
 
 
 def inverted(statuses: list[Status] | tuple[Status, ...]) -> str:
-    """Ranks grouped by status, as error texts print them: `Running=0..2;Failed(x)=2..3`.
-
-    Statuses come in the order of their first rank (the reference follows a hash map; mesh_model.md 2.7 asks a
-    simulator to choose).
-    """
-    runs: dict[Status, list[tuple[int, int]]] = {}
-    for rank, status in enumerate(statuses):
-        ranges = runs.setdefault(status, [])
-        if ranges and ranges[-1][1] == rank:
-            ranges[-1] = (ranges[-1][0], rank + 1)
-        else:
-            ranges.append((rank, rank + 1))
-    return ";".join(f"{status}={','.join(f'{a}..{b}' for a, b in ranges)}" for status, ranges in runs.items())
+    """Ranks grouped by status, as error texts print them: `Running=0..2;Failed(x)=2..3`."""
+    return inverted_text(runs_of(statuses))

@@ -1,9 +1,10 @@
 """One subscription of one actor to one mesh: the forwarder, the watch cell and the watchdog.
 
 A forwarder takes what the controller sends and publishes the latest value; every message, heartbeats included, re-arms
-the watchdog. Silence longer than its limit means "the controller is dead", and that is final (Q51).
+the watchdog. Silence longer than its limit means "the controller is dead", and that is final (Q51; off: whoever waits
+again subscribes again).
 
-    WATCHING ──failure──▶ WATCHING   ──silence──▶ TIMED_OUT ──DropRef──▶ CLOSED
+    WATCHING ──failure──▶ WATCHING   ──silence──▶ TIMED_OUT ──DropRef──▶ CLOSED,   ──waiting again (Q51 off)──▶ WATCHING
     WATCHING ──DropRef──▶ DROPPED ──next message, silence──▶ CLOSED   (the message after that bounces)
     WATCHING ──the actor stopped the mesh──▶ UNWATCHED ──DropRef──▶ DROPPED, ──silence──▶ CLOSED
 
@@ -20,6 +21,7 @@ import msgspec
 
 from meshsim.model.commands import Command
 from meshsim.model.config import Config
+from meshsim.model.extent import BaseRank
 from meshsim.model.ids import ActorId, PortRef
 from meshsim.model.messages import Envelope, MeshFailed, Subscribe, Unsubscribe
 from meshsim.model.notes import Heard, Heartbeat, Warned
@@ -52,7 +54,7 @@ TRANSITIONS: dict[SubscriptionPhase, frozenset[SubscriptionPhase]] = {
     SubscriptionPhase.WATCHING: frozenset(
         {SubscriptionPhase.TIMED_OUT, SubscriptionPhase.UNWATCHED, SubscriptionPhase.DROPPED}
     ),
-    SubscriptionPhase.TIMED_OUT: frozenset({SubscriptionPhase.CLOSED}),
+    SubscriptionPhase.TIMED_OUT: frozenset({SubscriptionPhase.CLOSED, SubscriptionPhase.WATCHING}),
     SubscriptionPhase.UNWATCHED: frozenset({SubscriptionPhase.DROPPED, SubscriptionPhase.CLOSED}),
     SubscriptionPhase.DROPPED: frozenset({SubscriptionPhase.CLOSED}),
     SubscriptionPhase.CLOSED: frozenset(),
@@ -77,9 +79,12 @@ class Subscription(msgspec.Struct):
     unhealthy: MeshFailure | None = None
 
     def start(self, now_ns: int) -> list[Command]:
+        return [*self._warn_if_short(), *self._subscribe(now_ns)]
+
+    def _subscribe(self, now_ns: int) -> list[Command]:
         assert self.mesh.controller is not None
         subscribe = Envelope(self.me, self.mesh.controller, Subscribe(PortRef(self.me, self.port)))
-        return [*self._warn_if_short(), subscribe, *self.watchdog.start(now_ns)]
+        return [subscribe, *self.watchdog.start(now_ns)]
 
     def _warn_if_short(self) -> list[Command]:
         """The rule that the reference checks: the watchdog must outlast the longest poll."""
@@ -105,17 +110,25 @@ class Subscription(msgspec.Struct):
         return [Heartbeat(self.me, self.mesh.label)] if message.failure is None else self._look(message.failure)
 
     def again(self, now_ns: int) -> list[Command]:
-        """Events are awaited once more: the current value is heard at once, if it is of interest (Q50, Q51)."""
+        """Events are awaited once more: the current value is heard at once, if it is of interest (Q50, Q51).
+
+        Off: what was heard is not heard again, and after a time-out it is asked whether the controller lives after all.
+        """
         if self.phase is SubscriptionPhase.TIMED_OUT:
-            return self._conclude(now_ns)
-        return [] if self.latest is None else self._look(self.latest)
+            return self._conclude(now_ns) if self.config.has("Q51") else self._retry(now_ns)
+        return self._look(self.latest) if self.latest is not None and self.config.has("Q50") else []
+
+    def _retry(self, now_ns: int) -> list[Command]:
+        self._move_to(SubscriptionPhase.WATCHING)
+        self.latest = self.unhealthy = None
+        return self._subscribe(now_ns)
 
     def _look(self, failure: MeshFailure) -> list[Command]:
         return self._hear(failure, "subscriber") if self._interesting(failure) else []
 
     def _interesting(self, failure: MeshFailure) -> bool:
         """A rank counts only when this reference's region has it as a base rank."""
-        return failure.rank is None or self.mesh.procs.region.contains_base_rank(failure.rank)
+        return failure.rank is None or self.mesh.procs.region.contains_base_rank(BaseRank(failure.rank))
 
     def on_timer(self, now_ns: int) -> list[Command]:
         """The watchdog: perhaps there was a sign of life since it was set."""
@@ -143,7 +156,8 @@ class Subscription(msgspec.Struct):
         return [unsubscribe, *self._hear(MeshFailure(self.mesh.name, None, event), "watchdog")]
 
     def _hear(self, failure: MeshFailure, role: str) -> list[Command]:
-        self.unhealthy = failure
+        """12.4 step 4: a status that is no end clears the health (sent with Q25 off alone)."""
+        self.unhealthy = failure if failure.event.actor_status.is_terminal else None
         return [heard(self.me, role, self.mesh.label, failure)]
 
     @property
@@ -175,7 +189,7 @@ def heard(listener: ActorId, role: str, mesh: str, failure: MeshFailure) -> Hear
         role=role,
         mesh=mesh,
         rank=failure.rank,
-        status="Failed" if status.is_failed else "Stopped",
+        status="Failed" if status.is_failed else "Stopped" if status.is_terminal else "Recovered",
         text=status_text(status, failure.event.occurred_at_ns),
         actor=failure.event.actor_id,
         failure=failure,

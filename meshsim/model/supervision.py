@@ -5,6 +5,7 @@ Source: supervision.md 4.1 to 4.4, mesh_model.md 6.1 and 6.7.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import Enum
 from typing import Union
 
@@ -147,14 +148,15 @@ def message_log_error(text: str) -> Generic:
 INDETERMINATE = Generic("actor is in an indeterminate state")
 
 
-def flatten(kind: ActorErrorKind) -> ActorErrorKind:
+def flatten(kind: ActorErrorKind, quirks_off: Collection[str] = ()) -> ActorErrorKind:
     """What becomes of an error when its actor ends: plain text, unless it is an unhandled event.
 
-    Q7: Aborted and ErrorDuringHandlingSupervision lose their structure here. Source: supervision.md 4.2.
+    Q7: Aborted and ErrorDuringHandlingSupervision lose their structure here. Off: they keep it.
+    Source: supervision.md 4.2.
     """
-    if isinstance(kind, UnhandledSupervisionEvent):
+    if isinstance(kind, UnhandledSupervisionEvent) or "Q7" in quirks_off:
         return kind
-    return Generic(error_text(kind))
+    return Generic(error_text(kind, quirks_off))
 
 
 def unhandled(me: ActorId, event: ActorSupervisionEvent, now_ns: int) -> UnhandledSupervisionEvent:
@@ -199,9 +201,11 @@ def _timeless(event: ActorSupervisionEvent) -> ActorSupervisionEvent:
 
 
 # --- texts -------------------------------------------------------------------------------------------------
+#
+# `quirks_off` names the quirks of the modelled system that are turned off; Q8 and Q61 are about these texts.
 
 
-def status_text(status: ActorStatus, now_ns: int) -> str:
+def status_text(status: ActorStatus, now_ns: int, quirks_off: Collection[str] = ()) -> str:
     """An actor status as the modelled system prints it. Source: supervision.md 4.1."""
     match status.phase:
         case ActorPhase.PROCESSING:
@@ -213,7 +217,7 @@ def status_text(status: ActorStatus, now_ns: int) -> str:
             return f"stopped: {status.reason}"
         case ActorPhase.FAILED:
             assert status.error is not None, "a failed actor has an error"
-            return f"failed: {error_text(status.error)}"
+            return f"failed: {error_text(status.error, quirks_off)}"
         case _:
             return str(status.phase.value)
 
@@ -222,15 +226,15 @@ def _elapsed_ms(status: ActorStatus, now_ns: int) -> int:
     return max(now_ns - status.since_ns, 0) // MS
 
 
-def error_text(kind: ActorErrorKind) -> str:
+def error_text(kind: ActorErrorKind, quirks_off: Collection[str] = ()) -> str:
     """Source: supervision.md 4.2."""
     match kind:
         case Generic(text=text):
             return text
         case ErrorDuringHandlingSupervision(text=text, event=event):
-            return f"{text} while handling {event_text(event)}"
+            return f"{text} while handling {event_text(event, quirks_off)}"
         case UnhandledSupervisionEvent(event=event):
-            return event_text(event)
+            return event_text(event, quirks_off)
         case Aborted(reason=reason):
             return f"actor explicitly aborted due to: {reason}"
 
@@ -240,25 +244,31 @@ def serving_text(actor: ActorId, kind: ActorErrorKind) -> str:
     return f"serving {actor}: {error_text(kind)}"
 
 
-def event_text(event: ActorSupervisionEvent) -> str:
+def event_text(event: ActorSupervisionEvent, quirks_off: Collection[str] = ()) -> str:
     """The lines that an event prints, without a line break at the end.
 
-    Q8: the heading says "have failed" of a stop, too. Source: supervision.md 4.3, mesh_model.md 6.7.
+    Source: supervision.md 4.3, mesh_model.md 6.7.
     """
     cause = root_cause(event)
     name, cause_name = _name(event), _name(cause)
+    ended, what = _ending_words(cause, quirks_off)
     return (
-        f"The actor {name} and all its descendants have failed.\n"
-        f"This occurred because the actor {'itself' if cause_name == name else cause_name} failed.\n"
-        f"The error was:\n{_cause_text(cause)}"
+        f"The actor {name} and all its descendants have {ended}.\n"
+        f"This occurred because the actor {'itself' if cause_name == name else cause_name} {ended}.\n"
+        f"The {what} was:\n{_cause_text(cause, quirks_off)}"
     )
+
+
+def _ending_words(cause: ActorSupervisionEvent, quirks_off: Collection[str]) -> tuple[str, str]:
+    """Q8: a stop is called a failure, too. Off: what stopped has stopped, for a reason and not of an error."""
+    return ("stopped", "reason") if "Q8" in quirks_off and not cause.is_error else ("failed", "error")
 
 
 def _name(event: ActorSupervisionEvent) -> str:
     return event.actor_id if event.display_name is None else event.display_name
 
 
-def _cause_text(cause: ActorSupervisionEvent) -> str:
+def _cause_text(cause: ActorSupervisionEvent, quirks_off: Collection[str]) -> str:
     status = cause.actor_status
     if status.phase is ActorPhase.STOPPED and actor_name_of(cause.actor_id) in _AGENTS:
         return _indented(
@@ -268,22 +278,24 @@ def _cause_text(cause: ActorSupervisionEvent) -> str:
     match status.error:
         case ErrorDuringHandlingSupervision(text=text, event=event):
             # Q61: nothing breaks the line between the text and the failure it contains.
-            return f"{_indented(text)}This error occurred during the handling of another failure:\n{event_text(event)}"
+            line_break = "\n" if "Q61" in quirks_off else ""
+            nested = f"This error occurred during the handling of another failure:\n{event_text(event, quirks_off)}"
+            return f"{_indented(text)}{line_break}{nested}"
         case Generic(text=text):
             return _indented(text)
         case _:
-            return _indented(status_text(status, cause.occurred_at_ns))
+            return _indented(status_text(status, cause.occurred_at_ns, quirks_off))
 
 
 def _indented(text: str) -> str:
     return "\n".join(f" {line}" if line else "" for line in text.split("\n"))
 
 
-def failure_text(failure: MeshFailure) -> str:
+def failure_text(failure: MeshFailure, quirks_off: Collection[str] = ()) -> str:
     """Source: supervision.md 4.4."""
     mesh = "" if failure.actor_mesh_name is None else f' on mesh "{failure.actor_mesh_name}"'
     rank = "" if failure.rank is None else f" at rank {failure.rank}"
-    return f"failure{mesh}{rank} with event: {event_text(failure.event)}"
+    return f"failure{mesh}{rank} with event: {event_text(failure.event, quirks_off)}"
 
 
 # --- debug texts -------------------------------------------------------------------------------------------

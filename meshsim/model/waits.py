@@ -75,8 +75,12 @@ class StateQuery(msgspec.Struct):
         state = reply.state.state
         if not isinstance(state, (ActorState, ProcState)):
             return Progress.NOT_EXIST
+        return self.put(state.create_rank, reply.state, now_ns)
+
+    def put(self, rank: int, state: State, now_ns: int) -> Progress:
+        """Take what is known of one rank."""
         self.replies += 1
-        self.received[state.create_rank] = reply.state
+        self.received[rank] = state
         if self.replies == self.count:
             return Progress.COMPLETE
         self.idle.deadline_ns = now_ns + self.idle.limit_ns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Literal, Union
 
 import msgspec
@@ -27,7 +28,7 @@ class _Hearing(_Expectation, frozen=True, kw_only=True):
     role: Literal["owner", "subscriber", "watchdog", "parent"] | None = None
     mesh: str | None = None
     rank: int | None = None
-    status: Literal["Failed", "Stopped"] | None = None
+    status: Literal["Failed", "Stopped", "Recovered"] | None = None
     #: Part of the status text, or of the failure's text.
     text: str | None = None
 
@@ -96,6 +97,13 @@ class RecordCount(_Expectation, frozen=True, kw_only=True, tag="record"):
 
 
 Expectation = Union[Hears, NeverHears, Final, OperationResult, NothingLeft, RecordCount]
+
+
+def applies(expectation: Expectation, quirks_off: Collection[str]) -> bool:
+    """Whether an expectation counts while these quirks are off: what it says of quirks, both if it names two."""
+    if expectation.if_quirk is not None and expectation.if_quirk in quirks_off:
+        return False
+    return expectation.unless_quirk is None or expectation.unless_quirk in quirks_off
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -76,6 +76,7 @@ _Found = Iterable[tuple[str, str, tuple[int, ...], bool]]
 def _matching(expectation: Hears | NeverHears, evidence: Evidence) -> list[tuple[Record, Heard]]:
     """What the listener heard that has every key which the expectation gives."""
     listener = evidence.world.directory.actor(expectation.listener)
+    quirks_off = evidence.world.config.quirks_off
     return [
         (record, heard)
         for record, heard in evidence.heard
@@ -87,7 +88,7 @@ def _matching(expectation: Hears | NeverHears, evidence: Evidence) -> list[tuple
         and (
             expectation.text is None
             or expectation.text in heard.text
-            or expectation.text in failure_text(heard.failure)
+            or expectation.text in failure_text(heard.failure, quirks_off)
         )
     ]
 

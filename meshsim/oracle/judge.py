@@ -10,7 +10,7 @@ from meshsim.faults.kinds import Fault, InitFails
 from meshsim.model.config import Config, Value
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.evidence import Evidence
-from meshsim.oracle.expectations import Expectation, Known, RecordCount
+from meshsim.oracle.expectations import Expectation, Known, RecordCount, applies
 from meshsim.oracle.expecting import unmet
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.verdict import Verdict, Violation
@@ -49,12 +49,12 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         KeyError, ConfigError: the brief's configuration is none.
     """
     directory = Directory.of(records)
-    world = World(Config.of(brief.config), directory)
+    world = World(Config.of(brief.config, brief.quirks_off), directory)
     evidence = Evidence(world)
     found = _watch(brief, records, world, evidence)
     end = records[-1] if records and isinstance(records[-1].what, RunEnded) else None
     for index, expectation in enumerate(brief.expect):
-        if _applies(expectation, brief.quirks_off):
+        if applies(expectation, brief.quirks_off):
             found += unmet(f"expect[{index}]", expectation, evidence, records)
     known = tuple(entry for entry in brief.known if entry.quirk not in brief.quirks_off)
     listed, unlisted = _sorted_by_known(known, found)
@@ -64,12 +64,6 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         return Verdict(outcome="violated", violations=tuple(unlisted), known=tuple(listed), reason=_summary(unlisted))
     reason = "the trace has no end: the run was cut off" if end is None else _not_struck(brief, evidence)
     return Verdict(outcome="inconclusive" if reason else "passed", known=tuple(listed), reason=reason)
-
-
-def _applies(expectation: Expectation, quirks_off: tuple[str, ...]) -> bool:
-    if expectation.if_quirk is not None and expectation.if_quirk in quirks_off:
-        return False
-    return expectation.unless_quirk is None or expectation.unless_quirk in quirks_off
 
 
 def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evidence) -> list[Violation]:

@@ -16,6 +16,7 @@ from meshsim.report.lanes import ENDS, chart_of
 from meshsim.report.stories import FaultStory, fault_stories
 from meshsim.run import RunResult, reproduce_line
 from meshsim.scenario.matrix import variant_label
+from meshsim.scenario.plan import plan_label
 from meshsim.units import S, format_duration
 from meshsim.versions import versions
 
@@ -97,17 +98,18 @@ def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") ->
 
 
 def _grouped(results: Iterable[RunResult]) -> list[list[RunResult]]:
-    """Runs of the same plan together: sorted by name, variant and seed; `sim` before `lockstep`."""
-    groups: dict[tuple[str, str, int], list[RunResult]] = {}
+    """Runs of the same plan together: sorted by name, variant, profile and seed; `sim` before `lockstep`."""
+    groups: dict[tuple[str, str, str, int], list[RunResult]] = {}
     for run in results:
-        groups.setdefault((run.plan.scenario, variant_label(run.plan.variant), run.plan.seed), []).append(run)
+        plan = run.plan
+        key = (plan.scenario, variant_label(plan.variant), plan.profile, plan.seed)
+        groups.setdefault(key, []).append(run)
     return [sorted(groups[key], key=lambda run: run.backend != "sim") for key in sorted(groups)]
 
 
 def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
     plan = runs[0].plan
-    variant = variant_label(plan.variant)
-    name = f"{plan.scenario} [{variant}]" if variant else plan.scenario
+    name = plan_label(plan)
     agreement = "" if len(runs) == 1 else "equal" if len({run.digest for run in runs}) == 1 else "differ"
     # Equal digests mean equal traces: one drawing stands for both.
     drawn = runs[:1] if agreement == "equal" else runs
@@ -155,7 +157,7 @@ def _findings(runs: list[RunResult]) -> Iterable[Finding]:
 
 def _chart_view(run: RunResult, *, alone: bool) -> ChartView:
     label = "" if alone else f", {run.backend}"
-    return ChartView(label, inline_svg(chart_of(run.records), f"Timeline of {run.plan.scenario}{label}"))
+    return ChartView(label, inline_svg(chart_of(run.records), f"Timeline of {plan_label(run.plan)}{label}"))
 
 
 def _summary(results: Sequence[RunResult], groups: Sequence[GroupView]) -> str:

@@ -1,6 +1,6 @@
 """The run directory: what a run leaves on disk, and how it gets there in one piece.
 
-    out/<scenario>[variant]/<backend>-seed<N>/
+    out/<scenario>[variant].<profile>/<backend>-seed<N>/     without .<profile> for the usual one
         plan.json      the plan, readable by `decode_plan`
         trace.jsonl    the records, one a line
         meta.json      versions, seed, backend, reproduce line, digests, durations
@@ -28,6 +28,7 @@ from pathlib import Path
 
 import msgspec
 
+from meshsim.model.quirks import DEFAULT_PROFILE
 from meshsim.oracle.verdict import Verdict
 from meshsim.run.execute import RunResult, reproduce_line
 from meshsim.scenario.matrix import variant_label
@@ -57,6 +58,7 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     schema: int
     scenario: str
     variant: dict[str, str | int | bool | float]
+    profile: str = DEFAULT_PROFILE
     source: str
     seed: int
     backend: str
@@ -74,9 +76,13 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_name(plan: Plan, backend: str) -> str:
-    """Where a run goes below the output directory: `late-exit[poll=1s]/lockstep-seed7`."""
+    """Where a run goes below the output directory: `late-exit[poll=1s]/lockstep-seed7`, `late-exit.fixed/sim-seed7`.
+
+    No scenario has a dot in its name, so no two profiles share a directory.
+    """
     variant = f"[{variant_label(plan.variant)}]" if plan.variant else ""
-    return f"{_file_name(plan.scenario + variant)}/{backend}-seed{plan.seed}"
+    profile = "" if plan.profile == DEFAULT_PROFILE else f".{plan.profile}"
+    return f"{_file_name(plan.scenario + variant + profile)}/{backend}-seed{plan.seed}"
 
 
 def prepare(out: Path) -> None:
@@ -147,6 +153,7 @@ def _fill(directory: Path, result: RunResult) -> None:
         schema=META_SCHEMA,
         scenario=plan.scenario,
         variant=plan.variant,
+        profile=plan.profile,
         source=plan.source,
         seed=plan.seed,
         backend=result.backend,

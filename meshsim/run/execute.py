@@ -11,8 +11,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
+from msgspec import UNSET
 
 from meshsim.drive.backend import Backend, BackendError
+from meshsim.model.quirks import DEFAULT_PROFILE
 from meshsim.oracle.judge import Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.scenario.matrix import variant_label
@@ -177,6 +179,8 @@ def reproduce_line(result: RunResult, backend: str | None = None) -> str:
     words = ["meshsim", "run", plan.source, "--backend", backend or result.backend, "--seed", str(plan.seed)]
     if plan.variant:
         words += ["--variant", variant_label(plan.variant)]
+    if plan.profile != DEFAULT_PROFILE or plan.replaced_profile is not UNSET:
+        words += ["--profile", plan.profile]
     return shlex.join(words)
 
 

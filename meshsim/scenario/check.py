@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
-from meshsim.model.quirks import QUIRKS
+from meshsim.model.quirks import QUIRKS, SWITCHES
 from meshsim.model.registry import ACTOR_TYPES
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
@@ -49,6 +49,7 @@ def check(scenario: Scenario) -> World:
     if not 0 < scenario.horizon <= DURATION_NS_MAX:
         value = format_duration(scenario.horizon)
         raise ScenarioError("horizon", "expected more than 0s and at most 100 years", value=value)
+    _check_quirks(scenario)
     resolved_config(scenario.config)
     world = World(scenario)
     _check_topology(scenario.topology, world)
@@ -93,6 +94,15 @@ def _check_lists(scenario: Scenario) -> None:
                 raise ScenarioError(f"{name}[{index}]", "given twice", value=value)
     if not scenario.topology.clients:
         raise ScenarioError("topology.clients", "expected at least 1 client")
+
+
+def _check_quirks(scenario: Scenario) -> None:
+    for quirk in scenario.quirks:
+        place = joined("quirks", quirk)
+        if quirk not in QUIRKS:
+            raise ScenarioError(place, "no such quirk", allowed=QUIRKS, word=quirk)
+        if quirk not in SWITCHES:
+            raise ScenarioError(place, "expected a quirk that can be turned off", allowed=SWITCHES, word="")
 
 
 def _check_topology(topology: Topology, world: World) -> None:

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
-from meshsim.oracle.expectations import Final, Hears, NeverHears, NothingLeft, OperationResult, RecordCount
+from meshsim.model.quirks import QUIRKS, SWITCHES
+from meshsim.oracle.expectations import (
+    Expectation,
+    Final,
+    Hears,
+    NeverHears,
+    NothingLeft,
+    OperationResult,
+    RecordCount,
+)
 from meshsim.scenario.check_faults import check_positive, check_record
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import (
@@ -35,6 +44,7 @@ def check_expectations(scenario: Scenario, world: World) -> None:
     labels = _labels(scenario)
     for index, expectation in enumerate(scenario.expect):
         key = f"expect[{index}]"
+        _check_conditions(key, expectation)
         match expectation:
             case Hears():
                 _check_hearing(key, expectation, world)
@@ -59,6 +69,19 @@ def check_expectations(scenario: Scenario, world: World) -> None:
                     _check_fault(f"{key}.after_fault", expectation.after_fault, scenario)
             case _:
                 assert_never(expectation)
+
+
+def _check_conditions(key: str, expectation: Expectation) -> None:
+    for name, quirk in (("if_quirk", expectation.if_quirk), ("unless_quirk", expectation.unless_quirk)):
+        if quirk is None or quirk in SWITCHES:
+            continue
+        if quirk not in QUIRKS:
+            raise ScenarioError(f"{key}.{name}", "no such quirk", value=quirk, allowed=QUIRKS)
+        message = "expected a quirk that can be turned off"
+        raise ScenarioError(f"{key}.{name}", message, value=quirk, allowed=SWITCHES, word="")
+    if expectation.if_quirk is not None and expectation.if_quirk == expectation.unless_quirk:
+        message = "expected another quirk than if_quirk: this can never be expected"
+        raise ScenarioError(f"{key}.unless_quirk", message, value=expectation.unless_quirk)
 
 
 def _check_hearing(key: str, expectation: Hears | NeverHears, world: World) -> None:

@@ -10,14 +10,16 @@ import hashlib
 from collections.abc import Iterator
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.faults.kinds import Fault
-from meshsim.model.quirks import turned_off
+from meshsim.model.quirks import DEFAULT_PROFILE, turned_off
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.scenario.check import check, resolved_config
 from meshsim.scenario.decode import decode, decode_hook
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import Loaded
+from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.schema import (
     Network,
     OperationSpec,
@@ -55,6 +57,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     horizon: Duration
     profile: str
+    #: The profile that the scenario itself asks for, when the command line has put `profile` in its place.
+    replaced_profile: str | UnsetType = UNSET
     #: The scenario's single switches.
     quirks: dict[str, bool] = {}
     #: Quirks of the modelled system that are turned off, by the profile or one by one.
@@ -126,8 +130,17 @@ def decode_plan(data: bytes) -> Plan:
 
 
 def plan_digest(plan: Plan) -> str:
-    """What identifies a plan: SHA-256, in hex. Where its file lay does not count, so any folder gives the same."""
-    return hashlib.sha256(encode_plan(msgspec.structs.replace(plan, source=""))).hexdigest()
+    """What identifies a plan: SHA-256, in hex. Where its file lay does not count, so any folder gives the same; nor
+    does whether its profile comes from there.
+    """
+    return hashlib.sha256(encode_plan(msgspec.structs.replace(plan, source="", replaced_profile=UNSET))).hexdigest()
+
+
+def plan_label(plan: Plan) -> str:
+    """How tables name a plan, its seed apart: `late-exit [at=2s] (fixed)`; the usual profile is not named."""
+    variant = f" [{variant_label(plan.variant)}]" if plan.variant else ""
+    profile = "" if plan.profile == DEFAULT_PROFILE else f" ({plan.profile})"
+    return f"{plan.scenario}{variant}{profile}"
 
 
 def _steps(scenario: Scenario) -> tuple[Step, ...]:
@@ -194,5 +207,13 @@ def with_profile(plan: Plan, profile: str) -> Plan:
     """The same plan under another profile; single switches of the scenario still count.
 
     What is known of a quirk that is off, and what is expected of one that is on, is dropped by the judge.
+
+    Raises:
+        KeyError: there is no such profile.
     """
-    return msgspec.structs.replace(plan, profile=profile, quirks_off=turned_off(profile, plan.quirks))
+    return msgspec.structs.replace(
+        plan,
+        profile=profile,
+        replaced_profile=plan.profile if plan.replaced_profile is UNSET else plan.replaced_profile,
+        quirks_off=turned_off(profile, plan.quirks),
+    )

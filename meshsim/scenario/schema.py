@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Union
 import msgspec
 
 from meshsim.faults.kinds import Fault
+from meshsim.model.quirks import DEFAULT_PROFILE, ProfileName
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.units import Duration, duration
 
@@ -191,7 +192,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
         default_factory=lambda: ["sim", "lockstep"]
     )
     #: Which revision of the modelled system: `2026-03` with all its quirks, or `fixed` with none that can be off.
-    profile: Literal["2026-03", "fixed"] = "2026-03"
+    profile: ProfileName = DEFAULT_PROFILE
     #: Single quirks to turn on or off beyond the profile.
     quirks: dict[str, bool] = {}
     #: Configuration attributes by Python or environment name; durations as text.

@@ -18,13 +18,14 @@ from meshsim.versions import version_of
 Command = Callable[..., Any]
 
 OPTIONS = {
-    "run": ("--backend", "--seed", "--variant", "--out", "--report", "--json"),
+    "run": ("--backend", "--seed", "--variant", "--profile", "--out", "--report", "--json"),
     "list": ("--json",),
     "check": ("PATHS",),
-    "show": ("--seed", "--variant", "--json"),
+    "show": ("--seed", "--variant", "--profile", "--json"),
     "trace": ("--node", "--actor", "--type", "--since", "--until", "--grep", "--limit", "--json"),
     "diff": ("LEFT", "RIGHT"),
     "report": ("--out", "--timelines"),
+    "quirks": ("PATH", "--run", "--backend", "--out", "--json"),
     "schema": (),
     "doctor": ("--json",),
 }

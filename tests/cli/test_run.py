@@ -98,10 +98,12 @@ def test_json_is_one_object_a_line_and_nothing_else(meshsim: Command) -> None:
     assert said.err == ""
     (line,) = [json.loads(line) for line in said.out.splitlines()]
     assert {
-        key: line[key] for key in ("schema", "scenario", "backend", "seed", "verdict", "violations", "run_dir")
+        key: line[key]
+        for key in ("schema", "scenario", "profile", "backend", "seed", "verdict", "violations", "run_dir")
     } == {
         "schema": 1,
         "scenario": "kill-one",
+        "profile": "2026-03",
         "backend": "sim",
         "seed": 3,
         "verdict": "passed",
@@ -109,10 +111,46 @@ def test_json_is_one_object_a_line_and_nothing_else(meshsim: Command) -> None:
         "run_dir": "out/kill-one/sim-seed3",
     }
     assert set(line) == {
-        "schema", "scenario", "variant", "backend", "seed", "verdict", "reason", "violations", "digest", "virtual_ns",
-        "wall_s", "run_dir",
+        "schema", "scenario", "variant", "profile", "backend", "seed", "verdict", "reason", "violations", "digest",
+        "virtual_ns", "wall_s", "run_dir",
     }  # fmt: skip
     assert (len(line["digest"]), line["virtual_ns"]) == (64, 8_000_000_000)
+
+
+def test_another_profile_is_named_wherever_a_run_is(meshsim: Command, folder: Path) -> None:
+    """Table, finding, reproduce line, run directory and page: nobody takes it for the modelled system as it is."""
+    file = folder / "sc" / "kill-one.toml"
+    file.write_text(file.read_text().replace("times = 1", "times = 3"))
+
+    said = meshsim("run", "sc", "--profile", "fixed", "--report", "page")
+
+    lines = said.out.splitlines()
+    assert said.code == 1
+    assert lines[1].startswith("kill-one (fixed)  sim ")
+    assert "violated: kill-one (fixed) on sim, seed 7" in lines
+    assert lines[-5:-3] == [
+        "  kept in out/kill-one.fixed/sim-seed7",
+        "  reproduce: meshsim run sc/kill-one.toml --backend sim --seed 7 --profile fixed",
+    ]
+    assert "kill-one (fixed)" in (folder / "page" / "index.html").read_text()
+    meta = json.loads((folder / "out" / "kill-one.fixed" / "sim-seed7" / "meta.json").read_text())
+    assert meta["profile"] == "fixed"
+
+
+def test_profiles_of_one_scenario_are_kept_beside_each_other(meshsim: Command) -> None:
+    """A run without quirks must not replace the one with them, and a page shows both as plans of their own."""
+    runs = [json.loads(meshsim("run", "sc", "--json", "--profile", name).out) for name in ("2026-03", "fixed")]
+
+    said = meshsim("report", "out", "--out", "page")
+
+    assert [(run["profile"], run["run_dir"]) for run in runs] == [
+        ("2026-03", "out/kill-one/sim-seed7"),
+        ("fixed", "out/kill-one.fixed/sim-seed7"),
+    ]
+    page = Path("page/index.html").read_text()
+    assert said.code == 0
+    assert "2 runs of 2 plans" in page
+    assert ('id="kill-one-7"' in page, 'id="kill-one-fixed-7"' in page) == (True, True)
 
 
 def test_backends_are_compared_and_a_difference_is_a_violation(
@@ -188,6 +226,7 @@ def test_a_backend_that_a_scenario_does_not_name_is_refused(meshsim: Command) ->
         (("run", "sc", "--seed", "x"), r"meshsim: .*--seed.*x.*"),
         (("run", "sc", "--sed", "3"), r"meshsim: .*--sed.*--seed.*"),
         (("run", "sc", "--backend", "live"), r"meshsim: .*live.*lockstep.*"),
+        (("run", "sc", "--profile", "2025"), r"meshsim: .*2025.*fixed.*"),
         (("rum", "sc"), r"meshsim: .*rum.*run.*"),
         (("run", "sc", "--seed", "-1"), r"meshsim: .*seed.*-1.*"),
         (("trace", "out", "--since", "soon"), r"meshsim: .*out.*No such file.*"),

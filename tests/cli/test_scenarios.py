@@ -117,6 +117,37 @@ def test_show_has_words_for_every_kind_of_expectation(meshsim: Command, folder: 
     ]
 
 
+def test_show_says_what_does_not_count_under_a_profile(meshsim: Command, folder: Path) -> None:
+    """One file, two sides: which expectations and findings hold on this one is seen before the first run."""
+    file = folder / "sc" / "kill-one.toml"
+    more = (
+        '\n[[expect]]\nkind = "nothing_left"\nif_quirk = "Q18"\n'
+        '\n[[expect]]\nkind = "final"\ntarget = "workers[1]"\nproc = "Killed"\nunless_quirk = "Q18"\n'
+        '\n[[known]]\ninvariant = "at-most-once"\nquirk = "Q18"\nreason = "again and again"\n'
+    )
+    file.write_text("quirks = { Q18 = true }\n" + file.read_text() + more)
+    kept = meshsim("show", "sc", "--profile", "fixed").out.splitlines()
+    file.write_text(file.read_text().replace("Q18 = true", "Q18 = false"))
+    off = meshsim("show", "sc").out.splitlines()
+
+    assert kept[0] == "kill-one (fixed), seed 7, on sim  (sc/kill-one.toml)"
+    assert kept[-5:] == [
+        "  1  no process is left of any host, if Q18",
+        "  2  at the end workers[1] is Killed, unless Q18 (not here)",
+        "",
+        "known",
+        "  0  at-most-once breaks here (Q18): again and again",
+    ]
+    assert "  turned off: Q18" in off
+    assert off[-5:] == [
+        "  1  no process is left of any host, if Q18 (not here)",
+        "  2  at the end workers[1] is Killed, unless Q18",
+        "",
+        "known",
+        "  0  at-most-once breaks here (Q18): again and again (not here: Q18 is off)",
+    ]
+
+
 def test_show_prints_plans_for_programs(meshsim: Command) -> None:
     """The same JSON that a run directory keeps as plan.json."""
     plan = json.loads(meshsim("show", "sc/kill-one.toml", "--json").out)

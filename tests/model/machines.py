@@ -23,11 +23,12 @@ from meshsim.model.events import (
     Started,
     TimerFired,
 )
-from meshsim.model.extent import Extent, Region
+from meshsim.model.extent import Extent
 from meshsim.model.ids import ActorId, Name, PortRef, ProcId, actor_id, host_agent_id, proc_agent_id, proc_id
 from meshsim.model.messages import Envelope, MeshFailed, RankStatus, StateReply, Work
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef
 from meshsim.model.process import ProcStatus
+from meshsim.model.region import Region
 from meshsim.model.state import copied, fingerprint
 from meshsim.model.status import ActorState, ProcState, State, Status
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure

@@ -8,6 +8,7 @@ from meshsim.model.commands import (
     ActorFinished,
     CancelTimer,
     Fail,
+    InitOver,
     Panic,
     SetTimer,
     SignalActor,
@@ -486,3 +487,82 @@ def test_what_cannot_happen_is_an_assertion(event):
     """A second start, a cleanup from outside, a signal that does not exist."""
     with pytest.raises((AssertionError, InvalidTransitionError)):
         cell_of().handle(event, 0)
+
+
+# --- quirks that are turned off ----------------------------------------------------------------------------
+
+
+def test_without_q10_a_parent_fails_under_its_own_id():
+    """The child's event is the cause that its own names."""
+    error = UnhandledSupervisionEvent(CHILD_EVENT)
+    cell = cell_of(Puppet(hook=[[Fail(error)]]), quirks_off=("Q10",))
+
+    commands = cell.handle(ChildFailed(CHILD_EVENT), 5 * S)
+
+    own = event_of(ME, actor_failed(error), at_ns=5 * S, name="trainer")
+    assert commands[-1] == ActorFinished(ME, actor_failed(error), own)
+    assert event_text(own).splitlines()[:2] == [
+        "The actor trainer and all its descendants have failed.",
+        f"This occurred because the actor {CHILD} failed.",
+    ]
+
+
+def test_without_q10_an_event_that_is_the_actors_own_gets_no_second_level():
+    """An owner that does not handle a mesh failure has put its id on the chain already."""
+    own = event_of(ME, actor_failed(UnhandledSupervisionEvent(CHILD_EVENT)))
+    cell = cell_of(Puppet(answers={"bad": [Fail(UnhandledSupervisionEvent(own))]}), quirks_off=("Q10",))
+
+    assert cell.handle(work("bad"), 0)[-1] == ActorFinished(ME, own.actor_status, own)
+
+
+@pytest.mark.parametrize("error", [Aborted("now"), ErrorDuringHandlingSupervision("bad handler", CHILD_EVENT)])
+def test_without_q7_an_error_keeps_its_structure(error):
+    cell = cell_of(Puppet(answers={"bad": [Fail(error)]}), quirks_off=("Q7",))
+
+    assert cell.handle(work("bad"), 0)[-1].status == actor_failed(error)
+
+
+def test_without_q9_children_have_the_time_that_their_cleanup_may_take():
+    cell = cell_of(children=[CHILD], quirks_off=("Q9",))
+
+    assert cell.handle(STOP, 0)[-1] == SetTimer(ME, CHILDREN_TIMER, 3 * S + 500 * MS)
+
+
+def test_without_q59_the_failure_of_a_child_ends_a_stopping_parent():
+    """Its hook is asked as at any other time."""
+    cell = cell_of(Puppet(hook=[[SEND, Fail(BOOM)]]), children=[CHILD], quirks_off=("Q59",))
+    cell.handle(STOP, 0)
+
+    commands = [cell.handle(ChildFailed(CHILD_EVENT), 0), cell.handle(ChildStopped(CHILD), 0)]
+
+    assert commands == [
+        [SEND],
+        [
+            CancelTimer(ME, CHILDREN_TIMER),
+            CancelTimer(ME, CLEANUP_TIMER),
+            *finished(actor_failed(BOOM), own_event("boom")),
+        ],
+    ]
+
+
+def test_without_q59_a_parent_that_failed_before_logs_it():
+    """The first error counts."""
+    cell = cell_of(
+        Puppet(answers={"bad": [Fail(BOOM)]}, hook=[[Fail(Generic("not asked"))]]),
+        children=[CHILD],
+        quirks_off=("Q59",),
+    )
+    cell.handle(work("bad"), 0)
+
+    commands = [cell.handle(ChildFailed(CHILD_EVENT), 0), cell.handle(ChildStopped(CHILD), 0)]
+
+    assert commands[0] == [Warned(ME, f"a child failed while its parent was stopping: {event_text(CHILD_EVENT)}")]
+    assert commands[1][-1] == ActorFinished(ME, actor_failed(BOOM), own_event("boom"))
+
+
+def test_without_q31_an_actor_says_when_its_init_is_over():
+    cell = cell_of(Puppet(busy_in_init=True), started=False, quirks_off=("Q31",))
+    begun = cell.handle(Started(), 0)
+
+    assert begun == [note(ActorPhase.INITIALIZING)]
+    assert cell.handle(TimerFired(ME, "done"), 1 * S) == [note(ActorPhase.IDLE), InitOver(ME)]

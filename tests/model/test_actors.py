@@ -17,6 +17,7 @@ from meshsim.model.actors import (
     FailingCreateTestActor,
     SleepActor,
     TestActor,
+    TestActorWithFailingSupervision,
     TestActorWithSupervisionHandling,
     WrapperActor,
 )
@@ -29,6 +30,7 @@ from meshsim.model.notes import Heard, Heartbeat
 from meshsim.model.operations import SubscribeTo
 from meshsim.model.registry import ACTOR_TYPES, CONTEXT_TYPES, default_program
 from meshsim.model.supervision import (
+    ErrorDuringHandlingSupervision,
     Generic,
     MeshFailure,
     UnhandledSupervisionEvent,
@@ -203,3 +205,13 @@ def test_some_events_mean_nothing_to_an_actor(event):
 def test_what_an_actor_cannot_take_is_an_assertion(event):
     with pytest.raises(AssertionError):
         made().handle(event, 0)
+
+
+def test_a_supervision_hook_may_raise():
+    """The error has a text of its own and the failure that it was about, of a mesh as of a child."""
+    machine = made(TestActorWithFailingSupervision)
+    failure = MeshFailure(MESH, 0, BOOM)
+    error = Fail(ErrorDuringHandlingSupervision("supervision hook failed", BOOM))
+
+    assert machine.handle(tell(MeshFailed(failure)), 0) == [heard("owner", failure), error]
+    assert machine.handle(ChildFailed(BOOM), 0) == [heard("parent", MeshFailure(None, None, BOOM)), error]

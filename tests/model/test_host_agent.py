@@ -14,7 +14,7 @@ from meshsim.model.events import (
     Started,
     TimerFired,
 )
-from meshsim.model.host_agent import HostAgent, HostMode
+from meshsim.model.host_agent import Created, HostAgent, HostMode
 from meshsim.model.ids import ActorId, Name, Node, PortRef, host_agent_id, proc_agent_id, proc_id
 from meshsim.model.machine import Machine
 from meshsim.model.messages import (
@@ -524,3 +524,138 @@ def test_a_host_agent_is_a_machine_whose_state_can_be_copied_and_compared(agent)
     assert fingerprint(twin) != fingerprint(agent)
     twin.handle(ChildExited(W0, EXITED_0), 11 * S)
     assert (twin, fingerprint(twin)) == (agent, fingerprint(agent))
+
+
+# --- quirks that are turned off ------------------------------------------------------------------------------
+
+
+def without(*quirks, mode=HostMode.PROCESS):
+    return HostAgent(me=ME, host=Node("host0"), config=Config.of({}, quirks), mode=mode)
+
+
+def test_without_q1_the_answer_comes_when_the_process_has_ended():
+    agent = with_ready(without("Q1"), W0, W1)
+    agent.handle(to_me(Stop(W0, "done")), 10 * S)
+
+    asked = agent.handle(to_me(GetRankStatus(W0, REPLY)), 10 * S)
+    other = agent.handle(to_me(GetRankStatus(W1, REPLY)), 10 * S)
+    over = agent.handle(ChildExited(W0, EXITED_0), 12 * S)
+
+    assert (asked, other) == ([], [answer(RankStatus(((1, 2, status.RUNNING),)))])
+    assert over[-1] == answer(RankStatus(((0, 1, status.STOPPED),)))
+
+
+@pytest.mark.parametrize(
+    ("signal", "timeouts", "phase", "text"),
+    [
+        (15, 1, "Stopped", "Stopped(sig=15)"),
+        (9, 2, "Stopped", "Stopped(sig=9)"),
+        (9, 0, "Killed", "Killed(sig=9)"),
+        (11, 1, "Killed", "Killed(sig=11)"),
+    ],
+    ids=["sigterm", "sigkill", "killed by somebody else", "crashed meanwhile"],
+)
+def test_without_q6_a_proc_that_its_host_had_to_kill_is_stopped(signal, timeouts, phase, text):
+    """Only a signal that the ladder has sent counts as asked for."""
+    agent = with_ready(without("Q6"), W0)
+    agent.handle(to_me(Stop(W0, "done")), 10 * S)
+    for step in range(timeouts):
+        agent.handle(timer("request_stop:w_0-1a"), (20 + 10 * step) * S)
+
+    commands = agent.handle(ChildExited(W0, ExitStatus(signal=signal)), 40 * S)
+
+    assert commands[0] == moved(W0, "Stopping", phase, text)
+
+
+def test_without_q38_procs_start_side_by_side():
+    """Who asks about one that starts waits for it; everybody else has an answer at once."""
+    agent = without("Q38")
+    agent.handle(create(W0), 1 * S)
+    agent.handle(create(W1, rank=1), 1 * S)
+
+    asked = agent.handle(to_me(GetRankStatus(W0, REPLY)), 1 * S)
+    state = agent.handle(to_me(GetState(W0, REPLY)), 1 * S)
+    second = agent.handle(proc_ready(W1, 1025), 2 * S)
+    first = agent.handle(proc_ready(W0, 1024), 3 * S)
+
+    assert not agent.busy
+    assert (asked, state) == ([], [answer(StateReply(State(W0, status.INITIALIZING)))])
+    assert second[-1] == CancelTimer(ME, "ready:w_1-1b")
+    assert first[-2:] == [CancelTimer(ME, "ready:w_0-1a"), answer(RankStatus(((0, 1, status.RUNNING),)))]
+    assert agent.created == {W1: Created(1, agent_of(W1)), W0: Created(0, agent_of(W0))}
+
+
+def test_without_q38_a_proc_that_starts_can_be_stopped():
+    """With it, a Stop waits in the mailbox until the creation is over."""
+    agent = without("Q38")
+    agent.handle(create(W0), 1 * S)
+
+    stop = agent.handle(to_me(Stop(W0, "done")), 2 * S)
+    agent.handle(ChildExited(W0, ExitStatus(signal=15)), 12 * S)
+
+    assert stop == [moved(W0, "Running", "Stopping"), SetTimer(ME, "request_stop:w_0-1a", 10 * S)]
+    assert agent.created[W0].error.endswith("Ready(Terminal(Killed { signal: 15, core_dumped: false }))")
+
+
+def test_without_q39_a_child_that_is_late_is_killed():
+    agent = without("Q39")
+    agent.handle(create(W0), 1 * S)
+
+    commands = [
+        agent.handle(timer("ready:w_0-1a"), 31 * S),
+        agent.handle(ChildExited(W0, ExitStatus(signal=9)), 31 * S),
+    ]
+
+    assert commands == [[SignalProcess(W0, 9)], [moved(W0, "Running", "Killed", "Killed(sig=9)")]]
+    assert agent.created[W0].error.endswith("failed to configure process: Timeout")
+
+
+def test_without_q40_a_stop_after_shutdown_changes_nothing():
+    agent = without("Q40", mode=HostMode.SERVING)
+    agent.handle(shutdown(), 1 * S)
+
+    assert agent.handle(to_me(Stop(W0, "x")), 2 * S) == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "last"), [(HostMode.PROCESS, []), (HostMode.EXITING_PROCESS, [ExitProcess(0)]), (HostMode.SERVING, [])]
+)
+def test_without_q41_a_shutdown_is_acknowledged_when_its_last_child_has_ended(mode, last):
+    agent = with_ready(without("Q41", mode=mode), W0)
+
+    commands = [agent.handle(shutdown(), 10 * S), agent.handle(ChildExited(W0, EXITED_0), 12 * S)]
+
+    assert commands == [
+        [stop_all(W0, "shutdown host"), SetTimer(ME, "terminate:w_0-1a", 10 * S)],
+        [ended(W0, "Ready", 0), CancelTimer(ME, "terminate:w_0-1a"), answer(Ack()), *last],
+    ]
+
+
+def test_without_q41_a_second_shutdown_is_acknowledged_at_once():
+    """There is nothing left to wait for."""
+    agent = without("Q41", mode=HostMode.SERVING)
+    agent.handle(shutdown(), 1 * S)
+
+    assert agent.handle(shutdown(), 2 * S) == [answer(Ack())]
+
+
+def test_without_q60_a_reply_that_comes_back_is_logged():
+    agent = without("Q60")
+
+    commands = agent.handle(to_me(Undeliverable(answer(RankStatus(())), ("a", "b"))), 1 * S)
+
+    assert commands == [Warned(ME, f"message not delivered: to {CLIENT}: a; b")]
+
+
+def test_without_q4_q5_and_q63_a_shutdown_is_as_gentle_as_a_stop():
+    """Stopping at once, a second more than the grace, and no SIGTERM for a proc that is stopping already."""
+    agent = with_ready(without("Q4", "Q5", "Q63"), W0, W1)
+    agent.handle(to_me(Stop(W0, "done")), 10 * S)
+
+    assert agent.handle(shutdown(), 11 * S) == [
+        answer(Ack()),
+        SetTimer(ME, "terminate:w_0-1a", 11 * S),
+        stop_all(W1, "shutdown host"),
+        moved(W1, "Ready", "Stopping"),
+        SetTimer(ME, "terminate:w_1-1b", 11 * S),
+    ]

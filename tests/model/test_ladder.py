@@ -1,7 +1,7 @@
 import pytest
 
 from meshsim.model import process
-from meshsim.model.ladder import LADDERS, Act, Ladder, LadderKind, Moment, Rung, beginning
+from meshsim.model.ladder import CAREFUL, LADDERS, Act, Ladder, LadderKind, Moment, Rung, beginning
 from meshsim.model.process import STARTING, ProcPhase, ProcStatus
 from meshsim.units import S
 
@@ -95,3 +95,35 @@ def test_every_phase_of_a_process_has_a_beginning():
         Moment.BEGIN_EXITED,
         Moment.BEGIN_EXITED,
     ]
+
+
+@pytest.mark.parametrize(
+    ("quirk", "status", "acts"),
+    [
+        ("Q4", READY, (Act.STOP_ALL, Act.MARK_STOPPING, Act.ARM)),
+        ("Q63", STOPPING, (Act.ARM,)),
+        ("Q63", READY, (Act.STOP_ALL, Act.ARM)),
+        ("Q4", STOPPING, (Act.MARK_STOPPING, Act.SIGTERM, Act.ARM)),
+    ],
+)
+def test_quirks_that_are_off_have_steps_of_their_own(quirk, status, acts):
+    """Each for the beginning that it is about; an agent has its grace then."""
+    ladder = Ladder(B, "r", 10 * S, quirks_off=(quirk,))
+
+    assert ladder.begin(status) == acts
+
+
+def test_steps_that_replace_others_replace_some_that_exist():
+    """Otherwise a switch would do nothing."""
+    assert [(quirk, key) for quirk, steps in CAREFUL.items() for key in steps if key[1:] not in LADDERS[key[0]]] == []
+
+
+@pytest.mark.parametrize(("quirks_off", "waits"), [((), (10 * S, 10 * S)), (("Q5",), (11 * S, 10 * S))])
+def test_without_q5_an_agent_has_more_time_than_its_actors(quirks_off, waits):
+    """One second; the grace after SIGTERM stays what it was."""
+    ladder = Ladder(A, "r", 10 * S, quirks_off=quirks_off)
+    ladder.begin(READY)
+    first = ladder.wait_ns
+    ladder.climb(Moment.TIMEOUT)
+
+    assert (first, ladder.wait_ns) == waits

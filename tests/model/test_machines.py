@@ -31,14 +31,13 @@ from machines import (
     replayed,
 )
 
-from meshsim.model import controller as controller_module
 from meshsim.model import proc_agent, process
 from meshsim.model.actor import ActorCell
 from meshsim.model.boot import Setting
 from meshsim.model.client import Client
 from meshsim.model.commands import Fail, Panic, SetTimer
+from meshsim.model.config import Config
 from meshsim.model.context import Context
-from meshsim.model.controller import ControllerPhase
 from meshsim.model.events import (
     ActorEnded,
     ActorSpawned,
@@ -51,6 +50,8 @@ from meshsim.model.events import (
 )
 from meshsim.model.host_agent import HostAgent
 from meshsim.model.ids import Name, NameSource, Node, PortRef
+from meshsim.model.keeper import TRANSITIONS as CONTROLLER_TRANSITIONS
+from meshsim.model.keeper import ControllerPhase
 from meshsim.model.machine import Machine
 from meshsim.model.mesh_controllers import HostMeshController, ProcMeshController
 from meshsim.model.messages import (
@@ -77,6 +78,7 @@ from meshsim.model.messages import (
 from meshsim.model.operations import CastTo, DropRef, QueryMesh, StopActors, StopProcs, SubscribeTo
 from meshsim.model.proc_agent import AgentPhase, ProcAgent
 from meshsim.model.process import ExitStatus, classify
+from meshsim.model.quirks import PROFILES
 from meshsim.model.registry import ACTOR_TYPES
 from meshsim.model.state import copied, fingerprint
 from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, STOPPING, MeshState, State, failed, timeout
@@ -134,7 +136,7 @@ def test_every_machine_is_plain_data(machine):
 @pytest.mark.parametrize(
     ("table", "phases", "final"),
     [
-        (controller_module.TRANSITIONS, set(ControllerPhase), set()),
+        (CONTROLLER_TRANSITIONS, set(ControllerPhase), set()),
         (proc_agent.TRANSITIONS, set(AgentPhase), {AgentPhase.STOPPING_ALL}),
     ],
 )
@@ -175,7 +177,8 @@ def controller_events(machine, timers, past):
                 proc_reply(rank, port, failed("Killed(sig=9)"), dead),
                 Envelope(host_agent(rank), CONTROLLER, StateReply(State(proc_name(rank), NOT_EXIST)), port),
             ]
-        if machine.phase is ControllerPhase.QUERYING_ACTORS and rank not in machine.query.received:
+        asked = set(range(2)) - set(machine.dead)
+        if machine.phase is ControllerPhase.QUERYING_ACTORS and rank in asked - set(machine.query.received):
             events += [
                 actor_reply(rank, port),
                 actor_reply(rank, port, STOPPED),
@@ -192,11 +195,15 @@ def controller_events(machine, timers, past):
     return events
 
 
+every_profile = pytest.mark.parametrize("quirks_off", PROFILES.values(), ids=PROFILES)
+
+
+@every_profile
 @SEARCH
-@given(STORY)
-def test_a_controller_does_the_same_whenever_it_is_told_the_same(choices):
+@given(choices=STORY)
+def test_a_controller_does_the_same_whenever_it_is_told_the_same(quirks_off, choices):
     """And it keeps its promises: owners hear errors alone, and monitoring ends once."""
-    machine = controller_of([RUNNING, RUNNING])
+    machine = controller_of([RUNNING, RUNNING], config=Config.of({}, quirks_off))
 
     story = replayed(machine, controller_events, choices)
 
@@ -212,11 +219,12 @@ def test_a_controller_does_the_same_whenever_it_is_told_the_same(choices):
     assert ends <= 1
 
 
+@every_profile
 @SEARCH
-@given(STORY)
-def test_every_poll_of_a_controller_ends_or_waits_with_a_timer(choices):
+@given(choices=STORY)
+def test_every_poll_of_a_controller_ends_or_waits_with_a_timer(quirks_off, choices):
     """No wait without a limit: a busy controller has a timer that will end it."""
-    machine = controller_of([RUNNING, RUNNING])
+    machine = controller_of([RUNNING, RUNNING], config=Config.of({}, quirks_off))
     timers_seen = []
 
     def possible(subject, timers, past):
@@ -225,7 +233,7 @@ def test_every_poll_of_a_controller_ends_or_waits_with_a_timer(choices):
 
     replayed(machine, possible, choices)
 
-    assert [timers for busy, timers in timers_seen if busy and not set(timers) - {"check_state"}] == []
+    assert [timers for busy, timers in timers_seen if busy and not set(timers) - {"check_state", "heartbeat"}] == []
 
 
 # --- the agent ---------------------------------------------------------------------------------------------

@@ -184,3 +184,11 @@ def test_a_second_event_changes_the_text_of_the_status():
     two = agent_view_to_status(known=True, spawn_error=None, stopped=False, events=(EVENT, LATER))
 
     assert one != two
+
+
+def test_a_proc_that_was_stopped_with_a_signal_is_stopped():
+    """Only while Q6 is off: neither a failure nor an exit code."""
+    proc = ProcStatus(ProcPhase.STOPPED, signal=9)
+
+    assert to_resource_status(proc) == status.STOPPED
+    assert proc_status_to_actor_status(proc) == actor_stopped("process was stopped with signal 9")

@@ -73,10 +73,16 @@ class Puppeteer:
         return puppet
 
 
-def proc_node(clock_offset_ns=0, **puppets):
+def proc_node(clock_offset_ns=0, quirks_off=(), **puppets):
     """A proc on host0 with the agent and one root actor for each puppet, the first being rank 0 of the mesh `a`."""
     boot = NodeBoot(
-        NODE, "proc", CONFIG.values(), proc_name=proc_name(0), host=Node("host0"), clock_offset_ns=clock_offset_ns
+        NODE,
+        "proc",
+        CONFIG.values(),
+        quirks_off,
+        proc_name=proc_name(0),
+        host=Node("host0"),
+        clock_offset_ns=clock_offset_ns,
     )
     node = NodeMachine(boot, Program({"Puppet": Puppeteer(**puppets)}))
     node.handle(Started(), 0)
@@ -112,14 +118,14 @@ def ends(commands):
     ]
 
 
-def family(*, handles=False, **answers):
+def family(*, handles=False, quirks_off=(), **answers):
     """A root with two children; the first fails or panics on request, and the root may handle it."""
     kid = Puppet(answers={"fail": [Fail(Generic("kid died"))], "panic": [Panic("for testing")]})
     other = Puppet()
     event = event_of(KID, actor_failed(Generic("kid died")))
     hook = [] if handles else [[Fail(UnhandledSupervisionEvent(event))]]
     spawns = [SpawnChild(Name("kid"), kid), SpawnChild(Name("other"), other)]
-    node = proc_node(root=Puppet(answers={"spawn": spawns, **answers}, hook=hook))
+    node = proc_node(quirks_off=quirks_off, root=Puppet(answers={"spawn": spawns, **answers}, hook=hook))
     node.handle(work("spawn"), 0)
     return node
 
@@ -425,3 +431,46 @@ def test_events_for_actors_of_the_node_reach_them(event):
     commands = proc_node().handle(event, 60 * S)
 
     assert commands[-1] == SetTimer(agent(0), "self_check", CONFIG.mesh_orphan_timeout)
+
+
+# --- quirks that are turned off ----------------------------------------------------------------------------
+
+
+def test_without_q10_the_agent_records_a_parent_under_its_own_id():
+    commands = told(family(quirks_off=("Q10",)), "fail", dest=KID)
+
+    assert [note.actor for note in commands if isinstance(note, EventRecorded)] == [ROOT]
+
+
+def test_without_q31_the_agent_hears_how_an_init_went():
+    """Of roots alone: nobody waits for a child."""
+    kid = Puppet()
+    answers = {"spawn": [SpawnChild(Name("kid"), kid)]}
+    node = proc_node(quirks_off=("Q31",), root=Puppet(answers=answers), second=Puppet(init=[Fail(Generic("no"))]))
+    told(node, "spawn")
+
+    machine = node.cells[agent(0)].machine
+
+    assert {name: entry.error for name, entry in machine.actor_states.items()} == {
+        MESH: None,
+        Name("second"): "initialization error: no",
+    }
+    assert machine.initializing == {}
+
+
+def test_the_children_of_an_aborted_actor_stop_and_have_no_parent_any_more():
+    """Without Q32 a stuck actor is aborted; the failure of a child of it goes to the coordinator, not to nobody."""
+    node = family(quirks_off=("Q32",))
+    node.cells[ROOT].machine.slow.append("hang")
+    node.handle(work("hang"), 0)
+    node.handle(Envelope(ALICE.actor, agent(0), Stop(MESH, "enough")), 0)
+
+    commands = node.handle(TimerFired(agent(0), "stop"), 10 * S)
+
+    assert ends(commands) == [
+        (ROOT, "stopped: instance is dropped"),
+        (KID, "stopped: parent stopping"),
+        (OTHER_KID, "stopped: parent stopping"),
+    ]
+    assert [node.cells[kid].parent for kid in (KID, OTHER_KID)] == [None, None]
+    assert not any(isinstance(command, ExitProcess) for command in commands)

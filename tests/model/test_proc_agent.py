@@ -2,10 +2,20 @@
 
 import pytest
 from machines import ALICE, CONFIG, MESH, actor, actor_id, agent, event_of, proc
+from msgspec import UNSET
 
 from meshsim.model.commands import CancelTimer, ExitProcess, Fail, KillTask, SetTimer, SignalActor, SpawnActor
 from meshsim.model.config import Config
-from meshsim.model.events import ActorEnded, ActorSpawned, ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
+from meshsim.model.events import (
+    ActorEnded,
+    ActorInitialized,
+    ActorSpawned,
+    ChildFailed,
+    CleanupStarted,
+    ClockSet,
+    Started,
+    TimerFired,
+)
 from meshsim.model.ids import Name, PortRef
 from meshsim.model.messages import (
     ActorEvent,
@@ -432,3 +442,86 @@ def test_an_agent_opens_no_ports():
 def test_what_cannot_happen_is_an_error_of_the_caller(event):
     with pytest.raises((AssertionError, KeyError)):
         agent_with().handle(event, 0)
+
+
+# --- quirks that are turned off ----------------------------------------------------------------------------
+
+
+def without(*quirks):
+    return Config.of({}, quirks)
+
+
+def test_without_q30_a_recorded_event_bars_nothing():
+    machine = agent_with(config=without("Q30"))
+    machine.handle(tell(ActorEvent(BOOM)), 0)
+
+    assert machine.handle(tell(CreateOrUpdate(OTHER, 2, SPEC)), 0) == [SpawnActor(OTHER, SPEC, 2)]
+
+
+@pytest.mark.parametrize(
+    ("quirks", "status", "reported"),
+    [
+        (("Q55",), actor_stopped("my time"), STOPPED),
+        (("Q55",), actor_failed(Generic("boom")), RUNNING),
+        ((), actor_stopped("my time"), RUNNING),
+    ],
+    ids=["stopped", "failed: its event tells", "with Q55"],
+)
+def test_without_q55_an_actor_that_stopped_itself_is_stopped(quirks, status, reported):
+    machine = agent_with(alive(), alive(OTHER), config=without(*quirks))
+
+    assert machine.handle(ActorEnded(actor(0), status), 0) == []
+    assert machine.handle(tell(GetRankStatus(MESH, REPLY)), 0) == [answer(RankStatus(((0, 1, reported),)))]
+    assert machine.handle(tell(GetRankStatus(OTHER, REPLY)), 0) == [answer(RankStatus(((0, 1, RUNNING),)))]
+
+
+def test_without_q32_an_actor_that_does_not_stop_in_time_is_aborted():
+    machine = agent_with(alive(), config=without("Q32"))
+    machine.handle(tell(Stop(MESH, "enough")), 0)
+
+    assert machine.handle(TimerFired(ME, "stop"), 10 * S) == [KillTask(actor(0))]
+    assert not machine.busy
+
+
+@pytest.mark.parametrize(("kept_alive", "expires_ns"), [(True, O + 3 * S), (False, None), (UNSET, None)])
+def test_without_q36_an_actor_has_an_expiry_from_its_creation_on(kept_alive, expires_ns):
+    """By the clock of the agent, and only where keepalives are going to come: its spawner says so while Q36 is off."""
+    machine = agent_with()
+    machine.handle(ClockSet(2 * S), 0)
+
+    machine.handle(tell(CreateOrUpdate(MESH, 0, ActorSpec("TestActor", kept_alive=kept_alive))), 1 * S)
+
+    assert machine.actor_states == {MESH: Entry(0, expires_ns=expires_ns)}
+
+
+def test_without_q37_a_keepalive_counts_from_its_arrival():
+    """Whatever the clock of the controller said."""
+    machine = agent_with(alive(), config=without("Q37"))
+    machine.handle(ClockSet(10 * S), 0)
+
+    commands = machine.handle(tell(KeepaliveGetState(1 * S, MESH, REPLY)), 5 * S)
+
+    assert commands[0] == KeepaliveTaken(actor(0), O + 15 * S)
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        (ActorInitialized(actor(0)), RUNNING),
+        (ActorEnded(actor(0), actor_failed(Generic("initialization error: no"))), failed("initialization error: no")),
+        (ActorEnded(actor(0), actor_stopped("changed its mind")), RUNNING),
+    ],
+    ids=["good", "failed", "stopped, Q55"],
+)
+def test_without_q31_who_asks_for_the_status_waits_for_the_init(event, status):
+    """Everybody else has an answer at once: the agent is not busy."""
+    machine = agent_with(alive(OTHER), config=without("Q31"))
+    machine.handle(tell(CreateOrUpdate(MESH, 0, SPEC)), 0)
+    machine.handle(ActorSpawned(MESH, actor(0)), 0)
+
+    asked = machine.handle(tell(GetRankStatus(MESH, REPLY)), 0)
+    other = machine.handle(tell(GetRankStatus(OTHER, REPLY)), 0)
+
+    assert (asked, other) == ([], [answer(RankStatus(((0, 1, RUNNING),)))])
+    assert machine.handle(event, 1 * S) == [answer(RankStatus(((0, 1, status),)))]
+    assert machine.handle(tell(GetRankStatus(MESH, REPLY)), 2 * S) == [answer(RankStatus(((0, 1, status),)))]

@@ -24,7 +24,7 @@ from meshsim.model.commands import CancelTimer, GiveBack, SetTimer, SpawnChild
 from meshsim.model.config import Config
 from meshsim.model.controller import ActorMeshController
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.extent import Extent, Region
+from meshsim.model.extent import Extent
 from meshsim.model.ids import ActorId, Name, NameSource, PortRef, proc_agent_id, proc_id
 from meshsim.model.mesh_controllers import ProcMeshController
 from meshsim.model.messages import (
@@ -43,6 +43,7 @@ from meshsim.model.notes import MeshSpawned
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef, SpawnActors, SpawnProcs
 from meshsim.model.procedures import QueryRun, ShutdownRun, SpawnActorsRun, SpawnProcsRun, StopActorsRun
 from meshsim.model.process import ExitStatus, classify
+from meshsim.model.region import Region
 from meshsim.model.status import (
     NOT_EXIST,
     RUNNING,
@@ -370,7 +371,7 @@ def from_controller(state):
 
 
 def test_a_controller_is_told_to_stop_and_asked_how_it_is():
-    run = StopActorsRun(CLIENT, actor_mesh(2), "enough", PORT)
+    run = StopActorsRun(CLIENT, actor_mesh(2), "enough", CONFIG, PORT)
 
     assert run.start(0) == [
         Envelope(CLIENT, CONTROLLER, Stop(MESH, "enough")),
@@ -401,7 +402,7 @@ def test_a_controller_is_told_to_stop_and_asked_how_it_is():
     ids=["stopped", "Q53", "still running", "no state"],
 )
 def test_a_stop_is_what_the_controller_says_it_is(state, outcome):
-    run = StopActorsRun(CLIENT, actor_mesh(2), "enough", PORT)
+    run = StopActorsRun(CLIENT, actor_mesh(2), "enough", CONFIG, PORT)
     run.start(0)
 
     assert outcome_of(run, from_controller(state)) == (outcome, [])
@@ -447,7 +448,7 @@ def test_without_hosts_there_is_nothing_to_shut_down():
 @pytest.mark.parametrize(
     "run",
     [
-        StopActorsRun(CLIENT, actor_mesh(1), "", PORT),
+        StopActorsRun(CLIENT, actor_mesh(1), "", CONFIG, PORT),
         QueryRun(CLIENT, actor_mesh(1), PORT),
         ShutdownRun(CLIENT, ("host0",), CONFIG, PORT),
     ],

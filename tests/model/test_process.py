@@ -157,3 +157,22 @@ def test_a_clock_that_went_backwards_takes_the_age_away():
 def test_statuses_have_a_debug_form(status, text):
     """Error texts of a failed creation embed it (test_failing_proc_allocation)."""
     assert debug(status) == text
+
+
+@pytest.mark.parametrize(
+    ("exit_status", "status", "text"),
+    [
+        (ExitStatus(signal=9), ProcStatus(ProcPhase.STOPPED, signal=9), "Stopped(sig=9)"),
+        (ExitStatus(code=7), ProcStatus(ProcPhase.STOPPED, exit_code=7), "Stopped(exit=7)"),
+    ],
+)
+def test_a_signal_that_was_asked_for_is_a_stop(exit_status, status, text):
+    """While Q6 is off; an exit code is what it always was."""
+    classified = classify(exit_status, asked_to=True)
+
+    assert (classified, process.display_plain(classified)) == (status, text)
+
+
+def test_a_stop_by_signal_has_a_debug_form():
+    """Goes into the error of a proc that was stopped before it was ready."""
+    assert process.debug(classify(ExitStatus(signal=15), asked_to=True)) == "Stopped { signal: 15 }"

@@ -1,4 +1,8 @@
-from meshsim.model.quirks import QUIRKS
+from typing import get_args
+
+import pytest
+
+from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, QUIRKS, SWITCHES, ProfileName, turned_off
 
 
 def test_the_table_holds_every_quirk_of_the_index_once():
@@ -31,3 +35,31 @@ def test_quirks_of_parts_that_do_not_exist_yet_are_not_modelled():
         "Q46",
         "Q62",
     ]
+
+
+def test_a_quirk_is_modelled_when_it_can_be_turned_off_and_stays_only_when_it_cannot():
+    """What the table prints as 'when turned off' is one thing: a behaviour, or why there is none."""
+    assert [quirk.id for quirk in QUIRKS.values() if bool(quirk.off) + bool(quirk.stays) + bool(quirk.reason) > 1] == []
+    assert [quirk.id for quirk in QUIRKS.values() if quirk.off and not quirk.off.endswith(".")] == []
+
+
+def test_profiles_have_the_names_that_files_and_commands_take():
+    """A profile that cannot be asked for would be no profile."""
+    assert get_args(ProfileName) == tuple(PROFILES)
+    assert PROFILES[DEFAULT_PROFILE] == ()
+    assert PROFILES["fixed"] == SWITCHES
+
+
+def test_single_switches_go_before_the_profile():
+    """In both directions, in the order of the table whatever the order they are written in."""
+    one, other = SWITCHES[:2]
+
+    assert turned_off("2026-03", {other: False, one: False}) == (one, other)
+    assert turned_off("fixed", {other: True}) == tuple(quirk for quirk in SWITCHES if quirk != other)
+    assert turned_off("fixed", {other: False}) == SWITCHES
+
+
+def test_a_profile_that_does_not_exist_turns_nothing_off():
+    """It is an error, before anything runs."""
+    with pytest.raises(KeyError):
+        turned_off("1999", {})

@@ -268,3 +268,32 @@ def test_events_survive_the_wire():
     failure = MeshFailure("t-1a", 3, unhandled(OWNER, BOOM, 4 * S).event)
 
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(failure), type=MeshFailure) == failure
+
+
+def test_without_q8_what_stopped_is_not_said_to_have_failed():
+    """A failure reads as ever."""
+    stopped = ActorSupervisionEvent(ActorId("w,a[0]"), "trainer", 0, actor_stopped("mesh stopped"))
+    failed = ActorSupervisionEvent(ActorId("w,a[0]"), "trainer", 0, actor_failed(Generic("boom")))
+
+    assert event_text(stopped, ("Q8",)) == (
+        "The actor trainer and all its descendants have stopped.\n"
+        "This occurred because the actor itself stopped.\n"
+        "The reason was:\n"
+        " stopped: mesh stopped"
+    )
+    assert event_text(failed, ("Q8",)) == event_text(failed)
+
+
+def test_without_q61_a_failure_inside_a_failure_has_a_line_of_its_own():
+    """Through every text that contains one."""
+    inner = ActorSupervisionEvent(ActorId("w,a[0]"), "trainer", 0, actor_failed(Generic("boom")))
+    status = actor_failed(ErrorDuringHandlingSupervision("bad handler", inner))
+    outer = ActorSupervisionEvent(ActorId("w,b[0]"), "boss", 0, status)
+
+    text = failure_text(MeshFailure("b", 0, outer), ("Q61",))
+
+    assert text.splitlines()[2:5] == [
+        "The error was:",
+        " bad handler",
+        "This error occurred during the handling of another failure:",
+    ]

@@ -60,6 +60,50 @@ def test_a_known_finding_that_does_not_occur_fails() -> None:
     ]
 
 
+def test_nothing_is_known_of_a_quirk_that_is_off(trace: TraceBuilder) -> None:
+    """Turned off, its finding is a violation like any other; and its absence is what everybody wants."""
+    gone = TraceBuilder().bring_up().end(60)
+
+    assert [each.invariant for each in verdict(trace.end(60), known=(TWICE,), quirks_off=("Q18",)).violations] == [
+        "at-most-once"
+    ]
+    assert verdict(gone, known=(TWICE,), quirks_off=("Q18",)) == Verdict(outcome="passed")
+
+
+def test_another_quirk_that_is_off_excuses_nothing(trace: TraceBuilder) -> None:
+    """The finding stays known, and has to occur."""
+    gone = TraceBuilder().bring_up().end(60)
+
+    assert verdict(trace.end(60), known=(TWICE,), quirks_off=("Q16",)).outcome == "passed"
+    assert verdict(gone, known=(TWICE,), quirks_off=("Q16",)).outcome == "violated"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "counts_when_on", "counts_when_off"),
+    [
+        ({}, True, True),
+        ({"if_quirk": "Q18"}, True, False),
+        ({"unless_quirk": "Q18"}, False, True),
+        ({"if_quirk": "Q16"}, True, True),
+        ({"unless_quirk": "Q16"}, False, False),
+        ({"if_quirk": "Q16", "unless_quirk": "Q18"}, False, True),
+    ],
+    ids=str,
+)
+def test_an_expectation_counts_on_its_side_of_a_quirk(
+    conditions: dict[str, str], counts_when_on: bool, counts_when_off: bool
+) -> None:
+    """Nobody hears anything: an expectation that counts is not met, one that does not is not asked."""
+    records = TraceBuilder().bring_up().end(60)
+    expect = (Hears(listener="client", **conditions),)
+
+    on, off = (verdict(records, expect=expect, quirks_off=quirks_off) for quirks_off in ((), ("Q18",)))
+
+    assert (on.outcome, off.outcome) == tuple(
+        "violated" if counts else "passed" for counts in (counts_when_on, counts_when_off)
+    )
+
+
 def test_a_relaxed_invariant_is_not_judged(trace: TraceBuilder) -> None:
     """It finds nothing, so it cannot be known either."""
     assert verdict(trace.end(60), relax=("at-most-once",)) == Verdict(outcome="passed")

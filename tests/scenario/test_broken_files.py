@@ -47,8 +47,8 @@ FAULT_KINDS = (
     "controller_kill, subscriber_gone"
 )
 TOP_KEYS = (
-    "name, about, seeds, horizon, backends, profile, config, topology, network, clocks, operations, faults, expect, "
-    "known, relax, matrix"
+    "name, about, seeds, horizon, backends, profile, quirks, config, topology, network, clocks, operations, faults, "
+    "expect, known, relax, matrix"
 )
 
 BROKEN: dict[str, tuple[str, str]] = {
@@ -98,7 +98,16 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "profile-unknown": (
         HEAD + 'profile = "1999"',
-        'profile: expected one of the allowed values, got "1999" (allowed: 2026-03)',
+        'profile: expected one of the allowed values, got "1999" (allowed: 2026-03, fixed)',
+    ),
+    "quirk-unknown": (HEAD + "quirks = { Q81 = false }", 'quirks.Q81: no such quirk; did you mean "Q8"? (allowed: …'),
+    "quirk-without-switch": (
+        HEAD + "quirks = { Q23 = false }",
+        "quirks.Q23: expected a quirk that can be turned off (allowed: …",
+    ),
+    "quirk-neither-on-nor-off": (
+        HEAD + 'quirks = { Q18 = "off" }',
+        'quirks.Q18: expected true or false, got "off"',
     ),
     "faults-is-a-table": (HEAD + "[faults]\n", "faults: expected an array, got a table"),
     # --- durations
@@ -486,6 +495,18 @@ BROKEN: dict[str, tuple[str, str]] = {
     "count-of-unknown-records": (
         expect('kind = "record"\nrecord = "hear"'),
         'expect[0].record: no such record, got "hear"; did you mean "heard"? (allowed: …',
+    ),
+    "expected-if-unknown-quirk": (
+        expect('kind = "never_hears"\nlistener = "client"\nif_quirk = "q18"'),
+        'expect[0].if_quirk: no such quirk, got "q18"; did you mean "Q18"? (allowed: …',
+    ),
+    "expected-unless-quirk-without-switch": (
+        expect('kind = "nothing_left"\nunless_quirk = "Q23"'),
+        'expect[0].unless_quirk: expected a quirk that can be turned off, got "Q23" (allowed: …',
+    ),
+    "expected-with-and-without-a-quirk": (
+        expect('kind = "nothing_left"\nif_quirk = "Q18"\nunless_quirk = "Q18"'),
+        'expect[0].unless_quirk: expected another quirk than if_quirk: this can never be expected, got "Q18"',
     ),
     # --- findings
     "relaxed-invariant-unknown": (

@@ -10,9 +10,10 @@ import pytest
 
 from meshsim.faults.kinds import Exit
 from meshsim.model.config import defaults
+from meshsim.model.quirks import QUIRKS, SWITCHES
 from meshsim.oracle.expectations import Hears
 from meshsim.scenario import Plan, Scenario, ScenarioError, Step, decode_plan, encode_plan, load_scenarios, plan
-from meshsim.scenario.plan import plan_digest
+from meshsim.scenario.plan import plan_digest, plan_label, with_profile
 from meshsim.scenario.schema import (
     Actors,
     Link,
@@ -135,6 +136,39 @@ def test_the_digest_tells_plans_apart_but_not_folders() -> None:
 
     assert plan_digest(moved) == plan_digest(made)
     assert len({plan_digest(each) for each in (made, other_seed, other_time)}) == 3
+
+
+def test_the_usual_profile_turns_nothing_off() -> None:
+    """A scenario that says nothing runs the modelled system as it is."""
+    made = plan(SCENARIO, 7)
+
+    assert (made.profile, made.quirks, made.quirks_off, plan_label(made)) == ("2026-03", {}, (), "built-in-python")
+
+
+def test_fixed_turns_off_every_switch_but_those_that_the_scenario_keeps() -> None:
+    """Single switches count whatever the profile says, in both directions."""
+    keeps = msgspec.structs.replace(SCENARIO, profile="fixed", quirks={SWITCHES[1]: True})
+    loses = msgspec.structs.replace(SCENARIO, quirks={SWITCHES[1]: False, SWITCHES[0]: False})
+
+    assert plan(keeps, 7).quirks_off == (SWITCHES[0], *SWITCHES[2:])
+    assert plan(loses, 7).quirks_off == SWITCHES[:2]
+    assert set(SWITCHES) <= set(QUIRKS)
+
+
+def test_a_profile_from_outside_replaces_that_of_the_scenario() -> None:
+    """It is the plan that the scenario would have made with that profile: the same digest, wherever it comes from."""
+    loses = msgspec.structs.replace(SCENARIO, quirks={SWITCHES[0]: False})
+    asks = msgspec.structs.replace(loses, profile="fixed")
+
+    there = with_profile(plan(loses, 7), "fixed")
+    back = with_profile(there, "2026-03")
+
+    assert (there.profile, there.quirks_off, plan_label(there)) == ("fixed", SWITCHES, "built-in-python (fixed)")
+    assert (back.profile, back.quirks_off) == ("2026-03", SWITCHES[:1])
+    assert (there.replaced_profile, back.replaced_profile) == ("2026-03", "2026-03")
+    assert plan_digest(there) == plan_digest(plan(asks, 7))
+    assert plan_digest(back) == plan_digest(plan(loses, 7)) != plan_digest(there)
+    assert decode_plan(encode_plan(there)) == there
 
 
 PROGRAM = """

@@ -11,7 +11,16 @@ import pytest
 from msgspec.structs import FieldInfo, fields
 
 from meshsim.faults.kinds import Fault, When
-from meshsim.oracle.expectations import Final, Hears, Known, NeverHears, NothingLeft, OperationResult, RecordCount
+from meshsim.oracle.expectations import (
+    Expectation,
+    Final,
+    Hears,
+    Known,
+    NeverHears,
+    NothingLeft,
+    OperationResult,
+    RecordCount,
+)
 from meshsim.scenario import Scenario, load_scenarios, schema_json
 from meshsim.scenario.json_schema import DURATION_PATTERN
 from meshsim.scenario.schema import Actors, Link, Network, OperationSpec, Procs, Relaxed, Subscriber, Topology
@@ -23,6 +32,8 @@ _EXAMPLE = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 
 STRUCTS = (Scenario, Topology, Procs, Actors, Subscriber, Network, Link, When, Hears, Final, OperationResult)
 STRUCTS += (NothingLeft, RecordCount, Known, Relaxed)
+#: Keys of every kind of expectation, before its own.
+CONDITIONS = ["if_quirk", "unless_quirk"]
 
 
 def tables() -> dict[str, list[list[str]]]:
@@ -55,8 +66,9 @@ def own_keys(struct: type[msgspec.Struct], common: set[str]) -> list[str]:
 @pytest.mark.parametrize("struct", STRUCTS, ids=lambda struct: struct.__name__)
 def test_every_key_is_described_with_its_default(struct: type[msgspec.Struct]) -> None:
     """A key that is added, renamed or given another default has to be written down."""
-    tagged = [["`kind`", "required"]] if struct.__struct_config__.tag_field else []
-    expected = tagged + [[f"`{field.encode_name}`", default(field)] for field in fields(struct)]
+    expected = [[f"`{field.encode_name}`", default(field)] for field in fields(struct)]
+    if struct in get_args(Expectation):  # Conditions are described once, for all kinds.
+        expected = [["`kind`", "required"], *expected[len(CONDITIONS) :]]
 
     assert [row[:2] for row in tables()[struct.__name__]] == expected
 
@@ -78,9 +90,17 @@ def test_every_kind_is_described_with_its_keys(name: str, union: Any, key: str, 
     ]
 
 
+def test_conditions_of_expectations_are_described_once() -> None:
+    """Every kind can be expected on one side of a quirk only."""
+    described = [row[:2] for row in tables()["expectation"]]
+
+    assert described == [["`kind`", "required"], *([f"`{key}`", "–"] for key in CONDITIONS)]
+    assert [kind for kind in get_args(Expectation) if own_keys(kind, set())[: len(CONDITIONS)] != CONDITIONS] == []
+
+
 def test_never_hears_takes_the_first_keys_of_hears() -> None:
     """The README says so in place of a table."""
-    assert own_keys(NeverHears, set()) == own_keys(Hears, set())[:6]
+    assert own_keys(NeverHears, set(CONDITIONS)) == own_keys(Hears, set(CONDITIONS))[:6]
 
 
 @pytest.mark.parametrize("example", _EXAMPLE.findall(README.read_text()), ids=lambda text: text.split('"')[1])

@@ -1,0 +1,149 @@
+"""`meshsim quirks`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from meshsim.cli import PASSED
+from meshsim.cli.console import out as say
+from meshsim.cli.console import table
+from meshsim.cli.load import plans_of
+from meshsim.cli.run import Kept, exit_code, jobs_of, print_findings, print_json, run_jobs
+from meshsim.model.quirks import PROFILES, QUIRKS, Quirk
+from meshsim.scenario.matrix import variant_label
+from meshsim.scenario.plan import Plan, with_profile
+
+#: Where scenarios that show quirks are, seen from the folder that `meshsim` is called in.
+_SHIPPED = Path("scenarios/quirks")
+_JSON_SCHEMA = 1
+#: Verdicts from good to bad: a cell of the table holds the worst of its runs.
+_WORSE = ("passed", "inconclusive", "violated")
+_NOT_RUN = "-"
+
+
+def quirks(
+    path: Path | None = None,
+    /,
+    *,
+    run: bool = False,
+    backend: Literal["sim", "lockstep", "both"] = "both",
+    out: Path = Path("out/quirks"),
+    json: bool = False,
+) -> int:
+    """Say what surprises in the modelled system: every quirk, in which profiles it is on, and what shows it.
+
+    With `--run`, run what shows them under every profile: the finding is there with the quirk and gone without.
+
+    Parameters
+    ----------
+    path
+        A scenario file, or a folder of them, that shows quirks; `scenarios/quirks` when none is given.
+    run
+        Run the scenarios, each under every profile, and print quirk by profile and backend. Exit codes as of `run`.
+    backend
+        Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names.
+    out
+        Folder for run directories.
+    json
+        One JSON object a line: the quirks, or with `--run` the runs, as `run` prints them.
+    """
+    if run:
+        return _run(path or _SHIPPED, backend, out, json=json)
+    plans = plans_of([path or _SHIPPED]) if path is not None or _SHIPPED.is_dir() else []
+    showing = scenarios_by_quirk(plans)
+    if json:
+        for quirk in QUIRKS.values():
+            say(_line(quirk, showing[quirk.id]))
+        return PASSED
+    table(
+        ("quirk", "section", "on in", "what happens", "when turned off", "shown by"),
+        [
+            (
+                quirk.id,
+                quirk.section,
+                ", ".join(_profiles(quirk)) or _NOT_RUN,
+                quirk.sentence,
+                quirk.off or f"({_why_not(quirk)})",
+                ", ".join(showing[quirk.id]) or _NOT_RUN,
+            )
+            for quirk in QUIRKS.values()
+        ],
+    )
+    return PASSED
+
+
+def quirks_of(plan: Plan) -> set[str]:
+    """The quirks that a scenario is about: known findings name them, and conditions of expectations."""
+    conditions = {quirk for each in plan.expect for quirk in (each.if_quirk, each.unless_quirk) if quirk is not None}
+    return conditions | {known.quirk for known in plan.known}
+
+
+def scenarios_by_quirk(plans: Iterable[Plan]) -> dict[str, list[str]]:
+    """Names of the scenarios that show each quirk, in the order of the plans."""
+    showing: dict[str, list[str]] = {quirk: [] for quirk in QUIRKS}
+    for plan in plans:
+        for quirk in quirks_of(plan):
+            if plan.scenario not in showing[quirk]:
+                showing[quirk].append(plan.scenario)
+    return showing
+
+
+def _profiles(quirk: Quirk) -> list[str]:
+    """Profiles in which the model shows this quirk."""
+    return [name for name, off in PROFILES.items() if quirk.modelled and quirk.id not in off]
+
+
+def _why_not(quirk: Quirk) -> str:
+    """Why it cannot be turned off."""
+    if not quirk.modelled:
+        return f"not modelled: {quirk.reason}"
+    return quirk.stays or "there is no switch for it"
+
+
+def _line(quirk: Quirk, scenarios: Sequence[str]) -> str:
+    value = {
+        "schema": _JSON_SCHEMA,
+        "id": quirk.id,
+        "sentence": quirk.sentence,
+        "section": quirk.section,
+        "profiles": _profiles(quirk),
+        "off": quirk.off,
+        "why_not_off": "" if quirk.off else _why_not(quirk),
+        "scenarios": scenarios,
+    }
+    return msgspec.json.encode(value).decode()
+
+
+def _run(path: Path, backend: str, out: Path, *, json: bool) -> int:
+    """Every scenario under every profile: one that asks for a profile of its own as well as others."""
+    plans = [with_profile(plan, profile) for plan in plans_of([path]) for profile in PROFILES]
+    kept = run_jobs(jobs_of(plans, backend), out, print_json if json else None)
+    if not json:
+        _print_verdicts(kept)
+        print_findings(kept)
+    return exit_code(kept)
+
+
+def _print_verdicts(kept: Sequence[Kept]) -> None:
+    backends = sorted({one.result.backend for one in kept}, key=lambda name: name != "sim")
+    columns = [(profile, backend) for profile in PROFILES for backend in backends]
+    cells: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
+    for one in kept:
+        plan, column = one.result.plan, (one.result.plan.profile, one.result.backend)
+        for quirk in quirks_of(plan) or {_NOT_RUN}:
+            row = cells.setdefault((quirk, _name(plan)), {})
+            row[column] = max(row.get(column, _WORSE[0]), one.result.verdict.outcome, key=_WORSE.index)
+    order = {quirk: number for number, quirk in enumerate(QUIRKS)}
+    rows = sorted(cells, key=lambda row: (order.get(row[0], len(order)), row[1]))
+    table(
+        ("quirk", "scenario", *(f"{profile} {backend}" for profile, backend in columns)),
+        [(*row, *(cells[row].get(column, _NOT_RUN) for column in columns)) for row in rows],
+    )
+
+
+def _name(plan: Plan) -> str:
+    return f"{plan.scenario} [{variant_label(plan.variant)}]" if plan.variant else plan.scenario
