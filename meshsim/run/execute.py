@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import msgspec
 
 from meshsim.drive.backend import Backend, BackendError
-from meshsim.oracle.judge import Brief, judge
+from meshsim.oracle.judge import Asked, Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan
+from meshsim.scenario.plan import Plan, Step, subject_of
 from meshsim.trace.compare import first_divergence
 from meshsim.trace.digest import digest
 from meshsim.trace.directory import Directory
@@ -138,7 +138,15 @@ def brief_of(plan: Plan) -> Brief:
         known=plan.known,
         relax=tuple(relaxed.invariant for relaxed in plan.relax),
         faults=plan.faults,
+        asked=tuple(_asked(step) for step in plan.steps),
     )
+
+
+def _asked(step: Step) -> Asked:
+    operation = step.operation
+    tag = type(operation).__struct_config__.tag
+    assert isinstance(tag, str)
+    return Asked(index=step.index, do=tag, name=subject_of(operation), bring_up=step.bring_up)
 
 
 def compared(sim: RunResult, lockstep: RunResult) -> RunResult:

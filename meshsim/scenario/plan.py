@@ -18,12 +18,19 @@ from meshsim.scenario.decode import decode, decode_hook
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import Loaded
 from meshsim.scenario.schema import (
+    CastOp,
+    DropOp,
+    EndOp,
     Network,
     OperationSpec,
+    QueryOp,
     Relaxed,
     Scenario,
+    ShutdownHostsOp,
     SpawnActorsOp,
     SpawnProcsOp,
+    StopActorsOp,
+    StopProcsOp,
     SubscribeOp,
     Topology,
 )
@@ -181,3 +188,20 @@ def _encode_hook(value: object) -> object:
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_encode_hook)
 _DECODER = msgspec.json.Decoder(Plan, dec_hook=decode_hook)
+
+
+def subject_of(spec: OperationSpec) -> str:
+    """What an operation is about: the name of a mesh or of procs, or hosts; empty when it is about its own actor."""
+    match spec:
+        case SpawnProcsOp(name=name) | SpawnActorsOp(name=name):
+            return name
+        case StopActorsOp(mesh=mesh) | SubscribeOp(mesh=mesh) | DropOp(mesh=mesh):
+            return mesh
+        case CastOp(mesh=mesh) | QueryOp(mesh=mesh):
+            return mesh
+        case StopProcsOp(procs=procs):
+            return procs
+        case ShutdownHostsOp(hosts=hosts):
+            return ",".join(hosts)
+        case EndOp():
+            return ""
