@@ -14,6 +14,8 @@ from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED, console
 from meshsim.cli.console import err, table
 from meshsim.cli.errors import UsageError
 from meshsim.cli.load import plans_of
+from meshsim.model.quirks import QUIRKS
+from meshsim.oracle.invariants import INVARIANTS
 from meshsim.report.stories import evidence_lines
 from meshsim.run import RunResult, compared, prepare, program_of, reproduce_line, run_plan, write_run
 from meshsim.scenario.matrix import variant_label
@@ -198,6 +200,19 @@ def _print_violations(result: RunResult) -> None:
         for line in ["(the same records)"] if lines and lines == shown else lines:
             console.out(f"    {line}")
         shown = lines
+    _print_hints({violation.invariant for violation in result.verdict.violations})
+
+
+def _print_hints(violated: set[str]) -> None:
+    """Quirks of the modelled system that may be behind it, ready to be listed as known."""
+    for name, invariant in INVARIANTS.items():
+        if name not in violated or not invariant.quirks:
+            continue
+        console.out(f"  {name}: perhaps a quirk of the modelled system")
+        for quirk in invariant.quirks:
+            console.out(f"    {quirk}: {QUIRKS[quirk].sentence}")
+        console.out("    If it is one, and you mean it, say so in the scenario:")
+        console.out(f'    [[known]]  invariant = "{name}"  quirk = "{invariant.quirks[0]}"  reason = "…"')
 
 
 def _write_report(kept: Sequence[Kept], place: Path, *, json: bool) -> None:
