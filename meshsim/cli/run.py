@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -155,7 +156,15 @@ def _print_summary(kept: Sequence[Kept]) -> None:
     counts = {outcome: sum(one.result.verdict.outcome == outcome for one in kept) for outcome in ("passed", "violated")}
     other = len(kept) - sum(counts.values())
     console.out()
-    console.out(f"{len(kept)} runs: {counts['passed']} passed, {counts['violated']} violated, {other} inconclusive")
+    counted = f"{len(kept)} runs: {counts['passed']} passed, {counts['violated']} violated, {other} inconclusive"
+    pairs = _pairs([one.result for one in kept])
+    equal = sum(one.digest == other.digest for one, other in pairs)
+    console.out(f"{counted}; {equal} of {len(pairs)} pairs with equal digests" if pairs else counted)
+
+
+def _pairs(results: Sequence[RunResult]) -> list[tuple[RunResult, RunResult]]:
+    """Runs of one plan on two backends. They come one after the other."""
+    return [(one, other) for one, other in pairwise(results) if one.plan == other.plan]
 
 
 def _row(result: RunResult) -> tuple[str, ...]:
