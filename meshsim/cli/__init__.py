@@ -49,10 +49,14 @@ for _name, _place, _help in (
 
 def main(tokens: Sequence[str] | None = None) -> int:
     """Run one command line (that of the process, if not given) and return its exit code."""
+    if sys.stdout is None:  # Closed by whoever started us: there is nobody to tell.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  it lasts as long as the process
     # Frames are for people; a pipe or a file gets plain characters.
     app.help_formatter = "default" if sys.stdout.isatty() else "plain"
     try:
-        return app(tokens) or PASSED
+        code = app(tokens) or PASSED
+        sys.stdout.flush()
+        return code
     except CycloptsError as error:
         return _refused(" ".join(str(error).split()))
     except KeyboardInterrupt:
@@ -65,6 +69,12 @@ def main(tokens: Sequence[str] | None = None) -> int:
         # The reader of our output left, as `head` does; nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # Our output has no place to go, as on a full disk; what is still in its buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _refused(f"standard output: {error.strerror}")
     except Exception as error:
         from meshsim.cli.errors import is_users
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from meshsim.cli.console import err
 from meshsim.cli.errors import UsageError
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import discover, load_scenarios
@@ -55,6 +56,9 @@ def plans_of(
     if variant is None:
         return plans
     chosen = [plan for plan in plans if variant_label(plan.variant) == variant]
+    for source in dict.fromkeys(each.source for each in plans):
+        if chosen and all(each.source != source for each in chosen):
+            err(f"{source}: not run: it has no variant {variant}")
     if not chosen:
         known = sorted({variant_label(plan.variant) for plan in plans} - {""})
         raise UsageError(f"--variant: expected one of {', '.join(known) or '(no variants here)'}, got {variant!r}")

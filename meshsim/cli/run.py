@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,7 +15,8 @@ from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED, console
 from meshsim.cli.console import err, table
 from meshsim.cli.errors import UsageError
 from meshsim.cli.load import plans_of
-from meshsim.model.quirks import ProfileName
+from meshsim.model.quirks import QUIRKS, ProfileName
+from meshsim.oracle.invariants import INVARIANTS
 from meshsim.report.stories import evidence_lines
 from meshsim.run import RunResult, compared, prepare, program_of, reproduce_line, run_plan, write_run
 from meshsim.scenario.matrix import variant_label
@@ -179,7 +181,15 @@ def print_findings(kept: Sequence[Kept]) -> None:
     counts = {outcome: sum(one.result.verdict.outcome == outcome for one in kept) for outcome in ("passed", "violated")}
     other = len(kept) - sum(counts.values())
     console.out()
-    console.out(f"{len(kept)} runs: {counts['passed']} passed, {counts['violated']} violated, {other} inconclusive")
+    counted = f"{len(kept)} runs: {counts['passed']} passed, {counts['violated']} violated, {other} inconclusive"
+    pairs = _pairs([one.result for one in kept])
+    equal = sum(one.digest == other.digest for one, other in pairs)
+    console.out(f"{counted}; {equal} of {len(pairs)} pairs with equal digests" if pairs else counted)
+
+
+def _pairs(results: Sequence[RunResult]) -> list[tuple[RunResult, RunResult]]:
+    """Runs of one plan on two backends. They come one after the other."""
+    return [(one, other) for one, other in pairwise(results) if one.plan == other.plan]
 
 
 def _row(result: RunResult) -> tuple[str, ...]:
@@ -224,6 +234,19 @@ def _print_violations(result: RunResult) -> None:
         for line in ["(the same records)"] if lines and lines == shown else lines:
             console.out(f"    {line}")
         shown = lines
+    _print_hints({violation.invariant for violation in result.verdict.violations})
+
+
+def _print_hints(violated: set[str]) -> None:
+    """Quirks of the modelled system that may be behind it, ready to be listed as known."""
+    for name, invariant in INVARIANTS.items():
+        if name not in violated or not invariant.quirks:
+            continue
+        console.out(f"  {name}: perhaps a quirk of the modelled system")
+        for quirk in invariant.quirks:
+            console.out(f"    {quirk}: {QUIRKS[quirk].sentence}")
+        console.out("    If it is one, and you mean it, say so in the scenario:")
+        console.out(f'    [[known]]  invariant = "{name}"  quirk = "{invariant.quirks[0]}"  reason = "…"')
 
 
 def _write_report(kept: Sequence[Kept], place: Path, *, json: bool) -> None:

@@ -59,8 +59,12 @@ def trace(
     json
         The records as they are in the trace.
     """
+    if limit is not None and limit < 0:
+        raise UsageError(f"--limit: expected 0 or more, got {limit}")
     records = _records_of(run)
     directory = Directory.of(records)
+    if node is not None and directory.node(node) is None and node not in {record.node for record in records}:
+        raise UsageError(f"--node: expected a process of this run, got {node!r}")
     chosen = selected(
         records,
         directory,

@@ -92,8 +92,9 @@ def _expected(expectation: Expectation) -> str:
 
 
 def _hearing(expectation: Hears | NeverHears) -> str:
-    mesh = expectation.mesh or "anything"
-    parts = [mesh if expectation.rank is None else f"{mesh}[{expectation.rank}]", expectation.status or "fail"]
+    rank = "" if expectation.rank is None else f"[{expectation.rank}]"
+    subject = f"{expectation.mesh}{rank}" if expectation.mesh else f"any mesh{rank}" if rank else "anything"
+    parts = [subject, expectation.status or "fail"]
     if expectation.role:
         parts.append(f"as {expectation.role}")
     if expectation.text:

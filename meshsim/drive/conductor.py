@@ -36,6 +36,7 @@ class Conductor(World):
             Stage(self).begin()
             inject(self)
             self.env.run(until=int(plan.horizon))
+            self.processes.check_all()
         except AbandonedError:
             why = "kernel_disagreed"
         self._finish(why)

@@ -126,7 +126,7 @@ class Strike:
 
     def _alive(self, node: Node | None, what: str) -> Node:
         if node is None:
-            raise MissedError(f"{what} does not exist")
+            raise MissedError(f"{what} does not exist, or not yet")
         if self.world.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED):
             raise MissedError(f"the process of {what} is gone")
         return node
@@ -134,7 +134,7 @@ class Strike:
     def actor(self, target: str) -> ActorId:
         actor = self.world.directory.actor(target)
         if actor is None:
-            raise MissedError(f"{target} does not exist")
+            raise MissedError(f"{target} does not exist, or not yet")
         return actor
 
     # --- what a strike can do --------------------------------------------------------------------------------

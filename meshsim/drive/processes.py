@@ -159,6 +159,7 @@ class Processes:
         changes = self.table.exit(node, code)
         self._backend.exit(node, code)
         self._follow(changes, cause)
+        self._check(self.table.processes[node].children, cause)
 
     def signal(self, node: Node, signal: int, cause: int, *, by: Node | None = None) -> None:
         """A signal to a process: from outside, or from the host that owns it."""
@@ -166,6 +167,7 @@ class Processes:
         changes = self.table.signal(node, signal)
         self._backend.signal(node, signal, by=by)
         self._follow(changes, seq)
+        self._check([node, *self.table.processes[node].children], seq)
 
     def signal_child(self, host: Node, name: str, signal: int, cause: int) -> None:
         """As the host does it: a child that is gone already counts as success (supervision.md 3.6)."""
@@ -193,6 +195,19 @@ class Processes:
                     self._wait_for(change.node, seq)
                 case ProcessState.REAPED:
                     raise AssertionError("reaping is done here")
+
+    def check_all(self) -> None:
+        """At the end of a run: the kernel has to agree with the table about every process that should be there."""
+        self._check(list(self.table.processes), NO_CAUSE)
+
+    def _check(self, nodes: list[Node], cause: int) -> None:
+        """What should have survived must have: a process that is gone without a reason is a finding too."""
+        for node in nodes:
+            expected = self.table.state(node)
+            if expected in (ProcessState.RUNNING, ProcessState.STOPPED):
+                observed = self._backend.observe(node, expected)
+                if observed is not expected:
+                    self._disagree(node, cause, expected.value, observed.value)
 
     # --- waiting for the dead --------------------------------------------------------------------------------
 

@@ -35,7 +35,8 @@ from meshsim.model.operations import (
     SubscribeTo,
 )
 from meshsim.model.region import Region
-from meshsim.scenario.plan import Plan, Step
+from meshsim.oracle.judge import NOT_BEGUN
+from meshsim.scenario.plan import Plan, Step, subject_of
 from meshsim.scenario.schema import (
     CastOp,
     DropOp,
@@ -121,8 +122,8 @@ class Stage:
                 index=step.index,
                 by=by or SCENARIO,
                 operation=tag,
-                label=_name(step.operation),
-                error=f"not begun: {missing}",
+                label=subject_of(step.operation),
+                error=f"{NOT_BEGUN}{missing}",
             )
             self._world.record(WORLD, NO_CAUSE, ended)
             self._on_ended(ended)
@@ -211,22 +212,6 @@ def _extent(plan: Plan, spec: SpawnProcsOp) -> Extent:
 def _proc_ref(proc: ProcId, rank: int) -> ProcRef:
     host = proc.split(",", 1)[0].removeprefix("unix:@")
     return ProcRef(proc, rank, proc_agent_id(proc), host_agent_id(host))
-
-
-def _name(spec: OperationSpec) -> str:
-    match spec:
-        case SpawnProcsOp(name=name) | SpawnActorsOp(name=name):
-            return name
-        case StopActorsOp(mesh=mesh) | SubscribeOp(mesh=mesh) | DropOp(mesh=mesh):
-            return mesh
-        case CastOp(mesh=mesh) | QueryOp(mesh=mesh):
-            return mesh
-        case StopProcsOp(procs=procs):
-            return procs
-        case ShutdownHostsOp(hosts=hosts):
-            return ",".join(hosts)
-        case EndOp():
-            return ""
 
 
 def _init_faults(plan: Plan, mesh: str) -> dict[str, object]:

@@ -10,7 +10,7 @@ from meshsim.faults.kinds import Fault, InitFails
 from meshsim.model.config import Config, Value
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.evidence import Evidence
-from meshsim.oracle.expectations import Expectation, Known, RecordCount, applies
+from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
 from meshsim.oracle.expecting import unmet
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.verdict import Verdict, Violation
@@ -20,7 +20,22 @@ from meshsim.trace.records import FaultMissed, Record, RunEnded
 
 __all__ = ["Brief", "Verdict", "Violation", "judge"]
 
+#: How the error of an operation begins that its actor was never asked for.
+NOT_BEGUN = "not begun: "
+
 _Handler = Callable[[Record], Iterable[Violation] | None]
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation that the run was asked to carry out."""
+
+    index: int
+    #: Its kind as scenario files write it, e.g. `spawn_actors`.
+    do: str
+    #: What it is about; empty when there is nothing to name.
+    name: str
+    #: Part of bringing up the topology: without it the run is not the one that was asked for.
+    bring_up: bool
 
 
 class Brief(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,14 +51,16 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     #: Quirks of the modelled system that are turned off: nothing is known of them, and nothing expected.
     quirks_off: tuple[str, ...] = ()
+    asked: tuple[Asked, ...] = ()
 
 
 def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     """Judge a whole run from its trace alone.
 
     `violated` when an invariant that is not relaxed or an expectation does not hold, unless the scenario lists it as
-    known; a known finding that does not occur is a violation as well. Otherwise `inconclusive` when the run has no end
-    or a fault did not strike. Otherwise `passed`.
+    known; a known finding that does not occur is a violation as well. Otherwise `inconclusive` when the run has no end,
+    when bring-up did not complete, when an operation could not begin, or when a fault did not strike. Otherwise
+    `passed`.
 
     Raises:
         KeyError, ConfigError: the brief's configuration is none.
@@ -62,7 +79,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     unlisted.sort(key=lambda violation: (violation.at, violation.invariant, violation.subject))
     if unlisted:
         return Verdict(outcome="violated", violations=tuple(unlisted), known=tuple(listed), reason=_summary(unlisted))
-    reason = "the trace has no end: the run was cut off" if end is None else _not_struck(brief, evidence)
+    reason = "the trace has no end: the run was cut off" if end is None else ""
+    reason = reason or _not_done(brief, evidence) or _not_struck(brief, evidence)
     return Verdict(outcome="inconclusive" if reason else "passed", known=tuple(listed), reason=reason)
 
 
@@ -117,6 +135,22 @@ def _unused(brief: Brief, found: list[Violation], records: Sequence[Record]) -> 
             why = f"{known.quirk}: {known.reason}"
             message = f"expected a violation of {known.invariant}{about} ({why}), none occurred"
             yield Violation(invariant=f"known[{index}]", subject=known.quirk, message=message, at=at)
+
+
+def _not_done(brief: Brief, evidence: Evidence) -> str:
+    """Which operation was not what the scenario asks for, if any. One that an expectation is about is judged there."""
+    expected = {(e.do, e.name) for e in brief.expect if isinstance(e, OperationResult)}
+    ends = {ended.index: ended for _, ended in evidence.ends.values()}
+    for asked in brief.asked:
+        if (asked.do, asked.name) in expected or (asked.do, None) in expected:
+            continue
+        what = f"{asked.do} {asked.name}".rstrip()
+        ended = ends.get(asked.index)
+        if ended is None and asked.bring_up:
+            return f"bring-up did not complete: {what} never ended"
+        if ended is not None and ended.error is not None and (asked.bring_up or ended.error.startswith(NOT_BEGUN)):
+            return f"{'bring-up did not complete: ' if asked.bring_up else ''}{what}: {ended.error}"
+    return ""
 
 
 def _not_struck(brief: Brief, evidence: Evidence) -> str:

@@ -20,7 +20,8 @@ import os
 import resource
 import signal
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -31,7 +32,7 @@ from meshsim.procs.capabilities import missing_for_lockstep
 from meshsim.procs.diary import Diary
 from meshsim.procs.launcher import Zygote
 from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of
-from meshsim.procs.peer import NodePeer, Peer
+from meshsim.procs.peer import EndedError, NodePeer, Peer
 from meshsim.procs.wire import (
     COMMANDS,
     COMMANDS_OF_EACH,
@@ -39,6 +40,7 @@ from meshsim.procs.wire import (
     SPAWNED_DESCRIPTORS,
     Exit,
     Kill,
+    Ping,
     Reap,
     Reaped,
     Refused,
@@ -152,8 +154,13 @@ class LockstepBackend:
             self._peers[by].ask(Kill(peer.pid, signal), REPLIES, f"the request to signal {node}")
 
     def observe(self, node: Node, expected: ProcessState) -> ProcessState:
-        """The state after it became `expected`, or, if the process ended or the deadline passed, what it is instead."""
+        """The state after it became `expected`, or, if the process ended or the deadline passed, what it is instead.
+
+        A process that should be running is asked: one that answers has dealt with every signal sent before.
+        """
         peer = self._peers[node]
+        if expected is ProcessState.RUNNING and peer.state() is ProcessState.RUNNING and not self._answers(peer):
+            peer.has_ended(wait_s=self._deadline_s)
         until = time.perf_counter() + self._deadline_s
         pause_s = _LOOK_PAUSE_S
         while True:
@@ -167,6 +174,15 @@ class LockstepBackend:
             else:
                 time.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LOOK_PAUSE_S_MAX)
+
+    @staticmethod
+    def _answers(peer: NodePeer) -> bool:
+        """Whether the process answers; False when it ended instead."""
+        try:
+            peer.ask(Ping(), REPLIES, "a ping")
+        except EndedError:
+            return False
+        return True
 
     def reap(self, node: Node, *, by: Node | None, expected: ExitStatus) -> ExitStatus:
         """What waitid says. `expected` plays no part: what the kernel says may be a finding."""
@@ -190,15 +206,16 @@ class LockstepBackend:
         if self._closed:
             return
         self._closed = True
-        try:
-            for peer in self._peers.values():
-                peer.signal(signal.SIGKILL)
-            self._zygote.close()
-        finally:
-            left = [node for node, peer in self._peers.items() if not peer.has_ended(wait_s=self._deadline_s)]
-            for peer in self._peers.values():
-                peer.release()
-            self._settings.restore()
+        with _undisturbed():
+            try:
+                for peer in self._peers.values():
+                    peer.signal(signal.SIGKILL)
+                self._zygote.close()
+            finally:
+                left = [node for node, peer in self._peers.items() if not peer.has_ended(wait_s=self._deadline_s)]
+                for peer in self._peers.values():
+                    peer.release()
+                self._settings.restore()
         if left:
             raise BackendError(f"killed and still there after {self._deadline_s:g}s: {', '.join(left)}")
 
@@ -234,6 +251,16 @@ class LockstepBackend:
         peer = self._peers[boot.node] = NodePeer(boot.node, spawned.pid, descriptors, self._deadline_s)
         peer.hear(REPLIES, "that it is ready")
         self._log.info("started", node=boot.node, pid=peer.pid, by=parent.name, pdeathsig=pdeathsig)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C and its like wait: one that came in the middle would leave processes behind, and then wait for them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _RunnerSettings:

@@ -20,6 +20,7 @@ from meshsim.procs.wire import (
     Done,
     Exit,
     Kill,
+    Ping,
     Ready,
     Reap,
     Refused,
@@ -90,6 +91,8 @@ def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
             channel.send(node.handle(request.event, request.now_ns))
         case StepThrough():
             channel.send(_step_through(node, request))
+        case Ping():
+            channel.send(Done())
         case Exit():
             _end(request.code)
         case Spawn():

@@ -21,6 +21,10 @@ _T = TypeVar("_T")
 _TAIL_CHARS = 2_000
 
 
+class EndedError(BackendError):
+    """The process ended instead of answering."""
+
+
 class Peer:
     """A process that answers requests, one at a time, and whose failures to do so are `BackendError`s."""
 
@@ -94,7 +98,7 @@ class Peer:
     def _failed(self, error: BaseException, what: str) -> BaseException:
         self._out_of_step = True
         if isinstance(error, ChannelClosedError):
-            return BackendError(f"{self.name} ended instead of answering {what}{self.tail()}")
+            return EndedError(f"{self.name} ended instead of answering {what}{self.tail()}")
         if isinstance(error, ChannelTimeoutError):
             return BackendError(
                 f"{self.name} did not answer {what} within {self.deadline_s:g}s (state {self._letter()}){self.tail()}"

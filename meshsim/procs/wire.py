@@ -66,6 +66,10 @@ class StepThrough(msgspec.Struct, frozen=True, array_like=True, tag="step_throug
     now_ns: int
 
 
+class Ping(msgspec.Struct, frozen=True, array_like=True, tag="ping"):
+    """To a node: are you there? A signal that was sent before is dealt with by the time it answers."""
+
+
 class Exit(msgspec.Struct, frozen=True, array_like=True, tag="exit"):
     """To a node: end yourself. No reply."""
 
@@ -97,7 +101,7 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     reason: str
 
 
-NodeRequest = Union[Step, StepThrough, Exit, Spawn, Kill, Reap]
+NodeRequest = Union[Step, StepThrough, Ping, Exit, Spawn, Kill, Reap]
 ZygoteRequest = Union[Load, Farewell, Spawn, Reap]
 Reply = Union[Ready, Spawned, Reaped, Done, Refused]
 

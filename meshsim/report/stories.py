@@ -88,6 +88,7 @@ def evidence_lines(records: Sequence[Record], seqs: Sequence[int], lines_max: in
     """
     directory = Directory.of(records)
     told = {record.seq: record for seq in seqs[:_EVIDENCE_MAX] for record in story(records, seq)}
+    told |= {record.seq: record for seq in seqs[:_EVIDENCE_MAX] for record in _end_of(records, seq, directory)}
     faults = [
         record for record in records if isinstance(record.what, FaultStruck) and record.seq < max(told, default=0)
     ]
@@ -98,6 +99,21 @@ def evidence_lines(records: Sequence[Record], seqs: Sequence[int], lines_max: in
     if len(seqs) > _EVIDENCE_MAX:
         lines.append(f"({len(seqs) - _EVIDENCE_MAX} more like the last)")
     return lines
+
+
+def _end_of(records: Sequence[Record], seq: int, directory: Directory) -> list[Record]:
+    """If the record tells of a failure: how the process of the failed actor had ended, or the actor itself."""
+    what = records[seq].what
+    if not isinstance(what, Heard):
+        return []
+    node = directory.node_of_actor(what.actor)
+    ends = [
+        record
+        for record in records[:seq]
+        if (isinstance(record.what, ProcessReaped) and record.node == node)
+        or (isinstance(record.what, ActorStatusChanged) and record.what.actor == what.actor)
+    ]
+    return ends[-1:]
 
 
 def _is_notable(record: Record) -> bool:

@@ -15,10 +15,10 @@ from msgspec import UNSET
 
 from meshsim.drive.backend import Backend, BackendError
 from meshsim.model.quirks import DEFAULT_PROFILE
-from meshsim.oracle.judge import Brief, judge
+from meshsim.oracle.judge import Asked, Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan
+from meshsim.scenario.plan import Plan, Step, subject_of
 from meshsim.trace.compare import first_divergence
 from meshsim.trace.digest import digest
 from meshsim.trace.directory import Directory
@@ -141,7 +141,15 @@ def brief_of(plan: Plan) -> Brief:
         relax=tuple(relaxed.invariant for relaxed in plan.relax),
         faults=plan.faults,
         quirks_off=plan.quirks_off,
+        asked=tuple(_asked(step) for step in plan.steps),
     )
+
+
+def _asked(step: Step) -> Asked:
+    operation = step.operation
+    tag = type(operation).__struct_config__.tag
+    assert isinstance(tag, str)
+    return Asked(index=step.index, do=tag, name=subject_of(operation), bring_up=step.bring_up)
 
 
 def compared(sim: RunResult, lockstep: RunResult) -> RunResult:

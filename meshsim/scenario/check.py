@@ -138,6 +138,9 @@ def _check_actor_type(key: str, actors: Actors | SpawnActorsOp) -> None:
     if actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
         message = "expected an actor type or module:Class"
         raise ScenarioError(f"{key}.actor", message, value=actors.actor, allowed=ACTOR_TYPES)
+    if actors.params and actors.actor in ACTOR_TYPES:
+        message = f"{actors.actor} takes no parameters; they are for types of your own (module:Class)"
+        raise ScenarioError(joined(f"{key}.params", next(iter(actors.params))), message)
     for name, value in actors.params.items():
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ScenarioError(joined(f"{key}.params", name), "expected a number of at most 64 bits", value=value)

@@ -137,8 +137,5 @@ def _parsed(text: str) -> dict[str, Any]:
 
 
 def _source(path: Path) -> str:
-    """The path as given, relative: nothing of the machine's folders goes into a run directory."""
-    if not path.is_absolute():
-        return path.as_posix()
-    here = Path.cwd()
-    return path.relative_to(here).as_posix() if path.is_relative_to(here) else path.name
+    """The path as given, or from here: never absolute, and good for running the file again from here."""
+    return path.as_posix() if not path.is_absolute() else Path(os.path.relpath(path)).as_posix()

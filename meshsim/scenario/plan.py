@@ -21,12 +21,19 @@ from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import Loaded
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.schema import (
+    CastOp,
+    DropOp,
+    EndOp,
     Network,
     OperationSpec,
+    QueryOp,
     Relaxed,
     Scenario,
+    ShutdownHostsOp,
     SpawnActorsOp,
     SpawnProcsOp,
+    StopActorsOp,
+    StopProcsOp,
     SubscribeOp,
     Topology,
 )
@@ -217,3 +224,20 @@ def with_profile(plan: Plan, profile: str) -> Plan:
         replaced_profile=plan.profile if plan.replaced_profile is UNSET else plan.replaced_profile,
         quirks_off=turned_off(profile, plan.quirks),
     )
+
+
+def subject_of(spec: OperationSpec) -> str:
+    """What an operation is about: the name of a mesh or of procs, or hosts; empty when it is about its own actor."""
+    match spec:
+        case SpawnProcsOp(name=name) | SpawnActorsOp(name=name):
+            return name
+        case StopActorsOp(mesh=mesh) | SubscribeOp(mesh=mesh) | DropOp(mesh=mesh):
+            return mesh
+        case CastOp(mesh=mesh) | QueryOp(mesh=mesh):
+            return mesh
+        case StopProcsOp(procs=procs):
+            return procs
+        case ShutdownHostsOp(hosts=hosts):
+            return ",".join(hosts)
+        case EndOp():
+            return ""

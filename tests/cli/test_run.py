@@ -305,3 +305,57 @@ def test_an_interrupted_run_ends_with_130_and_leaves_nothing_half_done(folder: P
     assert process.returncode == 130
     assert err == "meshsim: interrupted: the processes of the run have ended, runs that were complete are kept\n"
     assert os.listdir(folder / "out") == []
+
+
+def test_a_red_run_names_the_quirks_that_may_be_behind_it(meshsim: Command, folder: Path) -> None:
+    """A newcomer's first kill is heard at every poll; the tool says that this is known, and what to write."""
+    file = folder / "sc" / "kill-one.toml"
+    file.write_text(file.read_text().replace('horizon = "8s"', 'horizon = "15s"').replace("times = 1", "at_least = 1"))
+
+    said = meshsim("run", "sc")
+
+    assert said.code == 1
+    assert (
+        "  at-most-once: perhaps a quirk of the modelled system\n"
+        "    Q18: A dead proc is reported again at every poll, and only the one with the lowest rank.\n"
+    ) in said.out
+    assert '    [[known]]  invariant = "at-most-once"  quirk = "Q18"  reason = "…"\n' in said.out
+
+
+def test_a_red_run_shows_how_the_process_had_ended(meshsim: Command, folder: Path) -> None:
+    """What was heard is explained by what waitid said, though no chain of causes leads there."""
+    file = folder / "sc" / "kill-one.toml"
+    file.write_text(file.read_text().replace('horizon = "8s"', 'horizon = "15s"').replace("times = 1", "at_least = 1"))
+
+    assert "process was waited for by host0: killed by signal 9" in meshsim("run", "sc").out
+
+
+def test_a_file_without_the_wanted_variant_is_named(meshsim: Command, folder: Path) -> None:
+    """Nothing is left out in silence."""
+    text = (folder / "sc" / "kill-one.toml").read_text()
+    matrix = '\n[matrix]\n"faults.0.signal" = ["SIGKILL", "SIGTERM"]\n'
+    (folder / "sc" / "both.toml").write_text(text.replace("kill-one", "both") + matrix)
+
+    said = meshsim("run", "sc", "--variant", "signal=SIGTERM")
+
+    assert said.err == "meshsim: sc/kill-one.toml: not run: it has no variant signal=SIGTERM\n"
+    assert said.out.count("both [signal=SIGTERM]") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_an_output_that_takes_nothing_is_one_line(folder: Path) -> None:
+    """A full disk behind standard output: exit code 2, no traceback."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "meshsim", "list", "sc"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+
+    assert (done.returncode, done.stderr) == (2, "meshsim: standard output: No space left on device\n")
+
+
+def test_a_closed_output_is_no_error(folder: Path) -> None:
+    """`meshsim list >&-`: there is nobody to tell."""
+    command = f"exec {sys.executable} -m meshsim list sc >&-"
+    done = subprocess.run(["/bin/sh", "-c", command], stderr=subprocess.PIPE, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")

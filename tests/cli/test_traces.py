@@ -69,6 +69,8 @@ def test_json_prints_records_as_they_are_in_the_trace(meshsim: Command, folder: 
     ("words", "line"),
     [
         (("--type", "herd"), "--type: expected the type of a record or a message, got 'herd'; did you mean heard?"),
+        (("--limit", "-1"), "--limit: expected 0 or more, got -1"),
+        (("--node", "host7"), "--node: expected a process of this run, got 'host7'"),
         (("--since", "soon"), "--since: expected a duration such as \"1.5s\", got 'soon'"),
     ],
 )

@@ -7,8 +7,8 @@ import pytest
 from trace_builder import CLIENT, NODES, OBSERVER, TRAINERS, TraceBuilder, verdict
 
 from meshsim.faults.kinds import InitFails, Signal, Stall
-from meshsim.oracle.expectations import Hears, Known, RecordCount
-from meshsim.oracle.judge import Verdict
+from meshsim.oracle.expectations import Hears, Known, OperationResult, RecordCount
+from meshsim.oracle.judge import Asked, Verdict
 from meshsim.trace.records import FaultMissed, FaultStruck
 from meshsim.units import Duration, S
 
@@ -167,3 +167,46 @@ def test_a_verdict_survives_being_written_down(trace: TraceBuilder) -> None:
     """Run directories keep verdicts as JSON."""
     result = verdict(trace.end(60), expect=(Hears(listener="observer"),))
     assert msgspec.json.decode(msgspec.json.encode(result), type=Verdict) == result
+
+
+SPAWN = Asked(index=0, do="spawn_actors", name="trainer", bring_up=True)
+QUERY = Asked(index=1, do="query", name="trainer", bring_up=False)
+
+
+@pytest.mark.parametrize(
+    ("end", "error", "reason"),
+    [
+        (2, None, ""),
+        (2, "no room", "bring-up did not complete: spawn_actors trainer: no room"),
+        (None, None, "bring-up did not complete: spawn_actors trainer never ended"),
+    ],
+)
+def test_a_run_without_its_topology_says_nothing(end: float | None, error: str | None, reason: str) -> None:
+    """A host that was stalled from the start must not make a scenario green: nothing was tried."""
+    trace = TraceBuilder().bring_up()
+    trace.operation(CLIENT, "spawn_actors", "trainer", at=1, end=end, error=error)
+
+    result = verdict(trace.end(5), asked=(SPAWN,))
+
+    assert (result.outcome, result.reason) == ("inconclusive" if reason else "passed", reason)
+
+
+def test_a_bring_up_that_is_expected_to_fail_is_judged_by_its_expectation() -> None:
+    """A scenario about a failing spawn is not inconclusive because of it."""
+    trace = TraceBuilder().bring_up()
+    trace.operation(CLIENT, "spawn_actors", "trainer", at=1, end=2, error="no room")
+    expect = (OperationResult(do="spawn_actors", name="trainer", error="no room"),)
+
+    assert verdict(trace.end(5), asked=(SPAWN,), expect=expect).outcome == "passed"
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [("not begun: the process of client is gone", "inconclusive"), ("error stopping actor mesh", "passed")],
+)
+def test_an_operation_that_nobody_could_be_asked_for_says_nothing(error: str, outcome: str) -> None:
+    """An error is an answer; that there was nobody to ask is a scenario that does not do what it says."""
+    trace = TraceBuilder().bring_up()
+    trace.operation(CLIENT, "query_mesh", "trainer", index=1, at=3, end=3, error=error)
+
+    assert verdict(trace.end(5), asked=(QUERY,)).outcome == outcome

@@ -244,9 +244,14 @@ BROKEN: dict[str, tuple[str, str]] = {
         "topology.actors[1].owner: expected a client or an actor that can own meshes, which SleepActor cannot, "
         'got "a[0]"',
     ),
+    "parameters-for-a-type-that-has-none": (
+        topology('procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", params = { depth = 2 } }]'),
+        "topology.actors[0].params.depth: TestActor takes no parameters; they are for types of your own (module:Class)",
+    ),
     "huge-parameter": (
         topology(
-            'procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", params = { n = 9223372036854775808 } }]'
+            'procs = [{ name = "p" }]\n'
+            'actors = [{ name = "a", procs = "p", actor = "own:Type", params = { n = 9223372036854775808 } }]'
         ),
         "topology.actors[0].params.n: expected a number of at most 64 bits, got 9223372036854775808",
     ),

@@ -20,6 +20,8 @@ class Invariant:
     id: ClassVar[str]
     #: What must hold, in one sentence.
     sentence: ClassVar[str]
+    #: Quirks of the modelled system that may be behind a violation, the likeliest first.
+    quirks: ClassVar[tuple[str, ...]] = ()
     #: Record bodies that `observe` is called with; it sees no others.
     sees: ClassVar[tuple[type, ...]]
 

@@ -79,6 +79,7 @@ class Completeness(Invariant):
     """
 
     id = "completeness"
+    quirks = ("Q28", "Q19", "Q18", "Q10")
     sentence = "Every failure reaches owner and subscribers in time."
     sees = (
         ActorStatusChanged,

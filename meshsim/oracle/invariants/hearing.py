@@ -36,6 +36,7 @@ class Accuracy(Invariant):
     """
 
     id = "accuracy"
+    quirks = ("Q16",)
     sentence = "No failure is reported of what is healthy."
     sees = (Heard,)
 
@@ -120,6 +121,7 @@ class AtMostOnce(Invariant):
     """
 
     id = "at-most-once"
+    quirks = ("Q18", "Q21", "Q20")
     sentence = "Nobody hears the same failure twice."
     sees = (Heard,)
 

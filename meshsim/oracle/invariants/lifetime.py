@@ -31,6 +31,7 @@ class NothingOutlivesItsOwner(Invariant):
     """
 
     id = "nothing-outlives-its-owner"
+    quirks = ("Q36", "Q37", "Q9")
     sentence = "Actors end after their owner, procs with their host."
     sees = (ActorStatusChanged, ProcessDied)
 
@@ -107,6 +108,7 @@ class NoProcessLeft(Invariant):
     """
 
     id = "no-process-left"
+    quirks = ("Q39",)
     sentence = "Procs that were stopped successfully end."
     sees = (OperationEnded,)
 
