@@ -144,7 +144,7 @@ class Context(msgspec.Struct):
         mesh = operation.mesh
         failure = self._health(mesh.name)
         if failure is not None:
-            return [], Outcome(error=failure_text(failure))
+            return [], Outcome(error=failure_text(failure, self.config.quirks_off))
         work = Work(operation.text, operation.busy_ns)
         actors = [ActorId(f"{proc.proc_id},{mesh.name}[0]") for proc in mesh.procs.procs]
         return [Envelope(self.me, actor, work) for actor in actors], Outcome()

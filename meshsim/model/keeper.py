@@ -162,7 +162,7 @@ class MeshKeeper(msgspec.Struct):
             case StreamClosed():
                 return STOPPED
             case Crashed(failure=failure):
-                return failed(failure_text(failure))
+                return failed(failure_text(failure, self.config.quirks_off))
 
     # --- changes (5.10) ------------------------------------------------------------------------------------
 

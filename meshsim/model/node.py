@@ -106,7 +106,7 @@ class NodeMachine:
         self.exiting = False
         self._program = program
         self._remote: set[ActorId] = set()
-        self._todo: deque[tuple[ActorId, RuntimeEvent]] = deque()
+        self._queue: deque[tuple[ActorId, RuntimeEvent]] = deque()
         self._out: list[NodeCommand] = []
         self.proc, self.root = self._boot()
 
@@ -118,15 +118,15 @@ class NodeMachine:
             self._arrive(event, now_ns)
         else:
             self._take(event, now_ns)
-        todo = self._todo
-        while todo and not self.exiting:
-            actor, inner = todo.popleft()
+        queue = self._queue
+        while queue and not self.exiting:
+            actor, inner = queue.popleft()
             if type(inner) is Envelope:
                 out.append(LocalDelivery(inner))
                 self._arrive(inner, now_ns)
             else:
                 self._run(actor, inner, now_ns)
-        todo.clear()
+        queue.clear()
         return out
 
     def _take(self, event: Event, now_ns: int) -> None:
@@ -217,7 +217,7 @@ class NodeMachine:
         if self._is_remote(envelope.dest):
             self._out.append(envelope)
         else:
-            self._todo.append((envelope.dest, envelope))
+            self._queue.append((envelope.dest, envelope))
 
     def _is_remote(self, actor: ActorId) -> bool:
         """Whether an actor lives elsewhere; the answer is remembered, it never changes."""
@@ -242,7 +242,7 @@ class NodeMachine:
                 if command.dest in remote or self._is_remote(command.dest):
                     out.append(command)
                 else:
-                    self._todo.append((command.dest, command))
+                    self._queue.append((command.dest, command))
                 continue
             if type(command) in NOTE_TYPES:
                 out.append(command)  # type: ignore[arg-type]
@@ -271,7 +271,7 @@ class NodeMachine:
                     self._finish(cell, command)
                 case InitOver(actor=actor):
                     if cell.parent is None and self.coordinator is not None and actor != self.coordinator:
-                        self._todo.append((self.coordinator, ActorInitialized(actor)))
+                        self._queue.append((self.coordinator, ActorInitialized(actor)))
                 case UnlinkChildren(children=children):
                     for child in children:
                         self.cells[child].parent = None
@@ -316,7 +316,7 @@ class NodeMachine:
         parent_name = actor_name_of(parent.me)
         if actor_id(self.proc, parent_name) not in self.cells:
             error = f"no actor named {parent_name} in proc {self.proc}"
-            self._todo.append((parent.me, ActorSpawned(command.name, None, error)))
+            self._queue.append((parent.me, ActorSpawned(command.name, None, error)))
             return
         pid = self.counters.get(parent_name, 0) + 1
         self.counters[parent_name] = pid
@@ -325,7 +325,7 @@ class NodeMachine:
         self.cells[child] = self._cell(child, command.machine, parent=parent.me)
         parent.children.append(child)
         self._begin(child)
-        self._todo.append((parent.me, ActorSpawned(command.name, child)))
+        self._queue.append((parent.me, ActorSpawned(command.name, child)))
 
     def _cell(
         self, actor: ActorId, machine: Machine, *, parent: ActorId | None = None, display_name: str | None = None
@@ -341,23 +341,23 @@ class NodeMachine:
 
     def _begin(self, actor: ActorId) -> None:
         if self.boot.clock_offset_ns:
-            self._todo.append((actor, ClockSet(self.boot.clock_offset_ns)))
-        self._todo.append((actor, Started()))
+            self._queue.append((actor, ClockSet(self.boot.clock_offset_ns)))
+        self._queue.append((actor, Started()))
 
     def _signal(self, sender: ActorCell, target: ActorId, signal: SignalReceived) -> None:
         """A signal to an actor that has ended is answered with how it ended."""
         cell = self.cells[target]
         if cell.is_terminal:
-            self._todo.append((sender.me, ActorEnded(target, cell.status)))
+            self._queue.append((sender.me, ActorEnded(target, cell.status)))
         else:
-            self._todo.append((target, signal))
+            self._queue.append((target, signal))
 
     def _kill_task(self, cell: ActorCell) -> None:
         """Its children lose their parent with it: they stop, and report to the proc's coordinator."""
         self._out.extend(cell.kill_task())  # type: ignore[arg-type]
         for child in cell.children:
             self.cells[child].parent = None
-            self._todo.append((child, SignalReceived("stop", "parent stopping")))
+            self._queue.append((child, SignalReceived("stop", "parent stopping")))
 
     def _finish(self, cell: ActorCell, finished: ActorFinished) -> None:
         """An actor ended: its timers go, its parent or the proc's coordinator is told."""
@@ -366,9 +366,9 @@ class NodeMachine:
         if finished.event is not None:
             self._report(cell, finished.event)
         if cell.parent is not None:
-            self._todo.append((cell.parent, ChildStopped(cell.me)))
+            self._queue.append((cell.parent, ChildStopped(cell.me)))
         elif self.coordinator is not None and cell.me != self.coordinator:
-            self._todo.append((self.coordinator, ActorEnded(cell.me, cell.status)))
+            self._queue.append((self.coordinator, ActorEnded(cell.me, cell.status)))
         if cell.me == self.root and self.boot.kind == "client" and not self.exiting:
             # The script is over, and with it its process.
             self._exit(0)
@@ -379,13 +379,13 @@ class NodeMachine:
             if self.cells[cell.parent].is_terminal:
                 self._exit(1)
             else:
-                self._todo.append((cell.parent, ChildFailed(event)))
+                self._queue.append((cell.parent, ChildFailed(event)))
             return
         coordinator = self.coordinator
         if coordinator is None or self.cells[coordinator].is_terminal:
             self._exit(1)
         else:
-            self._todo.append((coordinator, Envelope(cell.me, coordinator, ActorEvent(event), returnable=False)))
+            self._queue.append((coordinator, Envelope(cell.me, coordinator, ActorEvent(event), returnable=False)))
 
     def _exit(self, code: int) -> None:
         self._out.append(ExitProcess(code))

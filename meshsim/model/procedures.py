@@ -9,6 +9,7 @@ Source: supervision.md 9.4 to 9.6 (hosts and procs), 10.6, 10.7, 12.5 (actors).
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET
 
 from meshsim.model.commands import Command, SpawnChild
 from meshsim.model.config import Config, clamped_concurrency, overrides
@@ -224,6 +225,7 @@ class SpawnActorsRun(msgspec.Struct):
             params=self.operation.params,
             display_base=self.operation.display_base,
             extent=tuple(zip(extent.labels, extent.sizes, strict=True)),
+            kept_alive=UNSET if self.config.has("Q36") else not self.operation.system,
         )
         creates: list[Command] = [
             Envelope(self.me, proc.agent, CreateOrUpdate(self.name, rank, spec))
