@@ -15,6 +15,7 @@ Source: supervision.md 8 (owned path), 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36
 from __future__ import annotations
 
 from enum import Enum
+from functools import lru_cache
 
 import msgspec
 
@@ -60,7 +61,7 @@ from meshsim.model.messages import (
     reply_to,
 )
 from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped
-from meshsim.model.status import NOT_EXIST, ActorState, State, Status
+from meshsim.model.status import NOT_EXIST, RUNNING, ActorState, State, Status
 from meshsim.model.supervision import (
     ActorStatus,
     ActorSupervisionEvent,
@@ -107,6 +108,12 @@ class Entry(msgspec.Struct):
     stopped: bool = False
     #: Wall time after which nobody is thought to want the actor any more; none before it is known (Q36).
     expires_ns: int | None = None
+
+
+@lru_cache(maxsize=1 << 17)
+def _running(name: Name, actor: ActorId, create_rank: int) -> StateReply:
+    """The answer about a healthy actor: the same value at every poll, so it is made once."""
+    return StateReply(State(name, RUNNING, ActorState(actor, create_rank)))
 
 
 class ProcAgent(msgspec.Struct):
@@ -201,7 +208,13 @@ class ProcAgent(msgspec.Struct):
     # --- queries (6.3, 8.6) --------------------------------------------------------------------------------
 
     def _state_reply(self, name: Name, reply: PortRef) -> Envelope:
-        return Envelope(self.me, reply.actor, StateReply(self._state(name)), reply.index, reply.returnable)
+        entry = self.actor_states.get(name)
+        if entry is not None and entry.actor is not None and not entry.stopped and not self.supervision_events:
+            # As `_state` says of a proc where nothing ever went wrong: most answers of most runs.
+            message = _running(name, entry.actor, entry.create_rank)
+        else:
+            message = StateReply(self._state(name))
+        return Envelope(self.me, reply.actor, message, reply.index, reply.returnable)
 
     def _state(self, name: Name) -> State:
         entry = self.actor_states.get(name)
