@@ -11,6 +11,7 @@ from meshsim.cli import PASSED, VIOLATED
 from meshsim.cli.console import out
 from meshsim.cli.errors import UsageError
 from meshsim.model.messages import Message
+from meshsim.model.tags import tag_of
 from meshsim.trace.compare import first_divergence
 from meshsim.trace.digest import digest, encode_line
 from meshsim.trace.directory import Directory
@@ -127,7 +128,7 @@ def _time(option: str, text: str | None) -> int | None:
 
 
 def _known_types(types: list[str]) -> frozenset[str]:
-    allowed = sorted({str(kind.__struct_config__.tag) for kind in (*get_args(Body), *get_args(Message))})
+    allowed = sorted({tag_of(kind) for kind in (*get_args(Body), *get_args(Message))})
     for name in types:
         if name not in allowed:
             near = get_close_matches(name, allowed, n=1)

@@ -11,6 +11,7 @@ from meshsim.faults.kinds import Fault, When
 from meshsim.model.config import ATTRIBUTES, defaults
 from meshsim.model.extent import Extent
 from meshsim.model.quirks import PROFILES
+from meshsim.model.tags import tag_of
 from meshsim.oracle.expectations import (
     Expectation,
     Final,
@@ -53,7 +54,7 @@ def timetable(plan: Plan) -> list[tuple[str, str, str]]:
     """What the plan does: (when, what, to whom and how), operations first, then faults, each in file order."""
     rows = [(_step_time(step), f"step {step.index}", _step_words(step)) for step in plan.steps]
     return rows + [
-        (_fault_time(f), f"fault {i}", f"{_tag(f)} {_fields(f, 'at', 'when')}") for i, f in enumerate(plan.faults)
+        (_fault_time(f), f"fault {i}", f"{tag_of(f)} {_fields(f, 'at', 'when')}") for i, f in enumerate(plan.faults)
     ]
 
 
@@ -142,9 +143,9 @@ def _step_time(step: Step) -> str:
 def _step_words(step: Step) -> str:
     operation = step.operation
     if isinstance(operation, SpawnProcsOp | SpawnActorsOp):
-        return f"{_tag(operation)} {operation.name}, by {operation.by}"
+        return f"{tag_of(operation)} {operation.name}, by {operation.by}"
     fields = _fields(operation, "at", "by")
-    return f"{_tag(operation)} {fields + ', ' if fields else ''}by {operation.by}"
+    return f"{tag_of(operation)} {fields + ', ' if fields else ''}by {operation.by}"
 
 
 def _fault_time(fault: Fault) -> str:
@@ -182,10 +183,6 @@ def _fields(struct: msgspec.Struct, *without: str) -> str:
         text = format_duration(value) if isinstance(value, Duration) else str(value)
         words.append(text if not words else f"{field.encode_name} {text}")
     return ", ".join(words)
-
-
-def _tag(struct: msgspec.Struct) -> str:
-    return str(struct.__struct_config__.tag)
 
 
 def _counted(count: int, noun: str) -> str:

@@ -36,6 +36,7 @@ from meshsim.faults.signals import signal_name, signal_number
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import CauseFault, Envelope, Message, Operate
 from meshsim.model.operations import DropRef
+from meshsim.model.tags import tag_of
 from meshsim.trace.records import NO_CAUSE, WORLD, FaultMissed, FaultStruck, Record
 
 if TYPE_CHECKING:
@@ -103,9 +104,7 @@ class Strike:
 
     @property
     def kind(self) -> str:
-        tag = type(self.fault).__struct_config__.tag
-        assert isinstance(tag, str)
-        return tag
+        return tag_of(self.fault)
 
     def _record(self, what: FaultStruck | FaultMissed) -> int:
         return self.world.record(WORLD, self.cause, what)

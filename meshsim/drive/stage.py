@@ -35,6 +35,7 @@ from meshsim.model.operations import (
     SubscribeTo,
 )
 from meshsim.model.region import Region
+from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import NOT_BEGUN
 from meshsim.scenario.plan import Plan, Step, subject_of
 from meshsim.scenario.schema import (
@@ -116,12 +117,10 @@ class Stage:
             if not self._world.post.tell(by, message, NO_CAUSE):
                 raise MissingError(f"the process of {step.operation.by} is gone")
         except MissingError as missing:
-            tag = type(step.operation).__struct_config__.tag
-            assert isinstance(tag, str)
             ended = OperationEnded(
                 index=step.index,
                 by=by or SCENARIO,
-                operation=tag,
+                operation=tag_of(step.operation),
                 label=subject_of(step.operation),
                 error=f"{NOT_BEGUN}{missing}",
             )

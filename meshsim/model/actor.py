@@ -56,11 +56,13 @@ from meshsim.model.supervision import (
     ActorPhase,
     ActorStatus,
     ActorSupervisionEvent,
-    Generic,
     UnhandledSupervisionEvent,
+    cleanup_error,
     error_text,
     event_text,
     flatten,
+    init_error,
+    panic_error,
     status_text,
 )
 
@@ -275,7 +277,7 @@ class ActorCell(msgspec.Struct):
                     kept += self.kill_task()  # Not caught there: the task is gone (mesh_model.md 6.3).
                 case Panic(info=info):
                     self.panicked = True
-                    kept += self._fail(Generic(f"panic: {info}"), now_ns)
+                    kept += self._fail(panic_error(info), now_ns)
                 case _:
                     kept.append(command)
         return kept
@@ -284,7 +286,7 @@ class ActorCell(msgspec.Struct):
         if self.cleaning:
             return self._fail_cleanup(error_text(error, self.quirks_off), now_ns)
         if self.phase is ActorPhase.INITIALIZING and not self.panicked:
-            self.error = Generic(f"initialization error: {error_text(error, self.quirks_off)}")
+            self.error = init_error(error_text(error, self.quirks_off))
             return self._leave(now_ns)
         self.error = error
         offered = [] if self.panicked or self.draining is not None else self._offer_supervision_events(now_ns)
@@ -300,7 +302,7 @@ class ActorCell(msgspec.Struct):
                         self.error = error
                         self.supervision.clear()
                     case Panic(info=info):
-                        self.error = Generic(f"panic: {info}")
+                        self.error = panic_error(info)
                         self.panicked = True
                         self.supervision.clear()
                     case _:
@@ -365,12 +367,12 @@ class ActorCell(msgspec.Struct):
 
     def _fail_cleanup(self, text: str, now_ns: int) -> Commands:
         """Counts only when there was no error before; otherwise it is logged."""
-        cleanup_error = f"cleanup error: {text}"
+        error = cleanup_error(text)
         commands: list[RuntimeCommand] = []
         if self.error is None:
-            self.error = Generic(cleanup_error)
+            self.error = error
         else:
-            commands.append(Warned(self.me, cleanup_error))
+            commands.append(Warned(self.me, error.text))
         return [*commands, *self._finish(now_ns)]
 
     def _finish(self, now_ns: int) -> Commands:

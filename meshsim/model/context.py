@@ -42,6 +42,7 @@ from meshsim.model.procedures import (
 from meshsim.model.stopping import Outcome, StopProcsRun
 from meshsim.model.subscription import Subscription, heard
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure, actor_stopped, failure_text
+from meshsim.model.tags import tag_of
 from meshsim.model.waits import IdleLimit
 
 NO_CONTROLLER = "unexpected healthy state while controller is gone"
@@ -86,9 +87,7 @@ class Context(msgspec.Struct):
         """Begin an operation of the scenario."""
         operation = operate.operation
         label = _label(operation)
-        tag = type(operation).__struct_config__.tag
-        assert isinstance(tag, str)
-        started = OperationStarted(operate.index, self.me, tag, label)
+        started = OperationStarted(operate.index, self.me, tag_of(operation), label)
         procedure = self._procedure(operation)
         if procedure is None:
             commands, outcome = self._at_once(operation, now_ns)

@@ -119,8 +119,6 @@ class NodeMachine:
         else:
             self._take(event, now_ns)
         queue = self._queue
-        if not queue:
-            return out
         while queue and not self.exiting:
             actor, inner = queue.popleft()
             if type(inner) is Envelope:

@@ -8,6 +8,7 @@ import msgspec
 
 from meshsim.faults.kinds import Fault, InitFails
 from meshsim.model.config import Config, Value
+from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.evidence import Evidence
 from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
@@ -159,12 +160,12 @@ def _not_struck(brief: Brief, evidence: Evidence) -> str:
     A scenario that expects a missed fault says so with an expectation on `fault_missed` records. A failing init
     strikes with its actor's construction and is not waited for; nor is the end of a stall whose process has died.
     """
-    tag = FaultMissed.__struct_config__.tag
+    tag = tag_of(FaultMissed)
     if any(isinstance(expectation, RecordCount) and expectation.record == tag for expectation in brief.expect):
         return ""
     for index, fault in enumerate(brief.faults):
         missed = evidence.missed.get(index)
-        if missed is not None and missed.kind == type(fault).__struct_config__.tag:
+        if missed is not None and missed.kind == tag_of(fault):
             return f"fault {index} on {fault.target} missed: {missed.why}"
         if index not in evidence.struck and not isinstance(fault, InitFails):
             return f"fault {index} on {fault.target} never struck"

@@ -15,6 +15,7 @@ from msgspec import UNSET
 
 from meshsim.drive.backend import Backend, BackendError
 from meshsim.model.quirks import DEFAULT_PROFILE
+from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import Asked, Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.scenario.matrix import variant_label
@@ -147,9 +148,7 @@ def brief_of(plan: Plan) -> Brief:
 
 def _asked(step: Step) -> Asked:
     operation = step.operation
-    tag = type(operation).__struct_config__.tag
-    assert isinstance(tag, str)
-    return Asked(index=step.index, do=tag, name=subject_of(operation), bring_up=step.bring_up)
+    return Asked(index=step.index, do=tag_of(operation), name=subject_of(operation), bring_up=step.bring_up)
 
 
 def compared(sim: RunResult, lockstep: RunResult) -> RunResult:

@@ -6,6 +6,7 @@ import re
 from typing import assert_never
 
 from meshsim.model.quirks import QUIRKS, SWITCHES
+from meshsim.model.tags import tag_of
 from meshsim.oracle.expectations import (
     Expectation,
     Final,
@@ -150,7 +151,7 @@ def _labels(scenario: Scenario) -> _Labels:
         if names:
             labels[tag] = set(names)
     for operation in scenario.operations:
-        labels.setdefault(str(type(operation).__struct_config__.tag), set()).add(_label(operation))
+        labels.setdefault(tag_of(operation), set()).add(_label(operation))
     return labels
 
 

@@ -21,11 +21,6 @@ class Divergence(msgspec.Struct, frozen=True):
     left_story: tuple[Record, ...]
     right_story: tuple[Record, ...]
 
-    @property
-    def is_common_story(self) -> bool:
-        """Whether the same records led to both."""
-        return self.left_story == self.right_story
-
 
 def first_divergence(left: Sequence[Record], right: Sequence[Record]) -> Divergence | None:
     """The first record in which two traces differ, with the story before it; None when they are equal."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from meshsim.model.tags import tag_of
 from meshsim.trace.digest import encoded_chunks
 from meshsim.trace.records import TRACE_SCHEMA, Record, RunStarted
 
@@ -77,7 +78,7 @@ def _check_schema(path: Path, content: bytes) -> None:
         first = msgspec.json.decode(content.split(b"\n", 1)[0], type=_First)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise TraceError(path, 1, f"expected a trace record: {error}") from error
-    tag = RunStarted.__struct_config__.tag
+    tag = tag_of(RunStarted)
     if first.what.type != tag or first.what.schema is None:
         raise TraceError(path, 1, f"expected a {tag} record first, got {first.what.type}")
     if not 1 <= first.what.schema <= TRACE_SCHEMA:

@@ -29,6 +29,7 @@ from meshsim.model.notes import (
     SubscriberRemoved,
     Warned,
 )
+from meshsim.model.tags import tag_of
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
     FaultMissed,
@@ -254,8 +255,8 @@ def selected(
 def tags_of(record: Record) -> list[str]:
     """The tag of a record's body and, if it is about a message, of the message."""
     what = record.what
-    tags = [str(type(what).__struct_config__.tag)]
+    tags = [tag_of(what)]
     envelope = what if isinstance(what, Envelope) else getattr(what, "envelope", None)
     if isinstance(envelope, Envelope):
-        tags.append(str(type(envelope.message).__struct_config__.tag))
+        tags.append(tag_of(envelope.message))
     return tags

@@ -23,6 +23,7 @@ from meshsim.model.messages import (
     Work,
 )
 from meshsim.model.supervision import status_text
+from meshsim.model.tags import tag_of
 
 
 def message_words(message: Message) -> str:
@@ -57,7 +58,7 @@ def _details(message: Message) -> str:
         case Undeliverable(envelope=envelope, errors=errors):
             return f"{type(envelope.message).__name__} to {envelope.dest}: {'; '.join(errors)}"
         case Operate(index=index, operation=operation):
-            return f"{index}: {type(operation).__struct_config__.tag}"
+            return f"{index}: {tag_of(operation)}"
         case CauseFault():
             return f"{message.kind} {message.text}".rstrip()
         case Work():
