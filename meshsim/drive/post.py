@@ -15,7 +15,7 @@ from meshsim.drive.backend import Backend
 from meshsim.drive.network import CLOSED, UNROUTABLE, Hop, Network, Unacknowledged
 from meshsim.drive.processes import Processes
 from meshsim.model.commands import NodeCommand
-from meshsim.model.ids import ActorId, Node, proc_of
+from meshsim.model.ids import ActorId, Node, address_of, proc_of
 from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.undeliverable import RETURNED
 from meshsim.trace.records import Body, MessageLost, MessageReturned, Record
@@ -58,10 +58,16 @@ class Post:
         self._carry_out = carry_out
 
     def route(self, actor: ActorId) -> Node | None:
-        """The process an actor lives in; none if no process ever served its proc."""
-        node = self.routes.get(actor) or self._processes.of_proc.get(proc_of(actor))
-        if node is not None:
-            self.routes[actor] = node
+        """The process that takes messages for an actor; none if nothing ever served its address.
+
+        A proc that has no process of its own is, or was, in the process that serves its address, or it is unknown:
+        that process knows.
+        """
+        proc = proc_of(actor)
+        node = self.routes.get(actor) or self._processes.of_proc.get(proc)
+        if node is None:
+            return self._processes.of_address.get(address_of(proc))  # Not kept: its process may still be started.
+        self.routes[actor] = node
         return node
 
     # --- sending -------------------------------------------------------------------------------------------

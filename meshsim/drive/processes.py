@@ -56,6 +56,8 @@ class Processes:
         self.front: dict[Node, Node | None] = {}
         #: Which process serves a proc.
         self.of_proc: dict[ProcId, Node] = {}
+        #: Which process serves a front-end address.
+        self.of_address: dict[str, Node] = {}
         self._plan = plan
         self._backend = backend
         self._agenda = agenda
@@ -137,6 +139,8 @@ class Processes:
         self.front[node] = process.parent
         self._set_running(node, running=True)
         address = address_of_node(process.parent or node)
+        if process.parent is None:
+            self.of_address[address] = node
         for name in [process.name] if process.name else [SERVICE_PROC, LOCAL_PROC]:
             self.of_proc[proc_id(address, name)] = node
 

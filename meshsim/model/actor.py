@@ -41,6 +41,7 @@ from meshsim.model.events import (
     CleanupStarted,
     ClockSet,
     Event,
+    ProcDestroyed,
     RuntimeEvent,
     SignalReceived,
     Started,
@@ -154,6 +155,7 @@ class ActorCell(msgspec.Struct):
                 | ActorInitialized()
                 | ActorEnded()
                 | ChildExited()
+                | ProcDestroyed()
                 | ClockSet()
             ):
                 return self._pass_on(event, now_ns)

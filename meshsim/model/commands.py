@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Union
 
 import msgspec
 
-from meshsim.model.ids import ActorId, Name, PortRef
+from meshsim.model.ids import ActorId, Name, PortRef, ProcId
 from meshsim.model.messages import ActorSpec, Envelope
 from meshsim.model.notes import Note
 from meshsim.model.supervision import ActorErrorKind, ActorStatus, ActorSupervisionEvent
@@ -92,6 +92,28 @@ class ExitProcess(msgspec.Struct, frozen=True, tag="exit_process"):
     code: int
 
 
+class BootProc(msgspec.Struct, tag="boot_proc"):
+    """Begin a proc in this very process with this machine (whose `me` is set) as its first root actor.
+
+    When the proc is torn down, the actor that booted it gets `ProcDestroyed`. Never leaves the node.
+    """
+
+    root: Machine
+    #: Whether that actor is the proc's supervision coordinator.
+    coordinates: bool = True
+
+
+class DestroyProc(msgspec.Struct, frozen=True, tag="destroy_proc"):
+    """Stop all root actors of a proc of this process, abort those that take longer than this; the process goes on.
+
+    A second one changes nothing. Source: mesh_model.md 6.6.
+    """
+
+    proc: ProcId
+    timeout_ns: int
+    reason: str
+
+
 class SpawnProcess(msgspec.Struct, frozen=True, tag="spawn_process"):
     """HostAgent: start a child OS process that boots this proc and calls back on `callback`."""
 
@@ -123,6 +145,8 @@ Command = Union[
     KillTask,
     GiveBack,
     ExitProcess,
+    BootProc,
+    DestroyProc,
     SpawnProcess,
     SignalProcess,
     Note,

@@ -10,7 +10,7 @@ from typing import Union
 
 import msgspec
 
-from meshsim.model.ids import ActorId, Name
+from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.messages import Envelope
 from meshsim.model.process import ExitStatus
 from meshsim.model.supervision import ActorStatus, ActorSupervisionEvent
@@ -61,6 +61,14 @@ class ChildExited(msgspec.Struct, frozen=True, tag="child_exited"):
     status: ExitStatus
 
 
+class ProcDestroyed(msgspec.Struct, frozen=True, tag="proc_destroyed"):
+    """To whoever booted it: a proc of this process is gone. Root actors that ended in time, and those aborted."""
+
+    proc: ProcId
+    stopped: tuple[ActorId, ...]
+    aborted: tuple[ActorId, ...]
+
+
 class CleanupStarted(msgspec.Struct, frozen=True, tag="cleanup"):
     """The actor has left its loop; its cleanup hook runs. `failed` when it ends with an error."""
 
@@ -95,6 +103,7 @@ Event = Union[
     ActorInitialized,
     ActorEnded,
     ChildExited,
+    ProcDestroyed,
     CleanupStarted,
     ClockSet,
 ]

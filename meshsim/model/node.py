@@ -8,7 +8,10 @@ messages, timers, processes to start or to signal, its own exit, and notes for t
     proc     proc_agent, actors of meshes, their children (coordinator: proc_agent)
     client   local proc: client, controllers of its meshes
 
-Source: supervision.md 1.1, 3.7, 4.5 steps 9 and 10; mesh_model.md 3.2, 6.2, 6.4.
+A machine may boot further procs in the same process (`BootProc`) and tear them down again (`DestroyProc`). They share
+its fate: what ends the process ends them all.
+
+Source: supervision.md 1.1, 3.7, 4.5 steps 9 and 10; mesh_model.md 3.2, 6.2, 6.4, 6.6.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ from meshsim.model.boot import ConstructorError, NodeBoot, Program, Setting
 from meshsim.model.client import Client
 from meshsim.model.commands import (
     ActorFinished,
+    BootProc,
     CancelTimer,
+    DestroyProc,
     ExitProcess,
     GiveBack,
     InitOver,
@@ -35,6 +40,7 @@ from meshsim.model.commands import (
     SignalActor,
     SpawnActor,
     SpawnChild,
+    SpawnProcess,
     UnlinkChildren,
 )
 from meshsim.model.config import Config
@@ -48,6 +54,7 @@ from meshsim.model.events import (
     ChildStopped,
     ClockSet,
     Event,
+    ProcDestroyed,
     RuntimeEvent,
     SignalReceived,
     Started,
@@ -67,6 +74,7 @@ from meshsim.model.ids import (
     actor_id,
     actor_name_of,
     address_of_node,
+    pid_of,
     proc_id,
     proc_of,
 )
@@ -74,6 +82,7 @@ from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
 from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
+from meshsim.model.teardown import TEARDOWN_TIMER, Teardown, keeper_of
 from meshsim.model.undeliverable import (
     RETURNED,
     mailbox_closed_error,
@@ -89,8 +98,8 @@ CLIENT = Name("client")
 #: A tuple: membership is tested by identity, without hashing.
 _TERMINAL = (ActorPhase.STOPPED, ActorPhase.FAILED)
 
-#: Names given to children so far, by name of the root they hang under (mesh_model.md 6.2).
-Counters = dict[str, int]
+#: Children named so far, by the root actor whose name they are counted under (mesh_model.md 6.2).
+Counters = dict[ActorId, int]
 
 
 class NodeMachine:
@@ -100,7 +109,14 @@ class NodeMachine:
         self.boot = boot
         self.config = Config.of(boot.config, boot.quirks_off)
         self.cells: dict[ActorId, ActorCell] = {}
-        self.coordinator: ActorId | None = None
+        #: The procs of this process, and the supervision coordinator of each; none in procs of hosts and clients.
+        self.procs: dict[ProcId, ActorId | None] = {}
+        #: Who booted a proc beside the process's own, and which of them are being torn down or gone.
+        self.booted_by: dict[ProcId, ActorId] = {}
+        self.teardowns: dict[ProcId, Teardown] = {}
+        self.gone: list[ProcId] = []
+        #: Which actor started a child process that has not ended.
+        self.started_by: dict[Name, ActorId] = {}
         self.counters: Counters = {}
         self.timers: dict[ActorId, list[str]] = {}
         self.exiting = False
@@ -132,6 +148,9 @@ class NodeMachine:
     def _take(self, event: Event, now_ns: int) -> None:
         """Everything that is not a message."""
         match event:
+            case TimerFired(actor=actor, key=key) if key == TEARDOWN_TIMER:
+                self._forget_timer(actor, key)
+                self._abort_late(proc_of(actor))
             case TimerFired(actor=actor, key=key):
                 self._forget_timer(actor, key)
                 self._run(actor, event, now_ns)
@@ -139,8 +158,8 @@ class NodeMachine:
                 self._run(self.root, event, now_ns)
                 if self.boot.clock_offset_ns:
                     self._run(self.root, ClockSet(self.boot.clock_offset_ns), now_ns)
-            case ChildExited():
-                self._run(self.root, event, now_ns)
+            case ChildExited(name=name):
+                self._run(self.started_by.pop(name, self.root), event, now_ns)
             case _:
                 raise AssertionError(f"{self.boot.node} cannot take {event!r}")
 
@@ -148,7 +167,10 @@ class NodeMachine:
         """The whole state as plain values, for comparing and hashing."""
         return {
             "cells": {actor: msgspec.to_builtins(cell) for actor, cell in self.cells.items()},
-            "coordinator": self.coordinator,
+            "procs": dict(self.procs),
+            "teardowns": {proc: msgspec.to_builtins(teardown) for proc, teardown in self.teardowns.items()},
+            "gone": list(self.gone),
+            "started_by": dict(self.started_by),
             "counters": dict(self.counters),
             "timers": {actor: list(keys) for actor, keys in self.timers.items()},
             "exiting": self.exiting,
@@ -180,9 +202,12 @@ class NodeMachine:
                     address=address,
                     name=boot.proc_name,
                 )
-                self.coordinator = root
+                self.procs[proc] = root
             case kind:
                 raise AssertionError(f"unknown kind of node {kind}")
+        self.procs.setdefault(proc, None)
+        if boot.kind == "host":
+            self.procs[proc_id(address_of_node(boot.node), LOCAL_PROC)] = None
         self.cells[root] = self._cell(root, machine)
         return proc, root
 
@@ -191,7 +216,7 @@ class NodeMachine:
     def _arrive(self, envelope: Envelope, now_ns: int) -> None:
         """Deliver a message to an actor of this process, or give it back."""
         cell = self.cells.get(envelope.dest)
-        if cell is None:
+        if cell is None or (cell.phase in _TERMINAL and proc_of(envelope.dest) in self.gone):
             self._bounce(envelope, no_mailbox_error(envelope.dest))
         elif cell.phase in _TERMINAL:
             self._bounce(envelope, mailbox_closed_error(envelope.dest, cell.status))
@@ -209,7 +234,7 @@ class NodeMachine:
         self._out.append(Bounced(envelope, error))
         if not envelope.returnable:
             return
-        local = proc_of(envelope.sender) == self.proc
+        local = proc_of(envelope.sender) in self.procs
         errors = (error,) if local else (error, RETURNED)
         self._send(Envelope(envelope.dest, envelope.sender, Undeliverable(envelope, errors), returnable=False))
 
@@ -221,7 +246,7 @@ class NodeMachine:
 
     def _is_remote(self, actor: ActorId) -> bool:
         """Whether an actor lives elsewhere; the answer is remembered, it never changes."""
-        if proc_of(actor) == self.proc:
+        if proc_of(actor) in self.procs:
             return False
         self._remote.add(actor)
         return True
@@ -270,11 +295,14 @@ class NodeMachine:
                 case ActorFinished():
                     self._finish(cell, command)
                 case InitOver(actor=actor):
-                    if cell.parent is None and self.coordinator is not None and actor != self.coordinator:
-                        self._queue.append((self.coordinator, ActorInitialized(actor)))
+                    coordinator = self.procs[proc_of(actor)]
+                    if cell.parent is None and coordinator is not None and actor != coordinator:
+                        self._queue.append((coordinator, ActorInitialized(actor)))
                 case UnlinkChildren(children=children):
                     for child in children:
                         self.cells[child].parent = None
+                case BootProc() | DestroyProc() | SpawnProcess():
+                    self._change_procs(cell, command)
                 case ExitProcess():
                     out.append(command)
                     self.exiting = True
@@ -291,7 +319,7 @@ class NodeMachine:
 
     def _spawn_actor(self, agent: ActorCell, command: SpawnActor, now_ns: int) -> None:
         """Construct and spawn a root actor; its init runs after the agent has its answer."""
-        actor = actor_id(self.proc, command.name)
+        actor = actor_id(proc_of(agent.me), command.name)
         error: str | None = None
         if actor in self.cells:
             error = f"an actor with name '{command.name}' has already been spawned"
@@ -313,14 +341,15 @@ class NodeMachine:
 
     def _spawn_child(self, parent: ActorCell, command: SpawnChild) -> None:
         """A named child: its pid comes from the counter kept under its parent's name, which roots alone have."""
-        parent_name = actor_name_of(parent.me)
-        if actor_id(self.proc, parent_name) not in self.cells:
-            error = f"no actor named {parent_name} in proc {self.proc}"
+        proc, parent_name = proc_of(parent.me), actor_name_of(parent.me)
+        root = actor_id(proc, parent_name)
+        if root not in self.cells:
+            error = f"no actor named {parent_name} in proc {proc}"
             self._queue.append((parent.me, ActorSpawned(command.name, None, error)))
             return
-        pid = self.counters.get(parent_name, 0) + 1
-        self.counters[parent_name] = pid
-        child = actor_id(self.proc, command.name, pid)
+        pid = self.counters.get(root, 0) + 1
+        self.counters[root] = pid
+        child = actor_id(proc, command.name, pid)
         command.machine.me = child
         self.cells[child] = self._cell(child, command.machine, parent=parent.me)
         parent.children.append(child)
@@ -367,8 +396,10 @@ class NodeMachine:
             self._report(cell, finished.event)
         if cell.parent is not None:
             self._queue.append((cell.parent, ChildStopped(cell.me)))
-        elif self.coordinator is not None and cell.me != self.coordinator:
-            self._queue.append((self.coordinator, ActorEnded(cell.me, cell.status)))
+        elif (coordinator := self.procs[proc_of(cell.me)]) is not None and cell.me != coordinator:
+            self._queue.append((coordinator, ActorEnded(cell.me, cell.status)))
+        if self.teardowns:
+            self._note_ended(cell.me)
         if cell.me == self.root and self.boot.kind == "client" and not self.exiting:
             # The script is over, and with it its process.
             self._exit(0)
@@ -381,11 +412,75 @@ class NodeMachine:
             else:
                 self._queue.append((cell.parent, ChildFailed(event)))
             return
-        coordinator = self.coordinator
+        coordinator = self.procs[proc_of(cell.me)]
         if coordinator is None or self.cells[coordinator].is_terminal:
             self._exit(1)
         else:
             self._queue.append((coordinator, Envelope(cell.me, coordinator, ActorEvent(event), returnable=False)))
+
+    # --- procs of this process, and child processes -----------------------------------------------------------
+
+    def _change_procs(self, cell: ActorCell, command: BootProc | DestroyProc | SpawnProcess) -> None:
+        match command:
+            case BootProc():
+                self._boot_proc(cell, command)
+            case DestroyProc():
+                self._destroy_proc(command)
+            case SpawnProcess(name=name):
+                self.started_by[name] = cell.me
+                self._out.append(command)
+
+    def _boot_proc(self, booter: ActorCell, command: BootProc) -> None:
+        """A proc of its own beside the others, with its first actor."""
+        root = command.root.me
+        proc = proc_of(root)
+        assert proc not in self.procs, f"{proc} was booted before"
+        self.procs[proc] = root if command.coordinates else None
+        self.booted_by[proc] = booter.me
+        self._remote = {actor for actor in self._remote if proc_of(actor) != proc}
+        self.cells[root] = self._cell(root, command.root)
+        self._begin(root)
+
+    def _destroy_proc(self, command: DestroyProc) -> None:
+        """`destroy_and_wait`: all root actors at once, and no more than this time for each."""
+        proc = command.proc
+        if proc in self.teardowns or proc in self.gone:
+            return
+        remaining = [
+            actor
+            for actor, cell in self.cells.items()
+            if proc_of(actor) == proc and pid_of(actor) == 0 and not cell.is_terminal
+        ]
+        self.teardowns[proc] = Teardown(remaining)
+        if not remaining:
+            self._end_teardown(proc, ())
+            return
+        for actor in remaining:
+            self._queue.append((actor, SignalReceived("drain_and_stop", command.reason)))
+        keeper = keeper_of(proc)
+        self.timers[keeper] = [TEARDOWN_TIMER]
+        self._out.append(SetTimer(keeper, TEARDOWN_TIMER, command.timeout_ns))
+
+    def _note_ended(self, actor: ActorId) -> None:
+        proc = proc_of(actor)
+        teardown = self.teardowns.get(proc)
+        if teardown is not None and teardown.ended(actor):
+            self.timers[keeper_of(proc)] = []
+            self._out.append(CancelTimer(keeper_of(proc), TEARDOWN_TIMER))
+            self._end_teardown(proc, ())
+
+    def _abort_late(self, proc: ProcId) -> None:
+        late = tuple(self.teardowns[proc].remaining)
+        for actor in late:
+            self._kill_task(self.cells[actor])
+        self._end_teardown(proc, late)
+
+    def _end_teardown(self, proc: ProcId, aborted: tuple[ActorId, ...]) -> None:
+        """Nobody is there any more who could be told of a failure; who booted it is told that it is gone."""
+        stopped = tuple(self.teardowns.pop(proc).stopped)
+        self.procs[proc] = None
+        self.gone.append(proc)
+        self._queue.append((self.booted_by[proc], ProcDestroyed(proc, stopped, aborted)))
 
     def _exit(self, code: int) -> None:
         self._out.append(ExitProcess(code))

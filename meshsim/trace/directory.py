@@ -57,6 +57,7 @@ class Directory:
         #: Meshes by label, as their spawn was recorded; the latest of a label.
         self.meshes: dict[str, MeshSpawned] = {}
         self._node_of_proc: dict[str, Node] = {}
+        self._node_of_address: dict[str, Node] = {}
         self._name_of_proc: dict[str, str] = {}
         self._name_of_actor: dict[str, str] = {}
 
@@ -122,11 +123,12 @@ class Directory:
         return self.meshes.get(label)
 
     def node_of_proc(self, proc: ProcId) -> Node | None:
-        """The node that a proc is, or lives in (`service` and `local` procs)."""
-        return self._node_of_proc.get(proc)
+        """The node that a proc is, or lives in: `service` and `local` procs, and those of an in-process host."""
+        node = self._node_of_proc.get(proc)
+        return self._node_of_address.get(address_of(proc)) if node is None else node
 
     def node_of_actor(self, actor: ActorId) -> Node | None:
-        return self._node_of_proc.get(proc_of(actor))
+        return self.node_of_proc(proc_of(actor))
 
     # --- from ids to names -------------------------------------------------------------------------------
 
@@ -175,6 +177,7 @@ class Directory:
             self._node_of_proc[proc_id(address_of_node(started.parent), started.name)] = node
             return
         address = address_of_node(node)
+        self._node_of_address[address] = node
         for proc in (SERVICE_PROC, LOCAL_PROC):
             self._node_of_proc[proc_id(address, proc)] = node
 

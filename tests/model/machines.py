@@ -20,6 +20,7 @@ from meshsim.model.events import (
     CleanupStarted,
     ClockSet,
     Event,
+    ProcDestroyed,
     Started,
     TimerFired,
 )
@@ -168,6 +169,9 @@ class Puppet(msgspec.Struct):
                 return self.answers.get(f"timer {key}", [])
             case ActorSpawned(error=error, name=name):
                 self.heard.append(f"spawned {name}" if error is None else error)
+                return []
+            case ProcDestroyed(stopped=stopped, aborted=aborted):
+                self.heard.append(f"gone: {len(stopped)} stopped, {len(aborted)} aborted")
                 return []
             case ActorEnded() | ClockSet():
                 return []
