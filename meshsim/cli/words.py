@@ -45,8 +45,10 @@ def world_lines(plan: Plan) -> list[str]:
         watch = "without a controller" if actors.system else f"owned by {actors.owner}"
         lines.append(f"actors {actors.name}: {actors.actor} on {actors.procs}, {watch}")
     lines += [f"subscriber: {subscriber.by} watches {subscriber.mesh}" for subscriber in topology.subscribers]
-    if plan.quirks_off != PROFILES[plan.profile]:
-        lines.append(f"turned off: {', '.join(plan.quirks_off)}")
+    usual = PROFILES[plan.profile]
+    off = [quirk for quirk in plan.quirks_off if quirk not in usual]
+    on = [quirk for quirk in usual if quirk not in plan.quirks_off]
+    lines += [f"turned {way}: {', '.join(quirks)}" for way, quirks in (("off", off), ("on", on)) if quirks]
     return lines + [f"config {change}" for change in _config_changes(plan)]
 
 

@@ -9,6 +9,7 @@ import msgspec
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Name, Node, PortRef
 from meshsim.model.machine import Machine
+from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES
 
 
 class NodeBoot(msgspec.Struct, frozen=True):
@@ -20,7 +21,7 @@ class NodeBoot(msgspec.Struct, frozen=True):
     #: Every configuration attribute as resolved for this node (`meshsim.model.config`).
     config: dict[str, int | bool | str]
     #: Quirks that are turned off.
-    quirks_off: tuple[str, ...] = ()
+    quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]
     #: Key of the node's own `NameSource`.
     name_key: int = 0
     #: Wall clock of the node minus virtual time.

@@ -18,6 +18,7 @@ from typing import Literal
 
 import msgspec
 
+from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES
 from meshsim.units import DURATION_NS_MAX, MINUTE, MS, DurationError, S, format_duration, parse_duration
 
 Value = int | bool | str
@@ -466,10 +467,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     split_max_buffer_age: int
     terminated_snapshot_retention: int
     #: Quirks of the modelled system that are turned off; not an attribute of the reference (`meshsim.model.quirks`).
-    quirks_off: tuple[str, ...] = ()
+    quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]
 
     @classmethod
-    def of(cls, values: Mapping[str, Value], quirks_off: tuple[str, ...] = ()) -> Config:
+    def of(cls, values: Mapping[str, Value], quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]) -> Config:
         """From parsed values under any key that `attribute_by_key` takes; what is absent has its default.
 
         Raises:

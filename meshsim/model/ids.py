@@ -141,6 +141,12 @@ class PortRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
     index: int
     #: Whether a reply that cannot be delivered comes back to the one who replies.
     returnable: bool = True
+    #: How updates for it combine on their way (`meshsim.model.reducers`); empty when they do not.
+    reducer: str = ""
+    #: It takes one message.
+    once: bool = False
+    #: Longest time that a relay with a reducer holds back an update; 0 leaves it to the relay's configuration.
+    max_interval_ns: int = 0
 
 
 #: First index of a port that an actor opens itself. Source: mesh_model.md 3.1.

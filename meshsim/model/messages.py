@@ -109,6 +109,12 @@ class RankStatus(msgspec.Struct, frozen=True, tag="rank_status"):
     runs: tuple[Run, ...]
 
 
+class Number(msgspec.Struct, frozen=True, tag="number"):
+    """An update for a port that adds up or compares numbers of 64 bits (mesh_model.md 3.6)."""
+
+    value: int
+
+
 class ResourceNames(msgspec.Struct, frozen=True, tag="names"):
     names: tuple[Name, ...]
 
@@ -213,6 +219,7 @@ Message = Union[
     ShutdownHost,
     StateReply,
     RankStatus,
+    Number,
     ResourceNames,
     Ack,
     Subscribe,

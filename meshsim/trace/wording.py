@@ -12,6 +12,7 @@ from meshsim.model.messages import (
     KeepaliveGetState,
     MeshFailed,
     Message,
+    Number,
     Operate,
     ProcReady,
     RankStatus,
@@ -63,7 +64,7 @@ def _details(message: Message) -> str:
             return f"{message.kind} {message.text}".rstrip()
         case Work():
             return message.text
-        case SubscriberCount(count=count):
+        case SubscriberCount(count=count) | Number(value=count):
             return str(count)
         case _:
             return ""

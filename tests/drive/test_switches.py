@@ -7,13 +7,14 @@ from small_worlds import at, mesh, run_on
 
 from meshsim.faults.kinds import Signal
 from meshsim.model.config import Config
-from meshsim.model.quirks import QUIRKS, SWITCHES
+from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, QUIRKS, SWITCHES
 from meshsim.model.registry import default_program
 from meshsim.scenario.plan import Plan
 from meshsim.sim import SimBackend
 
 #: What the test is about beside the profile: one switch that stays on, and one that is off.
 KEPT, LOST = SWITCHES[0], SWITCHES[-1]
+LATENT = set(PROFILES[DEFAULT_PROFILE])
 
 
 def nodes_of(plan: Plan) -> SimBackend:
@@ -36,8 +37,8 @@ def configs_of(backend: SimBackend) -> list[tuple[str, str, Config]]:
 @pytest.mark.parametrize(
     ("profile", "quirks", "off"),
     [
-        ("2026-03", {}, set()),
-        ("2026-03", {LOST: False}, {LOST}),
+        ("2026-03", {}, LATENT),
+        ("2026-03", {LOST: False}, {LOST} | LATENT),
         ("fixed", {}, set(SWITCHES)),
         ("fixed", {KEPT: True}, set(SWITCHES) - {KEPT}),
     ],

@@ -6,8 +6,9 @@ from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, QUIRKS, SWITCHES, Pr
 
 
 def test_the_table_holds_every_quirk_of_the_index_once():
-    """supervision.md 16 has Q1 to Q63."""
-    assert list(QUIRKS) == [f"Q{number}" for number in range(1, 64)]
+    """supervision.md 16 has Q1 to Q63; what mesh_model.md 11.11 adds has names."""
+    named = ["overlay_merge_defect"]
+    assert list(QUIRKS) == [*(f"Q{number}" for number in range(1, 64)), *named]
     assert [quirk.id for quirk in QUIRKS.values()] == list(QUIRKS)
 
 
@@ -46,7 +47,7 @@ def test_a_quirk_is_modelled_when_it_can_be_turned_off_and_stays_only_when_it_ca
 def test_profiles_have_the_names_that_files_and_commands_take():
     """A profile that cannot be asked for would be no profile."""
     assert get_args(ProfileName) == tuple(PROFILES)
-    assert PROFILES[DEFAULT_PROFILE] == ()
+    assert PROFILES[DEFAULT_PROFILE] == ("overlay_merge_defect",)
     assert PROFILES["fixed"] == SWITCHES
 
 
@@ -54,7 +55,8 @@ def test_single_switches_go_before_the_profile():
     """In both directions, in the order of the table whatever the order they are written in."""
     one, other = SWITCHES[:2]
 
-    assert turned_off("2026-03", {other: False, one: False}) == (one, other)
+    assert turned_off("2026-03", {other: False, one: False}) == (one, other, "overlay_merge_defect")
+    assert turned_off("2026-03", {"overlay_merge_defect": True}) == ()
     assert turned_off("fixed", {other: True}) == tuple(quirk for quirk in SWITCHES if quirk != other)
     assert turned_off("fixed", {other: False}) == SWITCHES
 

@@ -10,7 +10,7 @@ import pytest
 
 from meshsim.faults.kinds import Exit
 from meshsim.model.config import defaults
-from meshsim.model.quirks import QUIRKS, SWITCHES
+from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, QUIRKS, SWITCHES
 from meshsim.oracle.expectations import Hears
 from meshsim.scenario import Plan, Scenario, ScenarioError, Step, decode_plan, encode_plan, load_scenarios, plan
 from meshsim.scenario.plan import plan_digest, plan_label, with_profile
@@ -28,6 +28,7 @@ from meshsim.scenario.schema import (
 )
 from meshsim.units import MS, Duration, S
 
+LATENT = PROFILES[DEFAULT_PROFILE]
 SCENARIO = Scenario(
     name="built-in-python",
     horizon=Duration(20 * S),
@@ -138,11 +139,11 @@ def test_the_digest_tells_plans_apart_but_not_folders() -> None:
     assert len({plan_digest(each) for each in (made, other_seed, other_time)}) == 3
 
 
-def test_the_usual_profile_turns_nothing_off() -> None:
+def test_the_usual_profile_turns_off_what_is_latent_alone() -> None:
     """A scenario that says nothing runs the modelled system as it is."""
     made = plan(SCENARIO, 7)
 
-    assert (made.profile, made.quirks, made.quirks_off, plan_label(made)) == ("2026-03", {}, (), "built-in-python")
+    assert (made.profile, made.quirks, made.quirks_off, plan_label(made)) == ("2026-03", {}, LATENT, "built-in-python")
 
 
 def test_fixed_turns_off_every_switch_but_those_that_the_scenario_keeps() -> None:
@@ -151,7 +152,7 @@ def test_fixed_turns_off_every_switch_but_those_that_the_scenario_keeps() -> Non
     loses = msgspec.structs.replace(SCENARIO, quirks={SWITCHES[1]: False, SWITCHES[0]: False})
 
     assert plan(keeps, 7).quirks_off == (SWITCHES[0], *SWITCHES[2:])
-    assert plan(loses, 7).quirks_off == SWITCHES[:2]
+    assert plan(loses, 7).quirks_off == (*SWITCHES[:2], *LATENT)
     assert set(SWITCHES) <= set(QUIRKS)
 
 
@@ -164,7 +165,7 @@ def test_a_profile_from_outside_replaces_that_of_the_scenario() -> None:
     back = with_profile(there, "2026-03")
 
     assert (there.profile, there.quirks_off, plan_label(there)) == ("fixed", SWITCHES, "built-in-python (fixed)")
-    assert (back.profile, back.quirks_off) == ("2026-03", SWITCHES[:1])
+    assert (back.profile, back.quirks_off) == ("2026-03", (*SWITCHES[:1], *LATENT))
     assert (there.replaced_profile, back.replaced_profile) == ("2026-03", "2026-03")
     assert plan_digest(there) == plan_digest(plan(asks, 7))
     assert plan_digest(back) == plan_digest(plan(loses, 7)) != plan_digest(there)
