@@ -139,6 +139,8 @@ def test_show_says_what_does_not_count_under_a_profile(meshsim: Command, folder:
         "  0  at-most-once breaks here (Q18): again and again",
     ]
     assert "  turned off: Q18" in off
+    file.write_text(file.read_text().replace("Q18 = false", "overlay_merge_defect = true"))
+    assert "  turned on: overlay_merge_defect" in meshsim("show", "sc").out.splitlines()
     assert off[-5:] == [
         "  1  no process is left of any host, if Q18 (not here)",
         "  2  at the end workers[1] is Killed, unless Q18",

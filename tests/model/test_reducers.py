@@ -1,5 +1,7 @@
 """How updates combine on their way (mesh_model.md 2.4, 2.5, 3.6)."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -93,6 +95,4 @@ def test_overlays_of_one_rank_reduce_to_what_the_ranks_said_last(reports, defect
     )
 
     assert dense(merged) == expected
-    assert all(
-        one[1] < other[0] or one[2] != other[2] for one, other in zip(merged.runs, merged.runs[1:], strict=False)
-    )
+    assert all(one[1] < other[0] or one[2] != other[2] for one, other in pairwise(merged.runs))

@@ -180,8 +180,8 @@ def _example(message: type) -> Message:
         "name": "x", "rank": 0, "spec": {"type": "proc_spec"}, "reason": "why", "expires_after_ns": 1, "config": {},
         "reply": ["a", 1], "timeout_ns": 1, "max_in_flight": 1, "ack": ["a", 1],
         "state": {"name": "x", "status": ["Running"]}, "runs": [[0, 1, ["Running"]]], "names": [], "port": ["a", 1],
-        "count": 1, "value": 1, "expected_ns": 1, "failure": None, "addr": "a", "agent": "a", "errors": [], "kind": "raise",
-        "index": 0, "operation": {"type": "end_self", "reason": "done"},
+        "count": 1, "expected_ns": 1, "failure": None, "addr": "a", "agent": "a", "errors": [], "kind": "raise",
+        "index": 0, "value": 1, "operation": {"type": "end_self", "reason": "done"},
         "event": {
             "actor_id": "a", "display_name": None, "occurred_at_ns": 0,
             "actor_status": {"phase": "stopped", "reason": "done"},
