@@ -43,7 +43,8 @@ def world_lines(plan: Plan) -> list[str]:
         lines.append(f"procs {procs.name} {extent}, spawned by {procs.by}")
     for actors in topology.actors:
         watch = "without a controller" if actors.system else f"owned by {actors.owner}"
-        lines.append(f"actors {actors.name}: {actors.actor} on {actors.procs}, {watch}")
+        streams = "" if actors.controller == "polling" else f", {actors.controller} controller"
+        lines.append(f"actors {actors.name}: {actors.actor} on {actors.procs}, {watch}{streams}")
     lines += [f"subscriber: {subscriber.by} watches {subscriber.mesh}" for subscriber in topology.subscribers]
     usual = PROFILES[plan.profile]
     off = [quirk for quirk in plan.quirks_off if quirk not in usual]

@@ -10,6 +10,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import simpy
+from msgspec import UNSET
 
 from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
@@ -165,6 +166,7 @@ class References:
                     params={**spec.params, **_init_faults(self._plan, spec.name)},
                     display_base=spec.display,
                     system=spec.system,
+                    controller=UNSET if spec.controller == "polling" else spec.controller,
                 )
             case StopActorsOp(mesh=mesh, reason=reason):
                 return StopActors(self.actors(mesh), reason)

@@ -103,6 +103,19 @@ class StateReply(msgspec.Struct, frozen=True, gc=False, tag="state"):
     state: State
 
 
+class WatchActor(msgspec.Struct, frozen=True, tag="watch_actor"):
+    """Send the state of this actor to a port whenever it changes, and once at the beginning (supervision.md 17)."""
+
+    name: Name
+    port: PortRef
+
+
+class ActorStateChanged(msgspec.Struct, frozen=True, gc=False, tag="actor_state_changed"):
+    """To a controller that watches an actor: what GetState would be answered from now on."""
+
+    state: State
+
+
 class RankStatus(msgspec.Struct, frozen=True, tag="rank_status"):
     """An overlay: sorted, disjoint runs of (start, end, status). Empty when the name is unknown."""
 
@@ -218,6 +231,8 @@ Message = Union[
     SetClientConfig,
     ShutdownHost,
     StateReply,
+    WatchActor,
+    ActorStateChanged,
     RankStatus,
     Number,
     ResourceNames,

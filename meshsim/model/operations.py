@@ -8,12 +8,16 @@ Source: supervision.md 9.4 to 9.7, 10.5 to 10.8, 12.
 
 from __future__ import annotations
 
-from typing import Union
+from typing import Literal, Union
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.region import Region
+
+#: How a controller comes to know: it asks (supervision.md 5), or agents tell it and it asks to be sure (17).
+ControllerKind = Literal["polling", "streaming"]
 
 
 class ProcRef(msgspec.Struct, frozen=True):
@@ -63,6 +67,8 @@ class SpawnActors(msgspec.Struct, frozen=True, tag="spawn_actors"):
     display_base: str | None = None
     #: A system actor mesh has no controller.
     system: bool = False
+    #: Polling when unset.
+    controller: ControllerKind | UnsetType = UNSET
 
 
 class StopActors(msgspec.Struct, frozen=True, tag="stop_actors"):

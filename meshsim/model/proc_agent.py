@@ -1,9 +1,10 @@
 """The agent of one proc: creates and stops its actors, remembers what went wrong, reaps orphans.
 
 Theory of operation. Every actor of a mesh on this proc is an `Entry`. The agent answers state queries at once and
-from memory alone; nothing is pushed anywhere, a controller has to ask. Three things make it wait, and while it waits
-its mailbox waits: constructing an actor, stopping one (until the actor ends or `STOP_ACTOR_TIMEOUT`), and stopping
-all. A keepalive moves an entry's expiry; `SelfCheck` stops what expired.
+from memory alone; nothing is pushed anywhere, a controller has to ask (one that streams has it told:
+`meshsim.model.agent_watch`). Three things make it wait, and while it waits its mailbox waits: constructing an actor,
+stopping one (until the actor ends or `STOP_ACTOR_TIMEOUT`), and stopping all. A keepalive moves an entry's expiry;
+`SelfCheck` stops what expired.
 
     IDLE ──CreateOrUpdate──▶ CONSTRUCTING ──▶ IDLE
     IDLE ──Stop / SelfCheck──▶ STOPPING ──▶ IDLE
@@ -18,7 +19,9 @@ from enum import Enum
 from functools import lru_cache
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from meshsim.model.agent_watch import AgentWatch
 from meshsim.model.commands import (
     CancelTimer,
     Command,
@@ -58,6 +61,7 @@ from meshsim.model.messages import (
     Stop,
     StopAll,
     Undeliverable,
+    WatchActor,
     reply_to,
 )
 from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped
@@ -111,9 +115,9 @@ class Entry(msgspec.Struct):
 
 
 @lru_cache(maxsize=1 << 17)
-def _running(name: Name, actor: ActorId, create_rank: int) -> StateReply:
+def _running(name: Name, actor: ActorId, create_rank: int, generation: int | UnsetType) -> StateReply:
     """The answer about a healthy actor: the same value at every poll, so it is made once."""
-    return StateReply(State(name, RUNNING, ActorState(actor, create_rank)))
+    return StateReply(State(name, RUNNING, ActorState(actor, create_rank, generation=generation)))
 
 
 class ProcAgent(msgspec.Struct):
@@ -139,6 +143,8 @@ class ProcAgent(msgspec.Struct):
     #: STOPPING_ALL: actors that have not ended yet.
     remaining: list[ActorId] = []
     clock_offset_ns: int = 0
+    #: Controllers that are told of changes, instead of asking alone.
+    watch: AgentWatch = msgspec.field(default_factory=AgentWatch)
 
     @property
     def busy(self) -> bool:
@@ -149,8 +155,10 @@ class ProcAgent(msgspec.Struct):
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""
-        if type(event) is Envelope:
-            return self._on_message(event, now_ns)
+        commands = self._on_message(event, now_ns) if type(event) is Envelope else self._on_event(event, now_ns)
+        return [*commands, *self._news()] if self.watch.watchers else commands
+
+    def _on_event(self, event: Event, now_ns: int) -> list[Command]:
         match event:
             case ActorSpawned():
                 return self._on_spawned(event)
@@ -190,8 +198,11 @@ class ProcAgent(msgspec.Struct):
                 return self._on_self_check(now_ns)
             case ActorEvent(event=actor_event):
                 return self._on_actor_event(actor_event)
-            case Undeliverable() as undeliverable:
-                return default_undeliverable(self.me, undeliverable)
+            case WatchActor(name=name, port=port):
+                self.watch.begin(name, port)
+                return []
+            case Undeliverable(envelope=returned) as undeliverable:
+                return [] if self.watch.returned(returned) else default_undeliverable(self.me, undeliverable)
             case message:
                 raise AssertionError(f"{self.me} cannot handle {message!r}")
 
@@ -211,7 +222,7 @@ class ProcAgent(msgspec.Struct):
         entry = self.actor_states.get(name)
         if entry is not None and entry.actor is not None and not entry.stopped and not self.supervision_events:
             # As `_state` says of a proc where nothing ever went wrong: most answers of most runs.
-            message = _running(name, entry.actor, entry.create_rank)
+            message = _running(name, entry.actor, entry.create_rank, self._generation(name, entry))
         else:
             message = StateReply(self._state(name))
         return Envelope(self.me, reply.actor, message, reply.index, reply.returnable)
@@ -223,7 +234,24 @@ class ProcAgent(msgspec.Struct):
         status = self._status(entry)
         if entry.actor is None:
             return State(name, status)
-        return State(name, status, ActorState(entry.actor, entry.create_rank, self._events(entry)))
+        generation = self._generation(name, entry)
+        return State(name, status, ActorState(entry.actor, entry.create_rank, self._events(entry), generation))
+
+    def _generation(self, name: Name, entry: Entry) -> int | UnsetType:
+        """How often the answer about a watched actor has changed, its first one included."""
+        if name not in self.watch.watchers:
+            return UNSET
+        return 1 + len(self._events(entry)) + entry.stopped
+
+    def _news(self) -> list[Command]:
+        """What watchers have not been told of yet. An actor that could not be made is left to the poll."""
+        commands: list[Command] = []
+        for name in self.watch.watchers:
+            entry = self.actor_states.get(name)
+            generation = UNSET if entry is None or entry.actor is None else self._generation(name, entry)
+            if generation is not UNSET and self.watch.is_due(name, generation):
+                commands += self.watch.tell(self.me, name, generation, self._state(name))
+        return commands
 
     def _status(self, entry: Entry) -> Status:
         """What was recorded counts, not what the actor really does."""

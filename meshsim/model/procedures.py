@@ -46,6 +46,7 @@ from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef, SpawnAc
 from meshsim.model.region import Region
 from meshsim.model.status import MeshState, State, Status, StatusKind, inverted
 from meshsim.model.stopping import Outcome, StopProcsRun
+from meshsim.model.streaming import StreamingController, streaming_config
 from meshsim.model.waits import IdleLimit, Progress, StatusWait
 from meshsim.units import S
 
@@ -279,10 +280,13 @@ class SpawnActorsRun(msgspec.Struct):
         if self.operation.system:
             self.outcome = Outcome()
             return [self._spawned(None)]
-        controller = ActorMeshController(
+        kind, config = ActorMeshController, self.config
+        if self.operation.controller == "streaming":
+            kind, config = StreamingController, streaming_config(config)
+        controller = kind(
             me=ActorId(""),
             mesh=ActorMeshRef(self.operation.label, self.name, self.operation.procs),
-            config=self.config,
+            config=config,
             display_name=self.operation.display_base or self.name,
             owner=self.me,
             statuses=dict(enumerate(self.statuses)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.model.ids import ActorId
 from meshsim.model.process import ProcStatus
@@ -88,6 +89,8 @@ class ActorState(msgspec.Struct, frozen=True, gc=False, tag="actor"):
     create_rank: int
     #: Oldest first.
     supervision_events: tuple[ActorSupervisionEvent, ...] = ()
+    #: Counts the changes of this state, from 1; unset where nobody streams them (`meshsim.model.agent_watch`).
+    generation: int | UnsetType = UNSET
 
 
 class ProcState(msgspec.Struct, frozen=True, gc=False, tag="proc"):

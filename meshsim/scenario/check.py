@@ -115,11 +115,18 @@ def _check_topology(topology: Topology, world: World) -> None:
         key = f"topology.actors[{index}]"
         world.context(actors.owner, f"{key}.owner")
         _check_actor_type(key, actors)
+        _check_controller(key, actors)
         world.add_actors(key, actors.name, actors.procs, actors.actor, system=actors.system)
     for index, subscriber in enumerate(topology.subscribers):
         key = f"topology.subscribers[{index}]"
         world.controlled(subscriber.mesh, f"{key}.mesh")
         world.context(subscriber.by, f"{key}.by")
+
+
+def _check_controller(key: str, actors: Actors | SpawnActorsOp) -> None:
+    if actors.system and actors.controller != "polling":
+        message = "a system mesh has no controller"
+        raise ScenarioError(f"{key}.controller", message, value=actors.controller)
 
 
 def _check_ownership(topology: Topology) -> None:
@@ -156,6 +163,7 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.add_procs(key, operation.name, operation.hosts, operation.per_host)
         case SpawnActorsOp():
             _check_actor_type(key, operation)
+            _check_controller(key, operation)
             world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
         case StopProcsOp():
             world.named(operation.procs, Kind.PROCS, f"{key}.procs")

@@ -172,6 +172,7 @@ def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
             params=actors.params,
             display=actors.display,
             system=actors.system,
+            controller=actors.controller,
         )
     for subscriber in topology.subscribers:
         yield SubscribeOp(by=subscriber.by, mesh=subscriber.mesh)

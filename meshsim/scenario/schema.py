@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Union
 import msgspec
 
 from meshsim.faults.kinds import Fault
+from meshsim.model.operations import ControllerKind
 from meshsim.model.quirks import DEFAULT_PROFILE, ProfileName
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.units import Duration, duration
@@ -51,6 +52,8 @@ class Actors(_Part, frozen=True, kw_only=True):
     display: str | None = None
     #: A system actor mesh has no controller.
     system: bool = False
+    #: Whether its controller polls, or is told of changes by the agents and polls to be sure.
+    controller: ControllerKind = "polling"
 
 
 class Subscriber(_Part, frozen=True, kw_only=True):
@@ -115,6 +118,7 @@ class SpawnActorsOp(_Operation, frozen=True, kw_only=True, tag="spawn_actors"):
     params: dict[str, str | int | bool] = {}
     display: str | None = None
     system: bool = False
+    controller: ControllerKind = "polling"
 
 
 class StopActorsOp(_Operation, frozen=True, kw_only=True, tag="stop_actors"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshsim.model.messages import (
     ActorEvent,
     ActorSpec,
+    ActorStateChanged,
     CauseFault,
     CreateOrUpdate,
     GetRankStatus,
@@ -21,6 +22,7 @@ from meshsim.model.messages import (
     StopAll,
     SubscriberCount,
     Undeliverable,
+    WatchActor,
     Work,
 )
 from meshsim.model.supervision import status_text
@@ -45,7 +47,9 @@ def _details(message: Message) -> str:
             return f"({reason})"
         case GetState(name=name) | KeepaliveGetState(name=name) | GetRankStatus(name=name) | ProcReady(name=name):
             return name
-        case StateReply(state=state):
+        case WatchActor(name=name):
+            return name
+        case StateReply(state=state) | ActorStateChanged(state=state):
             return f"{state.name} {state.status}"
         case RankStatus(runs=runs):
             return "; ".join(f"{start}..{end} {status}" for start, end, status in runs) or "(empty)"

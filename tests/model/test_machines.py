@@ -82,6 +82,7 @@ from meshsim.model.quirks import PROFILES
 from meshsim.model.registry import ACTOR_TYPES
 from meshsim.model.state import copied, fingerprint
 from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, STOPPING, MeshState, State, failed, timeout
+from meshsim.model.streaming import StreamingController
 from meshsim.model.supervision import Generic, MeshFailure, actor_failed, actor_stopped
 from meshsim.units import S
 
@@ -100,8 +101,14 @@ def client():
     return Client(CLIENT, Context(CLIENT, CONFIG, NameSource(7)))
 
 
+def streaming_controller():
+    mesh = actor_mesh(2, controller=None)
+    return StreamingController(CONTROLLER, mesh, CONFIG, "trainer", CLIENT, dict.fromkeys(range(2), RUNNING))
+
+
 MACHINES = [
     controller_of([RUNNING, STOPPED]),
+    streaming_controller(),
     agent_machine(),
     HostAgent(me=host_agent(0), host=Node("host0"), config=CONFIG),
     client(),

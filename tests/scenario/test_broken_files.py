@@ -255,6 +255,12 @@ BROKEN: dict[str, tuple[str, str]] = {
         ),
         "topology.actors[0].params.n: expected a number of at most 64 bits, got 9223372036854775808",
     ),
+    "streaming-controller-of-a-system-mesh": (
+        topology(
+            'procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", system = true, controller = "streaming" }]'
+        ),
+        'topology.actors[0].controller: a system mesh has no controller, got "streaming"',
+    ),
     "subscriber-of-a-system-mesh": (
         WORLD + 'subscribers = [{ mesh = "logger", by = "observer" }]',
         'topology.subscribers[0].mesh: expected a mesh with a controller, system meshes have none, got "logger"',
