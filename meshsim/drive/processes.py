@@ -100,6 +100,7 @@ class Processes:
             quirks_off=self._plan.quirks_off,
             name_key=stream_key(self._plan.seed, "names", node),
             clock_offset_ns=int(self._plan.clocks.get(node, 0)),
+            in_process=node in self._plan.topology.in_process,
         )
         self._backend.start(boot)
         seq = self._record(node, NO_CAUSE, ProcessStarted(kind, "", "", pdeathsig=True))

@@ -24,6 +24,7 @@ from meshsim.model.operations import (
     CastTo,
     DropRef,
     EndSelf,
+    ListProcs,
     Operation,
     ProcMeshRef,
     ProcRef,
@@ -32,6 +33,7 @@ from meshsim.model.operations import (
     SpawnActors,
     SpawnProcs,
     StopActors,
+    StopAllOf,
     StopProcs,
     SubscribeTo,
 )
@@ -43,12 +45,14 @@ from meshsim.scenario.schema import (
     CastOp,
     DropOp,
     EndOp,
+    ListProcsOp,
     OperationSpec,
     QueryOp,
     ShutdownHostsOp,
     SpawnActorsOp,
     SpawnProcsOp,
     StopActorsOp,
+    StopAllOp,
     StopProcsOp,
     SubscribeOp,
 )
@@ -172,6 +176,10 @@ class References:
                 return StopActors(self.actors(mesh), reason)
             case StopProcsOp(procs=procs, reason=reason):
                 return StopProcs(self.procs(procs), reason)
+            case StopAllOp(target=target, reason=reason):
+                return StopAllOf(target, self.agents(target), reason)
+            case ListProcsOp(host=host):
+                return ListProcs(host)
             case ShutdownHostsOp(hosts=hosts):
                 return ShutdownHosts(tuple(hosts) or self._plan.hosts)
             case SubscribeOp(mesh=mesh):
@@ -197,6 +205,12 @@ class References:
             found = ProcMeshRef(label, spawned.name, Region.of(self._extents[label]), refs)
             self._procs[label] = found
         return found
+
+    def agents(self, target: str) -> tuple[ActorId, ...]:
+        """The agents of a whole proc mesh, or of one rank."""
+        rank = parse_target(target).rank
+        procs = self.procs(parse_target(target).name).procs
+        return tuple(proc.agent for proc in (procs if rank is None else procs[rank : rank + 1]))
 
     def _spawned(self, label: str) -> MeshSpawned:
         spawned = self._directory.mesh(label)

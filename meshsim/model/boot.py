@@ -28,6 +28,8 @@ class NodeBoot(msgspec.Struct, frozen=True):
     clock_offset_ns: int = 0
     #: Procs: the full proc name, and the node of the host that runs it.
     proc_name: Name = Name("")
+    #: Hosts: whether their procs live in the host's own process.
+    in_process: bool = False
     host: Node = Node("")
     #: Procs: where to report readiness.
     callback: PortRef | None = None

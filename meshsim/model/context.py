@@ -13,20 +13,23 @@ import msgspec
 from meshsim.model.commands import Command, StopSelf
 from meshsim.model.config import Config
 from meshsim.model.events import ActorSpawned, TimerFired
+from meshsim.model.host_operations import ListProcsRun, ShutdownRun
 from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, NameSource, actor_id
-from meshsim.model.messages import Envelope, MeshFailed, Operate, Work
+from meshsim.model.messages import Envelope, MeshFailed, Operate, StopAll, Work
 from meshsim.model.notes import OperationEnded, OperationStarted
 from meshsim.model.operations import (
     ActorMeshRef,
     CastTo,
     DropRef,
     EndSelf,
+    ListProcs,
     Operation,
     QueryMesh,
     ShutdownHosts,
     SpawnActors,
     SpawnProcs,
     StopActors,
+    StopAllOf,
     StopProcs,
     SubscribeTo,
 )
@@ -34,7 +37,6 @@ from meshsim.model.procedures import (
     PORTS_EACH,
     Procedure,
     QueryRun,
-    ShutdownRun,
     SpawnActorsRun,
     SpawnProcsRun,
     StopActorsRun,
@@ -114,6 +116,8 @@ class Context(msgspec.Struct):
                 return StopProcsRun(me, procs, reason, config, port, key)
             case ShutdownHosts(hosts=hosts):
                 return ShutdownRun(me, hosts, config, port)
+            case ListProcs(host=host):
+                return ListProcsRun(me, host, port)
             case QueryMesh(mesh=mesh):
                 return QueryRun(me, mesh, port)
             case _:
@@ -129,6 +133,8 @@ class Context(msgspec.Struct):
                 return [], Outcome()
             case CastTo():
                 return self._cast(operation)
+            case StopAllOf(agents=agents, reason=reason):
+                return [Envelope(self.me, agent, StopAll(reason)) for agent in agents], Outcome()
             case EndSelf(reason=reason):
                 return [StopSelf(reason)], Outcome()
             case StopActors(mesh=mesh):
@@ -259,7 +265,11 @@ def _label(operation: Operation) -> str:
             return mesh.label
         case StopProcs(procs=procs):
             return procs.label
+        case StopAllOf(label=label):
+            return label
         case ShutdownHosts(hosts=hosts):
             return ",".join(hosts)
+        case ListProcs(host=host):
+            return host
         case EndSelf():
             return ""

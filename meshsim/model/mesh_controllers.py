@@ -11,10 +11,11 @@ from __future__ import annotations
 import msgspec
 
 from meshsim.model.commands import Command, Fail
-from meshsim.model.config import Config, clamped_concurrency
+from meshsim.model.config import Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
-from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, PortRef, host_agent_id
-from meshsim.model.messages import Envelope, ShutdownHost, Undeliverable
+from meshsim.model.host_operations import shutdown_host
+from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId
+from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.operations import ProcMeshRef
 from meshsim.model.stopping import StopProcsRun
 from meshsim.model.supervision import Generic, UnhandledSupervisionEvent
@@ -105,9 +106,4 @@ class HostMeshController(msgspec.Struct):
             self.current = None
             return []
         self.current = index
-        message = ShutdownHost(
-            timeout_ns=self.config.mesh_terminate_timeout,
-            max_in_flight=clamped_concurrency(self.config.mesh_terminate_concurrency),
-            ack=PortRef(self.me, FIRST_EPHEMERAL_PORT),
-        )
-        return [Envelope(self.me, host_agent_id(self.hosts[index]), message)]
+        return [shutdown_host(self.me, self.hosts[index], self.config, FIRST_EPHEMERAL_PORT)]

@@ -61,7 +61,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.extent import Extent, ViewRank, ranked_display_name
-from meshsim.model.host_agent import HostAgent
+from meshsim.model.host_agent import HostAgent, HostMode
 from meshsim.model.ids import (
     HOST_AGENT,
     LOCAL_PROC,
@@ -78,6 +78,7 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
+from meshsim.model.local_procs import LocalProcs
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
@@ -185,7 +186,7 @@ class NodeMachine:
             case "host":
                 proc = proc_id(address_of_node(boot.node), SERVICE_PROC)
                 root = actor_id(proc, HOST_AGENT)
-                machine: Machine = HostAgent(me=root, host=boot.node, config=self.config)
+                machine: Machine = self._host_agent(root)
             case "client":
                 proc = proc_id(address_of_node(boot.node), LOCAL_PROC)
                 root = actor_id(proc, CLIENT)
@@ -210,6 +211,13 @@ class NodeMachine:
             self.procs[proc_id(address_of_node(boot.node), LOCAL_PROC)] = None
         self.cells[root] = self._cell(root, machine)
         return proc, root
+
+    def _host_agent(self, me: ActorId) -> HostAgent:
+        """In-process hosts have no shutdown channel: they serve on after their shutdown (supervision.md 9.3)."""
+        host, config = self.boot.node, self.config
+        if not self.boot.in_process:
+            return HostAgent(me=me, host=host, config=config)
+        return HostAgent(me=me, host=host, config=config, mode=HostMode.SERVING, manager=LocalProcs(me, host, config))
 
     # --- messages ------------------------------------------------------------------------------------------
 

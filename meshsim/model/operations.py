@@ -85,6 +85,20 @@ class StopProcs(msgspec.Struct, frozen=True, tag="stop_procs"):
     reason: str
 
 
+class StopAllOf(msgspec.Struct, frozen=True, tag="stop_all"):
+    """Send `StopAll` to the agents of procs, as nobody but their hosts should (supervision.md 8.4)."""
+
+    label: str
+    agents: tuple[ActorId, ...]
+    reason: str
+
+
+class ListProcs(msgspec.Struct, frozen=True, tag="list_procs"):
+    """Ask a host's agent for the names of all procs it ever created (supervision.md 9.3)."""
+
+    host: str
+
+
 class ShutdownHosts(msgspec.Struct, frozen=True, tag="shutdown_hosts"):
     """HostMesh.shutdown (supervision.md 9.4): one host after the other, each until its ack."""
 
@@ -128,6 +142,8 @@ Operation = Union[
     SpawnActors,
     StopActors,
     StopProcs,
+    StopAllOf,
+    ListProcs,
     ShutdownHosts,
     SubscribeTo,
     DropRef,

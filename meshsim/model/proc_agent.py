@@ -25,6 +25,7 @@ from meshsim.model.agent_watch import AgentWatch
 from meshsim.model.commands import (
     CancelTimer,
     Command,
+    DestroyProc,
     ExitProcess,
     Fail,
     KillTask,
@@ -130,6 +131,8 @@ class ProcAgent(msgspec.Struct):
     callback: PortRef | None = None
     address: str = ""
     name: Name = Name("")
+    #: Whether its proc shares a process with others.
+    in_process: bool = False
     actor_states: dict[Name, Entry] = {}
     supervision_events: dict[ActorId, list[ActorSupervisionEvent]] = {}
     phase: AgentPhase = AgentPhase.IDLE
@@ -403,7 +406,12 @@ class ProcAgent(msgspec.Struct):
         return self._stop_orphan(entry, entry.actor)
 
     def _on_stop_all(self, reason: str) -> list[Command]:
-        """Every root actor gets its time, all at once; then the process ends, whatever happened (8.4)."""
+        """Every root actor gets its time, all at once; then the process ends, whatever happened (8.4).
+
+        Q33: also a process that other procs live in. Off: such a proc is torn down alone.
+        """
+        if self.in_process and not self.config.has("Q33"):
+            return [DestroyProc(self.proc, self.config.stop_actor_timeout, reason)]
         self._move_to(AgentPhase.STOPPING_ALL)
         self.remaining = [entry.actor for entry in self.actor_states.values() if entry.actor is not None]
         if not self.remaining:

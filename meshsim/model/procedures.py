@@ -12,10 +12,11 @@ import msgspec
 from msgspec import UNSET
 
 from meshsim.model.commands import Command, SpawnChild
-from meshsim.model.config import Config, clamped_concurrency, overrides
+from meshsim.model.config import Config, overrides
 from meshsim.model.controller import ActorMeshController
 from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.extent import Extent, ExtentError
+from meshsim.model.host_operations import ListProcsRun, ShutdownRun
 from meshsim.model.ids import (
     ActorId,
     Name,
@@ -29,7 +30,6 @@ from meshsim.model.ids import (
 )
 from meshsim.model.mesh_controllers import ProcMeshController
 from meshsim.model.messages import (
-    Ack,
     ActorSpec,
     CreateOrUpdate,
     Envelope,
@@ -37,7 +37,6 @@ from meshsim.model.messages import (
     GetState,
     ProcSpec,
     RankStatus,
-    ShutdownHost,
     StateReply,
     Stop,
 )
@@ -380,38 +379,7 @@ class QueryRun(msgspec.Struct):
         return []
 
 
-class ShutdownRun(msgspec.Struct):
-    """HostMesh.shutdown (9.4): one host after the other, each until it acknowledges; no limit."""
-
-    me: ActorId
-    hosts: tuple[str, ...]
-    config: Config
-    port: int
-    done: int = 0
-    outcome: Outcome | None = None
-
-    def accepts(self, port: int) -> bool:
-        return port == self.port
-
-    def start(self, now_ns: int) -> list[Command]:
-        if self.done == len(self.hosts):
-            self.outcome = Outcome()
-            return []
-        message = ShutdownHost(
-            timeout_ns=self.config.mesh_terminate_timeout,
-            max_in_flight=clamped_concurrency(self.config.mesh_terminate_concurrency),
-            ack=PortRef(self.me, self.port),
-        )
-        return [Envelope(self.me, host_agent_id(self.hosts[self.done]), message)]
-
-    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
-        assert isinstance(event, Envelope)
-        assert isinstance(event.message, Ack)
-        self.done += 1
-        return self.start(now_ns)
-
-
-Procedure = SpawnProcsRun | SpawnActorsRun | StopActorsRun | StopProcsRun | QueryRun | ShutdownRun
+Procedure = SpawnProcsRun | SpawnActorsRun | StopActorsRun | StopProcsRun | QueryRun | ShutdownRun | ListProcsRun
 
 
 def _state_json(state: State) -> str:

@@ -20,7 +20,6 @@ import msgspec
 _ALLOCATED = "belongs to the allocated path"
 _SLICES = "needs slices of meshes"
 _COMM = "needs comm actors and cast trees"
-_IN_PROCESS = "needs in-process hosts"
 _SINK = "needs the supervision sink of the root client"
 _STDIO = "needs piped output of child processes"
 
@@ -250,7 +249,12 @@ QUIRKS: dict[str, Quirk] = {
             "An actor is reported Stopped while it may still run; nothing is aborted.",
             off="An actor that outlives its time to stop is aborted; its children are told to stop.",
         ),
-        _quirk(33, "8.4", "StopAll to an in-process agent ends the process that hosts it.", missing=_IN_PROCESS),
+        _quirk(
+            33,
+            "8.4",
+            "StopAll to an in-process agent ends the process that hosts it.",
+            off="StopAll to an in-process agent ends its own proc alone.",
+        ),
         _quirk(
             34,
             "8.5",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshsim.faults.matching import Matcher
-from meshsim.model.ids import Node
+from meshsim.model.ids import Node, address_of, proc_name_of
 from meshsim.model.notes import Heard, OperationEnded, OperationStarted
 from meshsim.model.process import ExitStatus
 from meshsim.model.supervision import failure_text
@@ -218,9 +218,9 @@ def _actor_states(expectation: Final, evidence: Evidence) -> list[str]:
 
 def _proc_status(expectation: Final, evidence: Evidence) -> tuple[str, str] | None:
     directory = evidence.world.directory
-    node = directory.node(expectation.target) or Node("")
-    host, name = directory.hosts.get(node), directory.proc_names.get(node)
-    note = None if host is None or name is None else evidence.world.procs.get((host, name))
+    proc = directory.proc(expectation.target)
+    host = None if proc is None else directory.node_of_address(address_of(proc))
+    note = None if proc is None or host is None else evidence.world.procs.get((host, proc_name_of(proc)))
     return None if note is None else (note.phase, note.text)
 
 

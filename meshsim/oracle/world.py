@@ -247,7 +247,7 @@ class World:
         host = Node(record.node)
         self.procs[host, note.name] = note
         node = self.directory.node_of_proc(proc_id(address_of_node(host), note.name))
-        if note.phase == "Stopping" and node is not None:
+        if note.phase == "Stopping" and node is not None and node in self.directory.hosts:
             self._ask_stop(node, record.at)
 
     def _ask_stop(self, node: Node, at: int) -> None:

@@ -21,6 +21,7 @@ from meshsim.scenario.schema import (
     CastOp,
     DropOp,
     EndOp,
+    ListProcsOp,
     OperationSpec,
     QueryOp,
     Scenario,
@@ -28,6 +29,7 @@ from meshsim.scenario.schema import (
     SpawnActorsOp,
     SpawnProcsOp,
     StopActorsOp,
+    StopAllOp,
     StopProcsOp,
     SubscribeOp,
     Topology,
@@ -106,6 +108,10 @@ def _check_quirks(scenario: Scenario) -> None:
 
 
 def _check_topology(topology: Topology, world: World) -> None:
+    for index, host in enumerate(topology.in_process):
+        world.named(host, Kind.HOST, f"topology.in_process[{index}]")
+        if host in topology.in_process[:index]:
+            raise ScenarioError(f"topology.in_process[{index}]", "given twice", value=host)
     for index, procs in enumerate(topology.procs):
         key = f"topology.procs[{index}]"
         world.add_procs(key, procs.name, procs.hosts, procs.per_host)
@@ -167,6 +173,10 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
         case StopProcsOp():
             world.named(operation.procs, Kind.PROCS, f"{key}.procs")
+        case StopAllOp():
+            _check_procs(operation.target, world, f"{key}.target")
+        case ListProcsOp():
+            world.named(operation.host, Kind.HOST, f"{key}.host")
         case ShutdownHostsOp():
             for index, host in enumerate(operation.hosts):
                 world.named(host, Kind.HOST, f"{key}.hosts[{index}]")
@@ -178,6 +188,14 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             pass
         case _:
             assert_never(operation)
+
+
+def _check_procs(target: str, world: World, key: str) -> None:
+    """A whole proc mesh, or one rank of it."""
+    if "[" in target:
+        world.member(target, (Kind.PROCS,), key)
+    else:
+        world.named(target, Kind.PROCS, key)
 
 
 def _check_network(scenario: Scenario, world: World) -> None:

@@ -22,6 +22,7 @@ from meshsim.scenario.schema import (
     CastOp,
     DropOp,
     EndOp,
+    ListProcsOp,
     OperationSpec,
     QueryOp,
     Scenario,
@@ -29,6 +30,7 @@ from meshsim.scenario.schema import (
     SpawnActorsOp,
     SpawnProcsOp,
     StopActorsOp,
+    StopAllOp,
     StopProcsOp,
     SubscribeOp,
 )
@@ -164,6 +166,10 @@ def _label(operation: OperationSpec) -> str:
             return operation.procs
         case StopActorsOp() | SubscribeOp() | DropOp() | CastOp() | QueryOp():
             return operation.mesh
+        case StopAllOp():
+            return operation.target
+        case ListProcsOp():
+            return operation.host
         case ShutdownHostsOp():
             return ",".join(operation.hosts)
         case EndOp():

@@ -24,6 +24,7 @@ from meshsim.scenario.schema import (
     CastOp,
     DropOp,
     EndOp,
+    ListProcsOp,
     Network,
     OperationSpec,
     QueryOp,
@@ -33,6 +34,7 @@ from meshsim.scenario.schema import (
     SpawnActorsOp,
     SpawnProcsOp,
     StopActorsOp,
+    StopAllOp,
     StopProcsOp,
     SubscribeOp,
     Topology,
@@ -238,6 +240,10 @@ def subject_of(spec: OperationSpec) -> str:
             return mesh
         case StopProcsOp(procs=procs):
             return procs
+        case StopAllOp(target=target):
+            return target
+        case ListProcsOp(host=host):
+            return host
         case ShutdownHostsOp(hosts=hosts):
             return ",".join(hosts)
         case EndOp():

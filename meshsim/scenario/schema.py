@@ -68,6 +68,8 @@ class Topology(_Part, frozen=True, kw_only=True):
 
     #: Number of hosts: host0, host1, …
     hosts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
+    #: Hosts whose procs live in the host's own process.
+    in_process: list[str] = []
     #: Client processes; each is an OS process with a root client.
     clients: list[Label] = msgspec.field(default_factory=lambda: ["client"])
     procs: list[Procs] = []
@@ -131,6 +133,19 @@ class StopProcsOp(_Operation, frozen=True, kw_only=True, tag="stop_procs"):
     reason: str = "stopped by client"
 
 
+class StopAllOp(_Operation, frozen=True, kw_only=True, tag="stop_all"):
+    """Tell the agent of a proc, or of every proc of a mesh, to stop all and end its process, past its host."""
+
+    target: str
+    reason: str = "stopped by client"
+
+
+class ListProcsOp(_Operation, frozen=True, kw_only=True, tag="list_procs"):
+    """Ask a host for the names of all procs it ever created."""
+
+    host: str
+
+
 class ShutdownHostsOp(_Operation, frozen=True, kw_only=True, tag="shutdown_hosts"):
     #: All hosts when empty.
     hosts: list[str] = []
@@ -165,6 +180,8 @@ OperationSpec = Union[
     SpawnActorsOp,
     StopActorsOp,
     StopProcsOp,
+    StopAllOp,
+    ListProcsOp,
     ShutdownHostsOp,
     SubscribeOp,
     DropOp,

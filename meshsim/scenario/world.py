@@ -59,6 +59,7 @@ class World:
     def __init__(self, scenario: Scenario) -> None:
         self.names: dict[str, Declared] = {}
         self._procs = 0
+        self._in_process = tuple(scenario.topology.in_process)
         self._later = _declared_anywhere(scenario)
         for host in host_names(scenario.topology):
             self.names[host] = Declared(Kind.HOST, "topology.hosts")
@@ -136,6 +137,8 @@ class World:
         if rank is None:
             return text
         host, rank_on_host = divmod(rank, declared.ranks // len(declared.hosts))
+        if declared.hosts[host] in self._in_process:
+            return declared.hosts[host]
         return f"{declared.hosts[host]}/{declared.procs}_{rank_on_host}"
 
     def actor(self, text: str, key: str) -> Declared:

@@ -114,6 +114,17 @@ class Directory:
             return None if actor is None else self.node_of_actor(actor)
         return None
 
+    def proc(self, name: str) -> ProcId | None:
+        """The proc that a name stands for: one rank of a mesh of procs, or where an actor of a mesh lives."""
+        ranked = _RANKED.match(name)
+        mesh = self.meshes.get(ranked.group(1)) if ranked else None
+        if ranked and mesh:
+            rank = int(ranked.group(2))
+            return ProcId(mesh.procs[rank]) if rank < len(mesh.procs) else None
+        node = self.node(name)
+        host = None if node is None else self.hosts.get(node)
+        return None if node is None or host is None else proc_id(address_of_node(host), self.proc_names[node])
+
     def controller(self, label: str) -> ActorId | None:
         """The controller of the actor mesh with this label."""
         mesh = self.meshes.get(label)
@@ -126,6 +137,10 @@ class Directory:
         """The node that a proc is, or lives in: `service` and `local` procs, and those of an in-process host."""
         node = self._node_of_proc.get(proc)
         return self._node_of_address.get(address_of(proc)) if node is None else node
+
+    def node_of_address(self, address: str) -> Node | None:
+        """The host or client that serves this front-end address."""
+        return self._node_of_address.get(address)
 
     def node_of_actor(self, actor: ActorId) -> Node | None:
         return self.node_of_proc(proc_of(actor))

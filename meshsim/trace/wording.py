@@ -17,6 +17,7 @@ from meshsim.model.messages import (
     Operate,
     ProcReady,
     RankStatus,
+    ResourceNames,
     StateReply,
     Stop,
     StopAll,
@@ -66,6 +67,8 @@ def _details(message: Message) -> str:
             return f"{index}: {tag_of(operation)}"
         case CauseFault():
             return f"{message.kind} {message.text}".rstrip()
+        case ResourceNames(names=names):
+            return ", ".join(names) or "(none)"
         case Work():
             return message.text
         case SubscriberCount(count=count) | Number(value=count):

@@ -226,7 +226,7 @@ def test_processes_start_on_the_clock_of_their_host(agent):
     agent.handle(ClockSet(5 * S), 0)
     with_ready(agent, W0)
 
-    assert agent.children[W0].status.started_at_ns == 6 * S
+    assert agent.manager.children[W0].status.started_at_ns == 6 * S
 
 
 # --- queries -------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ def test_a_shutdown_ends_every_child_within_two_graces_a_batch(habits, max_in_fl
     world.feed(Envelope(CLIENT, ME, ShutdownHost(GRACE, max_in_flight, PortRef(CLIENT, 1024))))
     world.run()
 
-    assert [name for name, child in world.agent.children.items() if not child.status.is_exit] == []
+    assert [name for name, child in world.agent.manager.children.items() if not child.status.is_exit] == []
     assert max(world.gone.values(), default=0) <= ceil(len(habits) / max_in_flight) * 2 * GRACE
     assert (world.agent.deaf, world.timers) == (True, {})
 
@@ -104,7 +104,7 @@ def test_a_stop_ends_its_proc_within_two_graces(habit):
     world.feed(Envelope(CLIENT, ME, Stop(Name("w_0"), "done")))
     world.run()
 
-    assert world.agent.children["w_0"].status.phase is ending(habit) or habit.after_ns == 2 * GRACE
+    assert world.agent.manager.children["w_0"].status.phase is ending(habit) or habit.after_ns == 2 * GRACE
     assert world.gone["w_0"] <= 2 * GRACE
     assert (world.agent.busy, world.timers) == (False, {})
 

@@ -158,6 +158,14 @@ BROKEN: dict[str, tuple[str, str]] = {
         topology("hosts = 99999"),
         "topology.hosts: expected a whole number of at most 10000, got 99999",
     ),
+    "in-process-host-unknown": (
+        topology('in_process = ["host7"]'),
+        'topology.in_process[0]: no such host, got "host7"; did you mean "host0"? (allowed: host0)',
+    ),
+    "in-process-host-twice": (
+        topology('in_process = ["host0", "host0"]'),
+        'topology.in_process[1]: given twice, got "host0"',
+    ),
     "no-clients": (topology("clients = []"), "topology.clients: expected at least 1 client"),
     "client-twice": (
         topology('clients = ["client", "client"]'),
@@ -297,13 +305,12 @@ BROKEN: dict[str, tuple[str, str]] = {
     # --- operations
     "operation-unknown": (
         operations('do = "stop_actor"'),
-        'operations[0].do: expected one of the allowed values, got "stop_actor"; did you mean "stop_actors"? (allowed: '
-        "spawn_procs, spawn_actors, stop_actors, stop_procs, shutdown_hosts, subscribe, drop, cast, query, end)",
+        'operations[0].do: expected one of the allowed values, got "stop_actor"; did you mean "stop_actors"?'
+        f"{LONG_LIST}",
     ),
     "operation-without-do": (
         operations('mesh = "trainer"'),
-        "operations[0].do: required, but not given (allowed: spawn_procs, spawn_actors, stop_actors, stop_procs, "
-        "shutdown_hosts, subscribe, drop, cast, query, end)",
+        f"operations[0].do: required, but not given{LONG_LIST}",
     ),
     "operation-after-the-horizon": (
         operations('do = "stop_actors"\nmesh = "trainer"\nat = "21s"'),
@@ -325,6 +332,18 @@ BROKEN: dict[str, tuple[str, str]] = {
     "shutdown-of-an-unknown-host": (
         operations('do = "shutdown_hosts"\nhosts = ["workers"]'),
         'operations[0].hosts[0]: expected a host, "workers" is a proc mesh, got "workers" (allowed: host0, host1)',
+    ),
+    "stop-all-of-an-actor": (
+        operations('do = "stop_all"\ntarget = "trainer[0]"'),
+        'operations[0].target: expected a proc mesh, "trainer" is an actor mesh, got "trainer[0]" (allowed: workers)',
+    ),
+    "stop-all-of-a-rank-that-is-not-there": (
+        operations('do = "stop_all"\ntarget = "workers[4]"'),
+        'operations[0].target: rank out of range, workers has ranks 0..3, got "workers[4]"',
+    ),
+    "list-of-procs-that-are-no-host": (
+        operations('do = "list_procs"\nhost = "workers"'),
+        'operations[0].host: expected a host, "workers" is a proc mesh, got "workers" (allowed: host0, host1)',
     ),
     # --- faults
     "fault-without-kind": (

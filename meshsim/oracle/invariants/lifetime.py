@@ -130,7 +130,7 @@ class NoProcessLeft(Invariant):
         bound = self.world.bounds.proc_exit_ns
         for rank in range(len(mesh.procs)):
             node = self.world.directory.node(f"{label}[{rank}]")
-            if node is not None:
+            if node is not None and node in self.world.directory.hosts:  # A process of its own.
                 self._due.append(_Due(node, record.at, bound, record.seq, f"{label} was stopped"))
 
     def _on_hosts_shut_down(self, by: ActorId, record: Record) -> None:
