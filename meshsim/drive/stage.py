@@ -182,8 +182,8 @@ class References:
                 return ListProcs(host)
             case ShutdownHostsOp(hosts=hosts):
                 return ShutdownHosts(tuple(hosts) or self._plan.hosts)
-            case SubscribeOp(mesh=mesh):
-                return SubscribeTo(self.actors(mesh))
+            case SubscribeOp(mesh=mesh, returnable=returnable):
+                return SubscribeTo(self.actors(mesh), returnable)
             case DropOp(mesh=mesh):
                 return DropRef(self.actors(mesh))
             case CastOp(mesh=mesh, text=text, busy=busy):

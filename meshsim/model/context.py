@@ -18,7 +18,6 @@ from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, NameSource, a
 from meshsim.model.messages import Envelope, MeshFailed, Operate, StopAll, Work
 from meshsim.model.notes import OperationEnded, OperationStarted
 from meshsim.model.operations import (
-    ActorMeshRef,
     CastTo,
     DropRef,
     EndSelf,
@@ -125,8 +124,8 @@ class Context(msgspec.Struct):
 
     def _at_once(self, operation: Operation, now_ns: int) -> tuple[list[Command], Outcome]:
         match operation:
-            case SubscribeTo(mesh=mesh):
-                return self._subscribe(mesh, now_ns)
+            case SubscribeTo():
+                return self._subscribe(operation, now_ns)
             case DropRef(mesh=mesh):
                 for subscription in self._subscriptions_to(mesh.name):
                     subscription.drop()
@@ -221,8 +220,9 @@ class Context(msgspec.Struct):
 
     # --- subscriptions -----------------------------------------------------------------------------------------
 
-    def _subscribe(self, mesh: ActorMeshRef, now_ns: int) -> tuple[list[Command], Outcome]:
+    def _subscribe(self, operation: SubscribeTo, now_ns: int) -> tuple[list[Command], Outcome]:
         """12.4: one subscription for each mesh and context, however often events are awaited."""
+        mesh = operation.mesh
         if mesh.controller is None or mesh.name in self.closed:
             failure = self._health(mesh.name)
             if failure is None:
@@ -234,7 +234,7 @@ class Context(msgspec.Struct):
         self.next_port += 1
         limit = self.config.supervision_watchdog_timeout
         watchdog = IdleLimit(self.me, f"watchdog:{port}", limit)
-        subscription = Subscription(self.me, mesh, self.config, port, watchdog)
+        subscription = Subscription(self.me, mesh, self.config, port, watchdog, operation.returnable)
         self.subscriptions[port] = subscription
         return subscription.start(now_ns), Outcome()
 

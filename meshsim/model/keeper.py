@@ -115,15 +115,16 @@ class MeshKeeper(msgspec.Struct):
 
     def _on_subscribe(self, port: PortRef) -> list[Command]:
         """A subscriber to an unhealthy mesh is told at once, at every subscription."""
-        self.subscribers.setdefault(_key(port), port)
+        self.subscribers.setdefault(self._key(port), port)
         return [] if self.unhealthy_event is None else [self._to_subscriber(port, self.unhealthy_event.failure)]
 
     def _on_unsubscribe(self, port: PortRef) -> list[Command]:
-        self.subscribers.pop(_key(port), None)
+        self.subscribers.pop(self._key(port), None)
         return []
 
     def _to_subscriber(self, port: PortRef, failure: MeshFailure | None) -> Envelope:
-        return Envelope(self.me, port.actor, MeshFailed(failure), port.index, port.returnable, subscriber=True)
+        returnable = port.returnable or not self.config.has("port_equality_flag")
+        return Envelope(self.me, port.actor, MeshFailed(failure), port.index, returnable, subscriber=True)
 
     def _tell_subscribers(self, failure: MeshFailure | None) -> list[Command]:
         return [self._to_subscriber(port, failure) for port in self.subscribers.values()]
@@ -142,7 +143,7 @@ class MeshKeeper(msgspec.Struct):
                 return default_undeliverable(self.me, undeliverable)
             # Off: the poll or stop that sent it misses the reply, and says what that means.
             return [Warned(self.me, f"message not delivered: to {returned.dest}: {'; '.join(undeliverable.errors)}")]
-        removed = self.subscribers.pop(_key(PortRef(returned.dest, returned.port)), None)
+        removed = self.subscribers.pop(self._key(PortRef(returned.dest, returned.port)), None)
         return [] if removed is None else [SubscriberRemoved(self.me, returned.dest)]
 
     # --- state of the mesh (5.7) -----------------------------------------------------------------------------
@@ -215,7 +216,7 @@ class MeshKeeper(msgspec.Struct):
         gone = self._gone()
         port = self._open_port()
         idle = IdleLimit(self.me, STOP_IDLE_TIMER, self.config.actor_spawn_max_idle)
-        self.stop = StatusWait.over(len(self.mesh.procs.procs), port, idle)
+        self.stop = StatusWait.over(len(self.mesh.procs.procs), port, idle, self.config)
         for rank, status in gone.items():
             self.stop.statuses[rank] = status
         agents = self._agents(gone)
@@ -223,7 +224,7 @@ class MeshKeeper(msgspec.Struct):
             return self._on_stop_over(self.stop.statuses, timed_out=False)
         name = self.mesh.name
         stops: list[Command] = [Envelope(self.me, agent, Stop(name, reason)) for agent in agents]
-        reply = PortRef(self.me, port, returnable=False)  # Cast, as the poll's query.
+        reply = self.stop.port.ref(self.me, returnable=False)  # Cast, as the poll's query.
         asks: list[Command] = [Envelope(self.me, agent, GetRankStatus(name, reply)) for agent in agents]
         return [*stops, *asks, *idle.start(now_ns)]
 
@@ -292,7 +293,7 @@ class MeshKeeper(msgspec.Struct):
     def _agents(self, without: Container[int]) -> list[ActorId]:
         return [proc.agent for rank, proc in enumerate(self.mesh.procs.procs) if rank not in without]
 
-
-def _key(port: PortRef) -> str:
-    """Subscribers are known by port id alone."""
-    return f"{port.actor}[{port.index}]"
+    def _key(self, port: PortRef) -> str:
+        """Subscribers are known by the id of their port, and by whether it asks for returns (`port_equality_flag`)."""
+        flag = "" if port.returnable or not self.config.has("port_equality_flag") else ":not returnable"
+        return f"{port.actor}[{port.index}]{flag}"

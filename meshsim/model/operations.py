@@ -105,10 +105,12 @@ class ShutdownHosts(msgspec.Struct, frozen=True, tag="shutdown_hosts"):
     hosts: tuple[str, ...]
 
 
-class SubscribeTo(msgspec.Struct, frozen=True, tag="subscribe_to"):
+class SubscribeTo(msgspec.Struct, frozen=True, tag="subscribe_to", omit_defaults=True):
     """Await supervision events of a mesh: subscribe, and keep watching (supervision.md 12.3, 12.4)."""
 
     mesh: ActorMeshRef
+    #: Whether what cannot be delivered to the subscriber's port comes back to the controller.
+    returnable: bool = True
 
 
 class DropRef(msgspec.Struct, frozen=True, tag="drop_ref"):

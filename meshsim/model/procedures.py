@@ -86,8 +86,8 @@ class SpawnProcsRun(msgspec.Struct):
             return []
         self.name = self.names.draw(self.operation.label)
         idle = IdleLimit(self.me, self.key, self.config.proc_spawn_max_idle)
-        self.wait = StatusWait.over(extent.num_ranks, self.port, idle)
-        reply = PortRef(self.me, self.port, returnable=False)
+        self.wait = StatusWait.over(extent.num_ranks, self.port, idle, self.config)
+        reply = self.wait.port.ref(self.me, returnable=False)
         commands: list[Command] = []
         spec = ProcSpec(overrides(self.config))
         per_host = Extent.of(self.operation.per_host).num_ranks
@@ -132,7 +132,8 @@ class SpawnProcsRun(msgspec.Struct):
         proc = self.procs[rank]
         idle = IdleLimit(self.me, self.key, self.config.proc_spawn_max_idle)
         # Kept for the case that no state comes: the status alone.
-        self.wait = StatusWait(port=self.port + 1, idle=idle, statuses=[status])
+        self.wait = StatusWait.over(1, self.port + 1, idle, self.config)
+        self.wait.statuses[0] = status
         reply = PortRef(self.me, self.port + 1, returnable=False)
         name = proc_name_of(proc.proc_id)
         return [Envelope(self.me, proc.host_agent, GetState(name, reply)), *idle.start(now_ns)]
@@ -218,7 +219,7 @@ class SpawnActorsRun(msgspec.Struct):
         procs = self.operation.procs
         self.name = self.names.draw(self.operation.label)
         idle = IdleLimit(self.me, self.key, self.config.actor_spawn_max_idle)
-        self.wait = StatusWait.over(procs.region.num_ranks, self.port, idle)
+        self.wait = StatusWait.over(procs.region.num_ranks, self.port, idle, self.config)
         extent = procs.region.extent
         spec = ActorSpec(
             actor_type=self.operation.actor_type,
@@ -231,7 +232,7 @@ class SpawnActorsRun(msgspec.Struct):
             Envelope(self.me, proc.agent, CreateOrUpdate(self.name, rank, spec))
             for rank, proc in enumerate(procs.procs)
         ]
-        reply = PortRef(self.me, self.port, returnable=False)
+        reply = self.wait.port.ref(self.me, returnable=False)
         asks: list[Command] = [Envelope(self.me, proc.agent, GetRankStatus(self.name, reply)) for proc in procs.procs]
         return [*creates, *asks, *idle.start(now_ns)]
 

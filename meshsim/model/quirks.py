@@ -62,6 +62,18 @@ _NAMED = (
         off="The later overlay wins on every rank that it mentions.",
         latent=True,
     ),
+    Quirk(
+        id="port_equality_flag",
+        section="mesh_model.md 3.1",
+        sentence="A subscriber whose port asks for no returns is never forgotten when it is dead.",
+        off="A subscriber is known by the id of its port alone, and what cannot be delivered to it always comes back.",
+    ),
+    Quirk(
+        id="error_removes_port",
+        section="mesh_model.md 2.5, 3.4",
+        sentence="One message that a port cannot take closes it: all later ones come back too.",
+        off="A message that a port cannot take comes back, and the port stays.",
+    ),
 )
 
 QUIRKS: dict[str, Quirk] = {

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
+from operator import add
 
+from meshsim.model.accumulators import I64, U64, IntType
 from meshsim.model.messages import Message, Number, RankStatus
 from meshsim.model.overlay import OverlayError, ValueOverlay
 
@@ -49,11 +51,11 @@ def _merge_overlays(left: Message, right: Message, defective: bool) -> Message:
         raise ReduceError(str(error)) from None
 
 
-def _numbers(combine: Callable[[int, int], int], wrapped: Callable[[int], int]) -> Reducer:
+def _numbers(kind: IntType, combine: Callable[[int, int], int]) -> Reducer:
     def of_numbers(left: Message, right: Message, defective: bool) -> Message:
         if not (isinstance(left, Number) and isinstance(right, Number)):
             raise _wrong_type(left, right, Number)
-        return Number(wrapped(combine(left.value, right.value)))
+        return Number(kind.wrapped(combine(left.value, right.value)))
 
     return of_numbers
 
@@ -63,26 +65,13 @@ def _wrong_type(left: Message, right: Message, expected: type) -> ReduceError:
     return ReduceError(f"cannot reduce {type(wrong).__name__}, expected {expected.__name__}")
 
 
-def _add(left: int, right: int) -> int:
-    return left + right
-
-
-def _u64(number: int) -> int:
-    """What is left in 64 bits. [inferred]: the reference adds as its language does, which wraps around."""
-    return number & ((1 << 64) - 1)
-
-
-def _i64(number: int) -> int:
-    return _u64(number + (1 << 63)) - (1 << 63)
-
-
 #: By name. Numbers of 64 bits are all that the reference registers besides overlays of statuses.
 REDUCERS: dict[str, Reducer] = {
     STATUS_OVERLAY: _merge_overlays,
-    "sum_u64": _numbers(_add, _u64),
-    "sum_i64": _numbers(_add, _i64),
-    "max_u64": _numbers(max, _u64),
-    "max_i64": _numbers(max, _i64),
-    "min_u64": _numbers(min, _u64),
-    "min_i64": _numbers(min, _i64),
+    "sum_u64": _numbers(U64, add),
+    "sum_i64": _numbers(I64, add),
+    "max_u64": _numbers(U64, max),
+    "max_i64": _numbers(I64, max),
+    "min_u64": _numbers(U64, min),
+    "min_i64": _numbers(I64, min),
 }

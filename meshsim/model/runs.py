@@ -34,6 +34,14 @@ def runs_of(values: Iterable[T]) -> list[RunOf[T]]:
     return coalesced((rank, rank + 1, value) for rank, value in enumerate(values))
 
 
+def values_of(runs: Iterable[RunOf[T]], values: Sequence[T]) -> list[T]:
+    """`values` with each run written over them. Where runs overlap, the last one in the list counts. O(n + r)."""
+    written = list(values)
+    for start, end, value in runs:
+        written[start:end] = [value] * (end - start)
+    return written
+
+
 def inverted_text(runs: Iterable[RunOf[T]]) -> str:
     """Ranges by value, as error texts print them: `value=a..b,c..d;value2=e..f`.
 

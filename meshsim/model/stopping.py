@@ -10,7 +10,7 @@ import msgspec
 from meshsim.model.commands import Command
 from meshsim.model.config import Config
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.ids import ActorId, PortRef, proc_name_of
+from meshsim.model.ids import ActorId, proc_name_of
 from meshsim.model.messages import Envelope, GetRankStatus, RankStatus, Stop
 from meshsim.model.operations import ProcMeshRef
 from meshsim.model.status import inverted
@@ -45,8 +45,8 @@ class StopProcsRun(msgspec.Struct):
 
     def start(self, now_ns: int) -> list[Command]:
         idle = IdleLimit(self.me, self.key, self.config.proc_stop_max_idle)
-        self.wait = StatusWait.over(len(self.mesh.procs), self.port, idle)
-        reply = PortRef(self.me, self.port)
+        self.wait = StatusWait.over(len(self.mesh.procs), self.port, idle, self.config)
+        reply = self.wait.port.ref(self.me, returnable=True)
         commands: list[Command] = []
         for proc in self.mesh.procs:
             name = proc_name_of(proc.proc_id)

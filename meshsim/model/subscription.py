@@ -72,6 +72,8 @@ class Subscription(msgspec.Struct):
     config: Config
     port: int
     watchdog: IdleLimit
+    #: Whether what cannot be delivered to the port comes back to the controller.
+    returnable: bool = True
     phase: SubscriptionPhase = SubscriptionPhase.WATCHING
     #: The watch cell: the latest message, heartbeats included (Q49).
     latest: MeshFailure | None = None
@@ -83,8 +85,12 @@ class Subscription(msgspec.Struct):
 
     def _subscribe(self, now_ns: int) -> list[Command]:
         assert self.mesh.controller is not None
-        subscribe = Envelope(self.me, self.mesh.controller, Subscribe(PortRef(self.me, self.port)))
+        subscribe = Envelope(self.me, self.mesh.controller, Subscribe(self._ref))
         return [subscribe, *self.watchdog.start(now_ns)]
+
+    @property
+    def _ref(self) -> PortRef:
+        return PortRef(self.me, self.port, self.returnable)
 
     def _warn_if_short(self) -> list[Command]:
         """The rule that the reference checks: the watchdog must outlast the longest poll."""
@@ -152,7 +158,7 @@ class Subscription(msgspec.Struct):
         )
         status = ActorStatus(ActorPhase.FAILED, error=Generic(text))
         event = ActorSupervisionEvent(controller, None, now_ns, status)
-        unsubscribe = Envelope(self.me, controller, Unsubscribe(PortRef(self.me, self.port)), returnable=False)
+        unsubscribe = Envelope(self.me, controller, Unsubscribe(self._ref), returnable=False)
         return [unsubscribe, *self._hear(MeshFailure(self.mesh.name, None, event), "watchdog")]
 
     def _hear(self, failure: MeshFailure, role: str) -> list[Command]:

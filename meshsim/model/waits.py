@@ -15,10 +15,12 @@ from enum import Enum
 
 import msgspec
 
-from meshsim.model.commands import CancelTimer, Command, GiveBack, SetTimer
+from meshsim.model.commands import CancelTimer, Command, SetTimer
+from meshsim.model.config import Config
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import Envelope, RankStatus, StateReply
 from meshsim.model.status import NOT_EXIST, ActorState, ProcState, State, Status, timeout
+from meshsim.model.status_port import StatusPort
 
 
 class Progress(Enum):
@@ -90,45 +92,30 @@ class StateQuery(msgspec.Struct):
 class StatusWait(msgspec.Struct):
     """Waits until no rank is NotExist any more (Q48: anything else completes it)."""
 
-    port: int
+    port: StatusPort
     idle: IdleLimit
-    statuses: list[Status]
-    #: Ranks below this one are not NotExist: where to look on.
-    settled: int = 0
-    #: The port is gone after a message that it refused.
-    closed: bool = False
 
     @classmethod
-    def over(cls, count: int, port: int, idle: IdleLimit) -> StatusWait:
-        return cls(port=port, idle=idle, statuses=[NOT_EXIST] * count)
+    def over(cls, count: int, port: int, idle: IdleLimit, config: Config) -> StatusWait:
+        return cls(port=StatusPort.over(count, port, config), idle=idle)
+
+    @property
+    def statuses(self) -> list[Status]:
+        """By view rank: the newest snapshot. NotExist everywhere at first."""
+        return self.port.statuses
 
     def take(self, overlay: RankStatus, now_ns: int) -> Progress:
-        """Apply an overlay, later over earlier. An empty one only re-arms the limit."""
-        statuses = self.statuses
-        for start, end, status in overlay.runs:
-            statuses[start:end] = [status] * (end - start)
-            self.settled = min(self.settled, start) if status == NOT_EXIST else self.settled
-        while self.settled < len(statuses) and statuses[self.settled] != NOT_EXIST:
-            self.settled += 1
+        """Apply an overlay. Each one shows a new snapshot, which re-arms the limit; also an empty one."""
+        self.port.update(overlay)
         self.idle.touch(now_ns)
-        return Progress.COMPLETE if self.settled == len(statuses) else Progress.WAITING
+        return Progress.COMPLETE if self.port.is_complete else _WAITING
 
     def accepts(self, port: int) -> bool:
-        return port == self.port and not self.closed
+        return port == self.port.index and not self.port.closed
 
     def refuse(self, envelope: Envelope) -> list[Command]:
-        """Give back an overlay that names a rank the mesh does not have, and close the port; nothing for any other.
-
-        All later replies are lost, too. Source: supervision.md 11.2, mesh_model.md 2.3.
-        """
-        assert isinstance(envelope.message, RankStatus)
-        count = len(self.statuses)
-        for start, end, _ in envelope.message.runs:
-            if end > count:
-                self.closed = True
-                error = f"mailbox error: range {start}..{end} exceeds region bounds (len={count})"
-                return [GiveBack(envelope, error)]
-        return []
+        """Give back an overlay that the port cannot take; nothing for any other."""
+        return self.port.refuse(envelope)
 
     def timed_out(self, now_ns: int) -> list[Status]:
         """The statuses with Timeout(elapsed) for every rank that said nothing."""

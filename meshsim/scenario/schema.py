@@ -153,6 +153,8 @@ class ShutdownHostsOp(_Operation, frozen=True, kw_only=True, tag="shutdown_hosts
 
 class SubscribeOp(_Operation, frozen=True, kw_only=True, tag="subscribe"):
     mesh: str
+    #: Whether what cannot be delivered to the subscriber comes back to the controller.
+    returnable: bool = True
 
 
 class DropOp(_Operation, frozen=True, kw_only=True, tag="drop"):

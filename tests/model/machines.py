@@ -33,7 +33,7 @@ from meshsim.model.region import Region
 from meshsim.model.state import copied, fingerprint
 from meshsim.model.status import ActorState, ProcState, State, Status
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure
-from meshsim.units import S
+from meshsim.units import MS, S
 
 CLIENT_PROC = proc_id("unix:@client", "local")
 CLIENT = actor_id(CLIENT_PROC, "client")
@@ -43,6 +43,11 @@ CONTROLLER = actor_id(CLIENT_PROC, f"actor_mesh_controller_{MESH}", 1)
 ALICE = PortRef(actor_id(proc_id("unix:@alice", "local"), "client"), 1024)
 BOB = PortRef(actor_id(proc_id("unix:@bob", "local"), "client"), 1030)
 CONFIG = Config.of({})
+
+
+def status_port(actor: ActorId, index: int, *, returnable: bool = False) -> PortRef:
+    """The port of a status wait, as those who are asked see it."""
+    return PortRef(actor, index, returnable, "status_overlay", max_interval_ns=50 * MS)
 
 
 def host_agent(rank: int) -> ActorId:

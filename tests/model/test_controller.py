@@ -17,6 +17,7 @@ from machines import (
     overlay,
     proc_name,
     proc_reply,
+    status_port,
     to_owner,
     to_subscriber,
 )
@@ -74,6 +75,8 @@ P = CONFIG.supervision_poll_frequency
 A = CONFIG.get_actor_state_max_idle
 H = CONFIG.get_proc_state_max_idle
 O = CONFIG.mesh_orphan_timeout  # noqa: E741 - the spec's letters
+#: The same port, of which nothing comes back.
+SILENT_ALICE = PortRef(ALICE.actor, ALICE.index, returnable=False)
 REPLY = PortRef(ALICE.actor, 1099)
 BOOM = event_of(actor(0), actor_failed(Generic("boom")))
 CRASH = MeshFailure(MESH, 0, BOOM)
@@ -168,13 +171,14 @@ def test_a_subscriber_to_an_unhealthy_mesh_is_told_at_every_subscription(unhealt
     ("message", "left"),
     [
         (Unsubscribe(ALICE), [BOB]),
-        (Unsubscribe(PortRef(ALICE.actor, ALICE.index, returnable=False)), [BOB]),
+        (Unsubscribe(SILENT_ALICE), [ALICE, BOB]),
         (Unsubscribe(REPLY), [ALICE, BOB]),
-        (Subscribe(PortRef(BOB.actor, BOB.index, returnable=False)), [ALICE, BOB]),
+        (Subscribe(ALICE), [ALICE, BOB]),
+        (Subscribe(SILENT_ALICE), [ALICE, BOB, SILENT_ALICE]),
     ],
 )
-def test_subscribers_are_a_set_keyed_by_port_id(message, left):
-    """Unknown ports are ignored, known ones are not entered twice, and the port's flag is no part of the key."""
+def test_subscribers_are_a_set_of_ports_with_their_flags(message, left):
+    """Unknown ports are ignored and known ones not entered twice; `port_equality_flag`: the flag makes another port."""
     controller = subscribed(controller_of([RUNNING]), ALICE, BOB)
 
     assert controller.handle(tell(message), 0) == []
@@ -263,7 +267,7 @@ def test_stop_tells_subscribers_first_then_stops_every_rank():
 
     commands = controller.handle(STOP, 3 * S)
 
-    reply = PortRef(CONTROLLER, 1024, returnable=False)
+    reply = status_port(CONTROLLER, 1024)
     assert commands == [
         MonitoringEnded(CONTROLLER, "a", "stop"),
         to_subscriber(BOB, STOP_FAILURE),
@@ -412,7 +416,7 @@ def test_cleanup_stops_the_mesh_and_tells_nobody():
     assert commands == [
         MonitoringEnded(CONTROLLER, "a", "cleanup"),
         Envelope(CONTROLLER, agent(0), Stop(MESH, "actor mesh controller cleanup")),
-        Envelope(CONTROLLER, agent(0), GetRankStatus(MESH, PortRef(CONTROLLER, 1024, returnable=False))),
+        Envelope(CONTROLLER, agent(0), GetRankStatus(MESH, status_port(CONTROLLER, 1024))),
         SetTimer(CONTROLLER, "stop_idle", 30 * S),
     ]
     assert controller.busy

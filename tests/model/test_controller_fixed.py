@@ -44,7 +44,9 @@ from meshsim.model.messages import (
     KeepaliveGetState,
     StateReply,
     Stop,
+    Subscribe,
     Undeliverable,
+    Unsubscribe,
 )
 from meshsim.model.notes import MonitoringEnded, Warned
 from meshsim.model.process import ExitStatus, classify
@@ -102,6 +104,34 @@ def told_stop(commands):
 WELL = (RUNNING, None)
 GONE = (DEAD, KILLED)
 KILLED_FAILURE = actor_failed(Generic("process failure: Killed(sig=9)"))
+
+
+# --- subscribers: port_equality_flag -----------------------------------------------------------------------------
+
+SILENT = PortRef(ALICE.actor, ALICE.index, returnable=False)
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [(Unsubscribe(SILENT), []), (Unsubscribe(ALICE), []), (Subscribe(SILENT), [ALICE]), (Subscribe(ALICE), [ALICE])],
+)
+def test_subscribers_are_known_by_the_id_of_their_port_alone(message, left):
+    machine = controller(off="port_equality_flag")
+
+    machine.handle(Envelope(ALICE.actor, CONTROLLER, message), 0)
+
+    assert list(machine.subscribers.values()) == left
+
+
+@pytest.mark.parametrize(("off", "left"), [("", [SILENT]), ("port_equality_flag", [])])
+def test_a_dead_subscriber_that_asked_for_no_returns_is_forgotten(off, left):
+    """Nothing may come back of what is sent to it; off: all does, and its key is found."""
+    machine = subscribed(controller_of((RUNNING,), config=Config.of({}, tuple(off.split()))), SILENT)
+    sent = machine._tell_subscribers(None)[0]
+
+    assert sent.returnable == (off != "")
+    machine.handle(Envelope(ALICE.actor, CONTROLLER, Undeliverable(sent, ("gone",)), returnable=False), 0)
+    assert list(machine.subscribers.values()) == left
 
 
 # --- dead procs: Q18, Q19, Q28, Q11 ----------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from machines import (
     overlay,
     proc_mesh,
     proc_name,
+    status_port,
 )
 
 from meshsim.model.commands import CancelTimer, Fail, GiveBack, SetTimer
@@ -51,7 +52,7 @@ def test_cleanup_stops_all_procs_of_the_mesh():
 
     commands = controller.handle(CLEANUP, 0)
 
-    reply = PortRef(ME, 1024)
+    reply = status_port(ME, 1024, returnable=True)
     reason = "proc mesh controller cleanup"
     assert commands == [
         Envelope(ME, host_agent(0), Stop(proc_name(0), reason)),

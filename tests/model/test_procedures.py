@@ -18,6 +18,7 @@ from machines import (
     proc,
     proc_mesh,
     proc_name,
+    status_port,
 )
 
 from meshsim.model.commands import CancelTimer, GiveBack, SetTimer, SpawnChild
@@ -59,7 +60,7 @@ from meshsim.model.stopping import Outcome, StopProcsRun
 from meshsim.units import MS, S
 
 PORT, KEY = 1030, "operation:1030"
-REPLY = PortRef(CLIENT, PORT, returnable=False)
+REPLY = status_port(CLIENT, PORT)
 IDLE = SetTimer(CLIENT, KEY, 30 * S)
 CANCEL = CancelTimer(CLIENT, KEY)
 SILENT = TimerFired(CLIENT, KEY)
@@ -313,7 +314,7 @@ def test_every_host_is_told_to_stop_its_proc_and_asked():
     """Q60: the reply port is returnable here."""
     _, commands = stop_procs()
 
-    reply = PortRef(CLIENT, PORT, returnable=True)
+    reply = status_port(CLIENT, PORT, returnable=True)
     assert commands == [
         Envelope(CLIENT, host_agent(0), Stop(proc_name(0), "enough")),
         Envelope(CLIENT, host_agent(0), GetRankStatus(proc_name(0), reply)),

@@ -1,5 +1,6 @@
 """A subscription: what its actor hears, and when it takes the controller for dead (supervision.md 12.3, 12.4)."""
 
+import msgspec
 import pytest
 from machines import CLIENT, CONFIG, CONTROLLER, MESH, actor, actor_mesh, event_of
 
@@ -55,6 +56,15 @@ def test_a_subscription_begins_with_one_message_and_a_watchdog():
         Envelope(CLIENT, CONTROLLER, Subscribe(PortRef(CLIENT, PORT))),
         SetTimer(CLIENT, f"watchdog:{PORT}", W),
     ]
+
+
+def test_a_port_may_ask_for_no_returns_and_is_unsubscribed_as_it_was_subscribed():
+    """With `port_equality_flag` the controller would not find it otherwise."""
+    machine = msgspec.structs.replace(subscription(), returnable=False)
+    port = PortRef(CLIENT, PORT, returnable=False)
+
+    assert machine.start(0)[0].message == Subscribe(port)
+    assert machine.on_timer(W)[0].message == Unsubscribe(port)
 
 
 @pytest.mark.parametrize(

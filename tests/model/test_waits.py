@@ -1,9 +1,11 @@
 """Waiting for replies: the limit is on the time between them (supervision.md 9.7, 10.5, 11)."""
 
 import pytest
-from machines import ALICE, CLIENT, agent, overlay
+from hypothesis import given
+from hypothesis import strategies as st
+from machines import CLIENT, CONFIG, agent, overlay
 
-from meshsim.model.commands import CancelTimer, GiveBack, SetTimer
+from meshsim.model.commands import CancelTimer, SetTimer
 from meshsim.model.messages import StateReply
 from meshsim.model.status import (
     INITIALIZING,
@@ -38,7 +40,7 @@ def limit(limit_ns=30 * S):
 
 
 def status_wait(count):
-    wait = StatusWait.over(count, 1024, limit())
+    wait = StatusWait.over(count, 1024, limit(), CONFIG)
     wait.idle.start(0)
     return wait
 
@@ -141,27 +143,33 @@ def test_only_ranks_that_said_nothing_time_out():
     assert wait.statuses == [NOT_EXIST, timeout(5), NOT_EXIST]
 
 
-@pytest.mark.parametrize(
-    ("runs", "error"),
-    [
-        (((0, 1, RUNNING),), None),
-        (((0, 2, RUNNING),), None),
-        ((), None),
-        (((2, 3, RUNNING),), "mailbox error: range 2..3 exceeds region bounds (len=2)"),
-        (((0, 1, RUNNING), (1, 9, RUNNING)), "mailbox error: range 1..9 exceeds region bounds (len=2)"),
-    ],
+def test_a_wait_has_one_port_and_none_once_it_refused_something():
+    """11.2: the wait goes on to its limit, but nothing arrives any more."""
+    wait = status_wait(1)
+
+    assert [wait.accepts(port) for port in (1023, 1024, 1025)] == [False, True, False]
+    assert wait.refuse(reported((1, 2, RUNNING))) != []
+    assert not wait.accepts(1024)
+
+
+#: Overlays of up to three ranks over a mesh of four, empty ones included.
+overlays = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([NOT_EXIST, RUNNING, STOPPED])), max_size=3).map(
+    lambda said: reported(*((rank, rank + 1, kind) for rank, kind in sorted(dict(said).items())))
 )
-def test_an_overlay_beyond_the_region_is_refused_and_the_port_is_gone(runs, error):
-    """11.2: nothing of it is applied, its sender gets it back, and later replies are lost too."""
-    wait = status_wait(2)
-    message = reported(*runs)
-
-    refused = wait.refuse(message)
-
-    assert refused == ([] if error is None else [GiveBack(message, error)])
-    assert wait.accepts(1024) == (error is None)
-    assert wait.statuses == [NOT_EXIST, NOT_EXIST]
 
 
-def test_a_wait_has_one_port():
-    assert [status_wait(1).accepts(port) for port in (1023, 1024, ALICE.index + 1)] == [False, True, False]
+@given(st.lists(st.tuples(st.integers(0, 40), overlays), max_size=12))
+def test_a_wait_is_what_a_naive_one_is(steps):
+    """An alarm that is set anew at each update, and a look at every rank: over at the same moment."""
+    wait, now_ns, said, heard_ns = status_wait(4), 0, [NOT_EXIST] * 4, 0
+    for after_s, envelope in steps:
+        now_ns += after_s * S
+        assert (wait.idle.fired(now_ns) == []) == (now_ns - heard_ns >= 30 * S)
+        if now_ns - heard_ns >= 30 * S:
+            break
+        heard_ns = now_ns
+        for start, end, kind in envelope.message.runs:
+            said[start:end] = [kind] * (end - start)
+        assert (wait.take(envelope.message, now_ns) is COMPLETE) == (NOT_EXIST not in said)
+        assert wait.statuses == said
+    assert wait.timed_out(now_ns) == [timeout(now_ns) if kind == NOT_EXIST else kind for kind in said]
