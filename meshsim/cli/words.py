@@ -183,6 +183,8 @@ def _fields(struct: msgspec.Struct, *without: str) -> str:
         value = getattr(struct, field.name)
         if field.name in without or value is None or value in ("", {}, []):
             continue
+        if isinstance(value, bool) and value == field.default:
+            continue
         text = format_duration(value) if isinstance(value, Duration) else str(value)
         words.append(text if not words else f"{field.encode_name} {text}")
     return ", ".join(words)
