@@ -1,36 +1,21 @@
-"""The runtime of one actor: its queues, its children, and how it ends.
+"""The runtime of one actor: its queues, its loop, and what interrupts it.
 
 A cell wraps a machine (the actor's own behaviour) and gives it what every actor has: one message at a time, signals
 and supervision events on queues of their own, a terminal status that is reported to the parent or to the proc's
-coordinator, and a cleanup hook with a limit.
+coordinator, and a cleanup hook with a limit. `meshsim.model.ending` has what follows when the loop is left.
 
-    INITIALIZING ──▶ IDLE ◀──▶ (the machine is busy) ──▶ STOPPING ──▶ STOPPED
-                                                     children, cleanup ──▶ FAILED
-
-The choice among ready queues is random in the modelled system; here it is signals, then supervision events, then work.
+The choice among queues that are ready at once is random in the modelled system. Here it is signals, then supervision
+events, then work; or, with `choices`, any of them, by a hash of seed, actor and number of the choice.
 
 Source: supervision.md 4.5, mesh_model.md 6.2 to 6.5.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
-import msgspec
-
-from meshsim.model.commands import (
-    ActorFinished,
-    CancelTimer,
-    Fail,
-    InitOver,
-    Panic,
-    RuntimeCommand,
-    SetTimer,
-    SignalActor,
-    StopSelf,
-    UnlinkChildren,
-)
-from meshsim.model.config import CHILD_STOP_WAIT_NS
+from meshsim.model.commands import CancelTimer, InitOver, RuntimeCommand
+from meshsim.model.ending import CHILDREN_TIMER, CLEANUP_TIMER, ENDS, Commands, EndingCell
 from meshsim.model.events import (
     ActorEnded,
     ActorInitialized,
@@ -48,80 +33,18 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId
-from meshsim.model.machine import Machine
 from meshsim.model.messages import Envelope
-from meshsim.model.notes import ActorStatusChanged, Warned
-from meshsim.model.supervision import (
-    Aborted,
-    ActorErrorKind,
-    ActorPhase,
-    ActorStatus,
-    ActorSupervisionEvent,
-    UnhandledSupervisionEvent,
-    cleanup_error,
-    error_text,
-    event_text,
-    flatten,
-    init_error,
-    panic_error,
-    status_text,
-)
-
-CHILDREN_TIMER = "runtime:children"
-CLEANUP_TIMER = "runtime:cleanup"
-
-#: Legal changes of a cell's phase. Terminal phases are final (supervision.md 4.1); a task abort leads to STOPPED from
-#: everywhere else.
-TRANSITIONS: dict[ActorPhase, frozenset[ActorPhase]] = {
-    ActorPhase.CREATED: frozenset({ActorPhase.INITIALIZING, ActorPhase.STOPPED}),
-    ActorPhase.INITIALIZING: frozenset({ActorPhase.IDLE, ActorPhase.STOPPING, ActorPhase.STOPPED}),
-    ActorPhase.IDLE: frozenset({ActorPhase.STOPPING, ActorPhase.STOPPED}),
-    ActorPhase.STOPPING: frozenset({ActorPhase.STOPPED, ActorPhase.FAILED}),
-    ActorPhase.STOPPED: frozenset(),
-    ActorPhase.FAILED: frozenset(),
-}
-
-
-class InvalidTransitionError(AssertionError):
-    """A machine of the model was moved where its table does not lead: a bug in meshsim."""
-
-
-#: What a cell answers, in order. Not always a fresh list: nobody changes it.
-Commands = Sequence[RuntimeCommand]
+from meshsim.model.supervision import Aborted, ActorPhase, ActorStatus
 
 #: Looked up once: in Python 3.11 a member of an Enum costs several times a global.
 _IDLE = ActorPhase.IDLE
 
-_ENDS = frozenset({Fail, Panic, StopSelf})
+#: Takes one thing from a queue.
+Take = Callable[[int], Commands]
 
 
-class ActorCell(msgspec.Struct):
+class ActorCell(EndingCell):
     """State of one actor's runtime. Change it through `handle` alone."""
-
-    me: ActorId
-    machine: Machine
-    cleanup_timeout_ns: int
-    parent: ActorId | None = None
-    display_name: str | None = None
-    phase: ActorPhase = ActorPhase.CREATED
-    status: ActorStatus = ActorStatus(ActorPhase.CREATED)
-    work: list[Envelope] = []
-    signals: list[SignalReceived] = []
-    supervision: list[ActorSupervisionEvent] = []
-    children: list[ActorId] = []
-    #: Set while leaving: queued work is still handled before the actor stops.
-    draining: str | None = None
-    #: Why it ends: a reason (clean) or an error.
-    reason: str = ""
-    error: ActorErrorKind | None = None
-    panicked: bool = False
-    cleaning: bool = False
-    #: Quirks that are turned off.
-    quirks_off: tuple[str, ...] = ()
-
-    @property
-    def is_terminal(self) -> bool:
-        return self.phase is ActorPhase.STOPPED or self.phase is ActorPhase.FAILED
 
     def handle(self, event: RuntimeEvent, now_ns: int) -> Commands:
         """Take one event and return what the node must do."""
@@ -132,7 +55,7 @@ class ActorCell(msgspec.Struct):
             if (event.port or not machine.busy) if kind is Envelope else kind is TimerFired:  # type: ignore[union-attr]
                 commands: Commands = machine.handle(event, now_ns)  # type: ignore[arg-type]
                 for command in commands:
-                    if type(command) in _ENDS:
+                    if type(command) in ENDS:
                         commands = self._absorb_end(commands, now_ns)
                         break
                 if (self.signals or self.supervision or self.draining is not None) and not machine.busy:
@@ -140,6 +63,8 @@ class ActorCell(msgspec.Struct):
                 return commands
         if self.is_terminal:
             return []  # Timers, exits and answers that were on their way when the actor ended.
+        if self.phase is ActorPhase.CLIENT:
+            return self._on_instance(event, now_ns)
         match event:
             case Envelope(port=0):
                 self.work.append(event)
@@ -184,6 +109,18 @@ class ActorCell(msgspec.Struct):
         commands += self._absorb(self.machine.handle(Started(), now_ns), now_ns)
         return [*commands, *self._advance(now_ns)]
 
+    def open_instance(self) -> Commands:
+        """Make it a client instance: a mailbox that its user drives, without init and loop."""
+        self._move_to(ActorPhase.CLIENT)
+        self.status = ActorStatus(ActorPhase.CLIENT)
+        return [self._note()]
+
+    def _on_instance(self, event: RuntimeEvent, now_ns: int) -> Commands:
+        """Only messages come to a client instance; what happens to its children is none of its business."""
+        if isinstance(event, ChildStopped) and event.child in self.children:
+            self.children.remove(event.child)
+        return self.machine.handle(event, now_ns) if isinstance(event, Envelope) else []
+
     def _pass_on(self, event: Event, now_ns: int) -> Commands:
         """Replies, timers and answers reach the machine even while a handler waits."""
         if self.phase is ActorPhase.STOPPING and not self.cleaning:
@@ -203,17 +140,28 @@ class ActorCell(msgspec.Struct):
                 commands.append(self._note())
                 if "Q31" in self.quirks_off:
                     commands.append(InitOver(self.me))
-            elif self.draining is None and self.signals:
-                commands += self._take_signal(now_ns)
-            elif self.draining is None and self.supervision:
-                commands += self._take_supervision_event(now_ns)
-            elif self.work:
-                commands += self._absorb(self.machine.handle(self.work.pop(0), now_ns), now_ns)
+            elif ready := self._ready():
+                chosen = 0 if self.choices is None or len(ready) == 1 else self.choices.pick(len(ready))
+                commands += ready[chosen](now_ns)
             elif self.draining is not None:
                 commands += self._leave(now_ns)
             else:
                 break
         return commands
+
+    def _ready(self) -> list[Take]:
+        """What can be taken now, in the fixed order. While draining that is work alone."""
+        ready: list[Take] = []
+        if self.draining is None and self.signals:
+            ready.append(self._take_signal)
+        if self.draining is None and self.supervision:
+            ready.append(self._take_supervision_event)
+        if self.work:
+            ready.append(self._take_work)
+        return ready
+
+    def _take_work(self, now_ns: int) -> Commands:
+        return self._absorb(self.machine.handle(self.work.pop(0), now_ns), now_ns)
 
     def _on_signal(self, signal: SignalReceived, now_ns: int) -> Commands:
         if self.phase is ActorPhase.STOPPING:
@@ -244,95 +192,6 @@ class ActorCell(msgspec.Struct):
         self.supervision = behind
         return commands
 
-    def _on_late_child_event(self, event: ActorSupervisionEvent, now_ns: int) -> Commands:
-        """Q59: accepted and never read. Off: the hook decides, and what it does not handle ends this actor with it.
-
-        An error that there was before counts more; the event is then logged.
-        """
-        if "Q59" not in self.quirks_off:
-            return []
-        if self.error is not None:
-            text = event_text(event, self.quirks_off)
-            return [Warned(self.me, f"a child failed while its parent was stopping: {text}")]
-        self.supervision.append(event)
-        return self._offer_supervision_events(now_ns)
-
-    # --- what the machine's commands mean to the runtime -----------------------------------------------------
-
-    def _absorb(self, commands: Commands, now_ns: int) -> Commands:
-        """Take the machine's own end out of its commands; everything else goes on to the node."""
-        for command in commands:
-            if type(command) in _ENDS:
-                return self._absorb_end(commands, now_ns)
-        return commands
-
-    def _absorb_end(self, commands: Commands, now_ns: int) -> Commands:
-        kept: list[RuntimeCommand] = []
-        for command in commands:
-            match command:
-                case StopSelf(reason=reason):
-                    # Taken when the handler is over: whoever passed the event on looks at the signals next.
-                    self.signals.append(SignalReceived("drain_and_stop", reason))
-                case Fail(error=error):
-                    kept += self._fail(error, now_ns)
-                case Panic() if self.cleaning:
-                    kept += self.kill_task()  # Not caught there: the task is gone (mesh_model.md 6.3).
-                case Panic(info=info):
-                    self.panicked = True
-                    kept += self._fail(panic_error(info), now_ns)
-                case _:
-                    kept.append(command)
-        return kept
-
-    def _fail(self, error: ActorErrorKind, now_ns: int) -> Commands:
-        if self.cleaning:
-            return self._fail_cleanup(error_text(error, self.quirks_off), now_ns)
-        if self.phase is ActorPhase.INITIALIZING and not self.panicked:
-            self.error = init_error(error_text(error, self.quirks_off))
-            return self._leave(now_ns)
-        self.error = error
-        offered = [] if self.panicked or self.draining is not None else self._offer_supervision_events(now_ns)
-        return [*offered, *self._leave(now_ns)]
-
-    def _offer_supervision_events(self, now_ns: int) -> list[RuntimeCommand]:
-        """After a handler's error: one of the queued events that is not handled is the error that counts."""
-        kept: list[RuntimeCommand] = []
-        while self.supervision:
-            for command in self.machine.handle(ChildFailed(self.supervision.pop(0)), now_ns):
-                match command:
-                    case Fail(error=error):
-                        self.error = error
-                        self.supervision.clear()
-                    case Panic(info=info):
-                        self.error = panic_error(info)
-                        self.panicked = True
-                        self.supervision.clear()
-                    case _:
-                        kept.append(command)
-        return kept
-
-    # --- the end -------------------------------------------------------------------------------------------
-
-    def _leave(self, now_ns: int) -> Commands:
-        """Out of the loop: tell the children, wait for them, then clean up."""
-        self._move_to(ActorPhase.STOPPING)
-        self.status = ActorStatus(ActorPhase.STOPPING)
-        commands: list[RuntimeCommand] = [self._note()]
-        if not self.children:
-            return [*commands, *self._clean_up(now_ns)]
-        commands += [SignalActor(child, "stop", "parent stopping") for child in self.children]
-        return [*commands, *self._rearm_children_timer()]
-
-    def _rearm_children_timer(self) -> Commands:
-        if self.cleaning or not self.children:
-            return []
-        return [SetTimer(self.me, CHILDREN_TIMER, self._child_stop_wait_ns)]
-
-    @property
-    def _child_stop_wait_ns(self) -> int:
-        """Q9: a fixed short time. Off: as long as the children may take to clean up, and that time beyond it."""
-        return CHILD_STOP_WAIT_NS + (self.cleanup_timeout_ns if "Q9" in self.quirks_off else 0)
-
     def _on_child_stopped(self, child: ActorId, now_ns: int) -> Commands:
         if child in self.children:
             self.children.remove(child)
@@ -341,79 +200,3 @@ class ActorCell(msgspec.Struct):
         if self.children:
             return self._rearm_children_timer()
         return [CancelTimer(self.me, CHILDREN_TIMER), *self._clean_up(now_ns)]
-
-    def _on_children_silent(self, now_ns: int) -> Commands:
-        """Children that are slow to stop are abandoned; what becomes of them goes to the proc."""
-        abandoned = tuple(self.children)
-        self.children = []
-        warning = Warned(self.me, f"timed out waiting for {len(abandoned)} children to stop")
-        return [warning, UnlinkChildren(abandoned), *self._clean_up(now_ns)]
-
-    def _clean_up(self, now_ns: int) -> Commands:
-        if self.panicked:
-            return self._finish(now_ns)
-        self.cleaning = True
-        commands = self.machine.handle(CleanupStarted(failed=self.error is not None), now_ns)
-        absorbed = self._absorb(commands, now_ns)
-        if self.machine.busy and not self.is_terminal:
-            return [*absorbed, SetTimer(self.me, CLEANUP_TIMER, self.cleanup_timeout_ns)]
-        return [*absorbed, *self._finish_if_clean(now_ns)]
-
-    def _finish_if_clean(self, now_ns: int) -> Commands:
-        if self.is_terminal or self.machine.busy:
-            return []
-        return [CancelTimer(self.me, CLEANUP_TIMER), *self._finish(now_ns)]
-
-    def _on_cleanup_timeout(self, now_ns: int) -> Commands:
-        return self._fail_cleanup("deadline has elapsed", now_ns)
-
-    def _fail_cleanup(self, text: str, now_ns: int) -> Commands:
-        """Counts only when there was no error before; otherwise it is logged."""
-        error = cleanup_error(text)
-        commands: list[RuntimeCommand] = []
-        if self.error is None:
-            self.error = error
-        else:
-            commands.append(Warned(self.me, error.text))
-        return [*commands, *self._finish(now_ns)]
-
-    def _finish(self, now_ns: int) -> Commands:
-        """The terminal status, and the event that tells of it (supervision.md 4.5 steps 8 to 10)."""
-        event: ActorSupervisionEvent | None = None
-        match self.error:
-            case None:
-                self.status = ActorStatus(ActorPhase.STOPPED, reason=self.reason)
-            case UnhandledSupervisionEvent(event=inner) if self._passes_on(inner):
-                self.status = inner.actor_status
-                event = inner
-            case error:
-                self.status = ActorStatus(ActorPhase.FAILED, error=flatten(error, self.quirks_off))
-                event = ActorSupervisionEvent(self.me, self.display_name, now_ns, self.status)
-        self._move_to(self.status.phase)
-        self.cleaning = False
-        self.work.clear()
-        return [self._note(), ActorFinished(self.me, self.status, event)]
-
-    def _passes_on(self, event: ActorSupervisionEvent) -> bool:
-        """Whether an unhandled event goes on as it is, with its status.
-
-        Q10: always, under the child's id. Off: only one that is this actor's own already; any other is its cause.
-        """
-        return "Q10" not in self.quirks_off or event.actor_id == self.me
-
-    def kill_task(self) -> Commands:
-        """Task abort: no cleanup, no event, and it looks like a clean stop (mesh_model.md 6.3)."""
-        if self.is_terminal:
-            return []
-        self._move_to(ActorPhase.STOPPED)
-        self.status = ActorStatus(ActorPhase.STOPPED, reason="instance is dropped")
-        self.work.clear()
-        return [self._note()]
-
-    def _move_to(self, phase: ActorPhase) -> None:
-        if phase not in TRANSITIONS[self.phase]:
-            raise InvalidTransitionError(f"{self.me}: {self.phase.value} -> {phase.value}")
-        self.phase = phase
-
-    def _note(self) -> ActorStatusChanged:
-        return ActorStatusChanged(self.me, self.phase, status_text(self.status, 0, self.quirks_off))

@@ -24,6 +24,8 @@ class NodeBoot(msgspec.Struct, frozen=True):
     quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]
     #: Key of the node's own `NameSource`.
     name_key: int = 0
+    #: Key of the choices among queues that are ready at once; 0 for the fixed order.
+    choice_key: int = 0
     #: Wall clock of the node minus virtual time.
     clock_offset_ns: int = 0
     #: Procs: the full proc name, and the node of the host that runs it.

@@ -59,10 +59,24 @@ class SpawnActor(msgspec.Struct, frozen=True, tag="spawn_actor"):
 
 
 class SpawnChild(msgspec.Struct, tag="spawn_child"):
-    """Spawn a machine as a named child of this actor. Answer: `ActorSpawned`. Never leaves the node."""
+    """Spawn a machine as a child of this actor. Answer: `ActorSpawned`. Never leaves the node."""
 
+    #: Its own name; empty for its parent's.
     name: Name
     machine: Machine
+
+
+class OpenInstance(msgspec.Struct, frozen=True, tag="open_instance"):
+    """Make a client instance, a mailbox without a loop, as a child of this actor. Answer: `ActorSpawned`."""
+
+    #: Its own name; empty for its parent's.
+    name: Name
+
+
+class DropInstance(msgspec.Struct, frozen=True, tag="drop_instance"):
+    """A client instance is dropped: `stopped: instance is dropped`."""
+
+    actor: ActorId
 
 
 class SignalActor(msgspec.Struct, frozen=True, tag="signal_actor"):
@@ -114,6 +128,12 @@ class DestroyProc(msgspec.Struct, frozen=True, tag="destroy_proc"):
     reason: str
 
 
+class SignalSelf(msgspec.Struct, frozen=True, tag="signal_self"):
+    """The process this machine lives in gets a deadly signal of its own making: a null write (SIGSEGV), a kill."""
+
+    signal: int
+
+
 class SpawnProcess(msgspec.Struct, frozen=True, tag="spawn_process"):
     """HostAgent: start a child OS process that boots this proc and calls back on `callback`."""
 
@@ -141,12 +161,15 @@ Command = Union[
     StopSelf,
     SpawnActor,
     SpawnChild,
+    OpenInstance,
+    DropInstance,
     SignalActor,
     KillTask,
     GiveBack,
     ExitProcess,
     BootProc,
     DestroyProc,
+    SignalSelf,
     SpawnProcess,
     SignalProcess,
     Note,
@@ -177,4 +200,4 @@ class UnlinkChildren(msgspec.Struct, frozen=True, tag="unlink_children"):
 RuntimeCommand = Union[Command, ActorFinished, InitOver, UnlinkChildren]
 
 #: What leaves a node: the rest is carried out inside it.
-NodeCommand = Union[Envelope, SetTimer, CancelTimer, ExitProcess, SpawnProcess, SignalProcess, Note]
+NodeCommand = Union[Envelope, SetTimer, CancelTimer, ExitProcess, SignalSelf, SpawnProcess, SignalProcess, Note]

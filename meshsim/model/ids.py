@@ -73,10 +73,11 @@ class NameSource(msgspec.Struct):
     def draw(self, base: str) -> Name:
         """The next suffixed name, `{base}-{12 digits}`."""
         self.drawn += 1
-        return Name(f"{checked_base(base)}-{short_uuid(_splitmix64(_splitmix64(self.key) + self.drawn))}")
+        return Name(f"{checked_base(base)}-{short_uuid(splitmix64(splitmix64(self.key) + self.drawn))}")
 
 
-def _splitmix64(value: int) -> int:
+def splitmix64(value: int) -> int:
+    """A hash of 64 bits: the same everywhere, unlike the language's own."""
     value = (value * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) & _MASK
     value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK

@@ -24,20 +24,24 @@ import msgspec
 
 from meshsim.model.actor import ActorCell
 from meshsim.model.boot import ConstructorError, NodeBoot, Program, Setting
+from meshsim.model.choices import Choices
 from meshsim.model.client import Client
 from meshsim.model.commands import (
     ActorFinished,
     BootProc,
     CancelTimer,
     DestroyProc,
+    DropInstance,
     ExitProcess,
     GiveBack,
     InitOver,
     KillTask,
     NodeCommand,
+    OpenInstance,
     RuntimeCommand,
     SetTimer,
     SignalActor,
+    SignalSelf,
     SpawnActor,
     SpawnChild,
     SpawnProcess,
@@ -72,21 +76,22 @@ from meshsim.model.ids import (
     NameSource,
     ProcId,
     actor_id,
-    actor_name_of,
     address_of_node,
     pid_of,
     proc_id,
     proc_of,
 )
 from meshsim.model.local_procs import LocalProcs
+from meshsim.model.instance import Instance
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
+from meshsim.model.snapshots import Snapshot, Snapshots
+from meshsim.model.spawning import Counters, SpawnError, already_spawned, next_child
 from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
 from meshsim.model.teardown import TEARDOWN_TIMER, Teardown, keeper_of
 from meshsim.model.undeliverable import (
     RETURNED,
-    mailbox_closed_error,
     no_mailbox_error,
     port_not_bound_error,
 )
@@ -98,9 +103,6 @@ CLIENT = Name("client")
 
 #: A tuple: membership is tested by identity, without hashing.
 _TERMINAL = (ActorPhase.STOPPED, ActorPhase.FAILED)
-
-#: Children named so far, by the root actor whose name they are counted under (mesh_model.md 6.2).
-Counters = dict[ActorId, int]
 
 
 class NodeMachine:
@@ -119,6 +121,8 @@ class NodeMachine:
         #: Which actor started a child process that has not ended.
         self.started_by: dict[Name, ActorId] = {}
         self.counters: Counters = {}
+        #: Of actors that have ended, by proc.
+        self.snapshots: dict[ProcId, Snapshots] = {}
         self.timers: dict[ActorId, list[str]] = {}
         self.exiting = False
         self._program = program
@@ -227,7 +231,7 @@ class NodeMachine:
         if cell is None or (cell.phase in _TERMINAL and proc_of(envelope.dest) in self.gone):
             self._bounce(envelope, no_mailbox_error(envelope.dest))
         elif cell.phase in _TERMINAL:
-            self._bounce(envelope, mailbox_closed_error(envelope.dest, cell.status))
+            self._bounce(envelope, cell.refusal(envelope))
         elif envelope.port and not cell.machine.accepts(envelope.port):
             self._bounce(envelope, port_not_bound_error(envelope))
         else:
@@ -293,15 +297,19 @@ class NodeMachine:
                 case SpawnActor():
                     self._spawn_actor(cell, command, now_ns)
                 case SpawnChild():
-                    self._spawn_child(cell, command)
+                    self._spawn_child(cell, command.name, command.machine)
+                case OpenInstance(name=name):
+                    self._spawn_child(cell, name, Instance(ActorId("")))
+                case DropInstance(actor=target):
+                    self._end_task(self.cells[target], now_ns)
                 case SignalActor(actor=target, kind=kind, reason=reason):
                     self._signal(cell, target, SignalReceived(kind, reason))
                 case KillTask(actor=target):
-                    self._kill_task(self.cells[target])
+                    self._kill_task(self.cells[target], now_ns)
                 case GiveBack(envelope=refused, error=error):
                     self._bounce(refused, error)
                 case ActorFinished():
-                    self._finish(cell, command)
+                    self._finish(cell, command, now_ns)
                 case InitOver(actor=actor):
                     coordinator = self.procs[proc_of(actor)]
                     if cell.parent is None and coordinator is not None and actor != coordinator:
@@ -311,7 +319,7 @@ class NodeMachine:
                         self.cells[child].parent = None
                 case BootProc() | DestroyProc() | SpawnProcess():
                     self._change_procs(cell, command)
-                case ExitProcess():
+                case ExitProcess() | SignalSelf():
                     out.append(command)
                     self.exiting = True
                     return
@@ -330,7 +338,7 @@ class NodeMachine:
         actor = actor_id(proc_of(agent.me), command.name)
         error: str | None = None
         if actor in self.cells:
-            error = f"an actor with name '{command.name}' has already been spawned"
+            error = already_spawned(command.name)
         else:
             setting = Setting(actor, command.rank, self.config, self.boot.name_key + len(self.cells))
             try:
@@ -347,22 +355,21 @@ class NodeMachine:
         self._begin(actor)
         self._run(agent.me, ActorSpawned(command.name, actor), now_ns)
 
-    def _spawn_child(self, parent: ActorCell, command: SpawnChild) -> None:
-        """A named child: its pid comes from the counter kept under its parent's name, which roots alone have."""
-        proc, parent_name = proc_of(parent.me), actor_name_of(parent.me)
-        root = actor_id(proc, parent_name)
-        if root not in self.cells:
-            error = f"no actor named {parent_name} in proc {proc}"
-            self._queue.append((parent.me, ActorSpawned(command.name, None, error)))
+    def _spawn_child(self, parent: ActorCell, name: Name, machine: Machine) -> None:
+        """A child, or a client instance under this actor: its id comes from the numbers of its root."""
+        try:
+            child = next_child(self.cells, self.counters, parent.me, name)
+        except SpawnError as error:
+            self._queue.append((parent.me, ActorSpawned(name, None, str(error))))
             return
-        pid = self.counters.get(root, 0) + 1
-        self.counters[root] = pid
-        child = actor_id(proc, command.name, pid)
-        command.machine.me = child
-        self.cells[child] = self._cell(child, command.machine, parent=parent.me)
+        machine.me = child
+        self.cells[child] = cell = self._cell(child, machine, parent=parent.me)
         parent.children.append(child)
-        self._begin(child)
-        self._queue.append((parent.me, ActorSpawned(command.name, child)))
+        if isinstance(machine, Instance):
+            self._out.extend(cell.open_instance())  # type: ignore[arg-type]
+        else:
+            self._begin(child)
+        self._queue.append((parent.me, ActorSpawned(name, child)))
 
     def _cell(
         self, actor: ActorId, machine: Machine, *, parent: ActorId | None = None, display_name: str | None = None
@@ -373,6 +380,7 @@ class NodeMachine:
             self.config.cleanup_timeout,
             parent=parent,
             display_name=display_name,
+            choices=Choices(self.boot.choice_key + len(self.cells)) if self.boot.choice_key else None,
             quirks_off=self.config.quirks_off,
         )
 
@@ -382,22 +390,43 @@ class NodeMachine:
         self._queue.append((actor, Started()))
 
     def _signal(self, sender: ActorCell, target: ActorId, signal: SignalReceived) -> None:
-        """A signal to an actor that has ended is answered with how it ended."""
+        """A signal to an actor that has ended is answered with how it ended; one that has no loop is let go at once."""
         cell = self.cells[target]
         if cell.is_terminal:
             self._queue.append((sender.me, ActorEnded(target, cell.status)))
+        elif not cell.has_loop:
+            cell.parent = None
+            self._queue.append((sender.me, ChildStopped(target)))
         else:
             self._queue.append((target, signal))
 
-    def _kill_task(self, cell: ActorCell) -> None:
-        """Its children lose their parent with it: they stop, and report to the proc's coordinator."""
-        self._out.extend(cell.kill_task())  # type: ignore[arg-type]
+    def _kill_task(self, cell: ActorCell, now_ns: int) -> None:
+        """Its children are left alone: they run on, and find out that nobody is above them when one of them fails.
+
+        Q32 off: they lose their parent with it, so they stop, and report to the proc's coordinator.
+        """
+        self._end_task(cell, now_ns)
+        if self.config.has("Q32"):
+            return
         for child in cell.children:
             self.cells[child].parent = None
             self._queue.append((child, SignalReceived("stop", "parent stopping")))
 
-    def _finish(self, cell: ActorCell, finished: ActorFinished) -> None:
+    def _end_task(self, cell: ActorCell, now_ns: int) -> None:
+        """No cleanup, no event, nobody is told (mesh_model.md 6.3)."""
+        ended = cell.kill_task()
+        self._out.extend(ended)  # type: ignore[arg-type]
+        if ended:
+            self._remember(cell, now_ns)
+
+    def _remember(self, cell: ActorCell, now_ns: int) -> None:
+        """Keep a post-mortem record of an actor that has ended."""
+        kept = self.snapshots.setdefault(proc_of(cell.me), Snapshots(self.config.terminated_snapshot_retention))
+        kept.add(Snapshot(cell.me, cell.status, now_ns, cell.event))
+
+    def _finish(self, cell: ActorCell, finished: ActorFinished, now_ns: int) -> None:
         """An actor ended: its timers go, its parent or the proc's coordinator is told."""
+        self._remember(cell, now_ns)
         for key in self.timers.pop(cell.me, []):
             self._out.append(CancelTimer(cell.me, key))
         if finished.event is not None:
@@ -415,7 +444,7 @@ class NodeMachine:
     def _report(self, cell: ActorCell, event: ActorSupervisionEvent) -> None:
         """Supervision.md 4.5 step 10: nobody to tell means the end of the process, code 1."""
         if cell.parent is not None:
-            if self.cells[cell.parent].is_terminal:
+            if not self.cells[cell.parent].has_loop:
                 self._exit(1)
             else:
                 self._queue.append((cell.parent, ChildFailed(event)))

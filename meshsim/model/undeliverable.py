@@ -97,3 +97,8 @@ def mailbox_closed_error(actor: ActorId, status: ActorStatus) -> str:
         assert status.error is not None, "a failed actor has an error"
         return f"mailbox error: mailbox owner {actor} failed: {error_text(status.error)}"
     return f"mailbox error: mailbox owner {actor} is stopped: {status.reason}"
+
+
+def port_closed_error(envelope: Envelope) -> str:
+    """The actor's task is gone without having closed its mailbox: nobody receives at this port any more."""
+    return f"mailbox error: {port_id(envelope)}: port closed"

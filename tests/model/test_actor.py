@@ -3,7 +3,7 @@
 import pytest
 from machines import ALICE, Puppet, actor, event_of
 
-from meshsim.model.actor import CHILDREN_TIMER, CLEANUP_TIMER, TRANSITIONS, ActorCell, InvalidTransitionError
+from meshsim.model.actor import ActorCell
 from meshsim.model.commands import (
     ActorFinished,
     CancelTimer,
@@ -15,6 +15,7 @@ from meshsim.model.commands import (
     StopSelf,
     UnlinkChildren,
 )
+from meshsim.model.ending import CHILDREN_TIMER, CLEANUP_TIMER, TRANSITIONS, InvalidTransitionError
 from meshsim.model.events import ChildFailed, ChildStopped, CleanupStarted, SignalReceived, Started, TimerFired
 from meshsim.model.messages import Ack, Envelope, Work
 from meshsim.model.notes import ActorStatusChanged, Warned
