@@ -47,6 +47,9 @@ class Backend(Protocol):
     def exit(self, node: Node, code: int) -> None:
         """Have the process end itself with `_exit(code)`."""
 
+    def signal_itself(self, node: Node, signal: int) -> None:
+        """Have the process bring a deadly signal upon itself: by a null write for SIGSEGV, else to its own pid."""
+
     def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
         """Send a signal: by the host that owns the process (to its process group), or from outside (None)."""
 

@@ -11,21 +11,29 @@ from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
 import simpy
+from msgspec import UNSET
 
 from meshsim.drive.kernel import ProcessState
 from meshsim.drive.stage import SCENARIO, MissingError, References
 from meshsim.faults.kinds import (
+    Abort,
     ControllerExit,
     ControllerKill,
     Exit,
+    ExitProcess,
     Fault,
     Hang,
     HostCrash,
     InitFails,
+    KillPid,
     Panic,
+    ProcessExit,
     Raise,
     Resume,
+    SelfFail,
+    SelfUngracefulFail,
     Signal,
+    SigSegv,
     Stall,
     StopItself,
     SubscriberGone,
@@ -188,7 +196,43 @@ def _raise(strike: Strike, fault: Raise) -> None:
 
 
 def _panic(strike: Strike, fault: Panic) -> None:
-    strike.tell(strike.actor(fault.target), CauseFault("panic", fault.text), fault.text)
+    _cause(strike, CauseFault("panic", fault.text, send_to_children=fault.send_to_children or UNSET), fault.text)
+
+
+def _sigsegv(strike: Strike, fault: SigSegv) -> None:
+    number = int(signal.SIGSEGV)
+    _cause(strike, CauseFault("signal", number=number, send_to_children=fault.send_to_children or UNSET))
+
+
+def _process_exit(strike: Strike, fault: ProcessExit) -> None:
+    cause = CauseFault("exit", number=fault.code, send_to_children=fault.send_to_children or UNSET)
+    _cause(strike, cause, f"_exit({fault.code})")
+
+
+def _self_fail(strike: Strike, fault: SelfFail) -> None:
+    _cause(strike, CauseFault("raise", fault.text), fault.text)
+
+
+def _self_ungraceful_fail(strike: Strike, fault: SelfUngracefulFail) -> None:
+    _cause(strike, CauseFault("exit", number=1), "_exit(1)")
+
+
+def _kill_pid(strike: Strike, fault: KillPid) -> None:
+    number = signal_number(fault.signal)
+    _cause(strike, CauseFault("signal", number=number), signal_name(number))
+
+
+def _abort(strike: Strike, fault: Abort) -> None:
+    _cause(strike, CauseFault("abort", fault.reason), fault.reason)
+
+
+def _exit_process(strike: Strike, fault: ExitProcess) -> None:
+    _cause(strike, CauseFault("exit", number=fault.code), f"exit({fault.code})")
+
+
+def _cause(strike: Strike, fault: CauseFault, detail: str = "") -> None:
+    """Inside the target actor's own handler."""
+    strike.tell(strike.actor(strike.fault.target), fault, detail)
 
 
 def _hang(strike: Strike, fault: Hang) -> None:
@@ -217,6 +261,13 @@ STRIKES: dict[type, Callable[..., None]] = {
     Resume: _resume,
     Raise: _raise,
     Panic: _panic,
+    SigSegv: _sigsegv,
+    ProcessExit: _process_exit,
+    SelfFail: _self_fail,
+    SelfUngracefulFail: _self_ungraceful_fail,
+    KillPid: _kill_pid,
+    Abort: _abort,
+    ExitProcess: _exit_process,
     Hang: _hang,
     StopItself: _stop_itself,
     HostCrash: _host_crash,

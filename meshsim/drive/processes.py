@@ -99,6 +99,7 @@ class Processes:
             config=self._plan.config,
             quirks_off=self._plan.quirks_off,
             name_key=stream_key(self._plan.seed, "names", node),
+            choice_key=self._choice_key(node),
             clock_offset_ns=int(self._plan.clocks.get(node, 0)),
             in_process=node in self._plan.topology.in_process,
         )
@@ -116,6 +117,7 @@ class Processes:
             config={**self._plan.config, **command.config},
             quirks_off=self._plan.quirks_off,
             name_key=stream_key(self._plan.seed, "names", node),
+            choice_key=self._choice_key(node),
             clock_offset_ns=int(self._plan.clocks.get(host, 0)),
             proc_name=command.name,
             host=host,
@@ -124,6 +126,10 @@ class Processes:
         self._backend.spawn(host, boot, pdeathsig=command.pdeathsig)
         seq = self._record(node, cause, ProcessStarted("proc", host, command.name, command.pdeathsig))
         self._agenda.post(self._agenda.instant + int(self._plan.network.spawn), self._boot, node, seq)
+
+    def _choice_key(self, node: Node) -> int:
+        """Key of what the actors of a process choose; 0 when they do not."""
+        return stream_key(self._plan.seed, "choices", node) if self._plan.seeded_choices is True else 0
 
     def _child_node(self, host: Node, name: str) -> Node:
         """Readable and the same in every run: `host0/workers_1`; a second one of that name gets `~2`."""
@@ -173,6 +179,15 @@ class Processes:
         self._backend.signal(node, signal, by=by)
         self._follow(changes, seq)
         self._check([node, *self.table.processes[node].children], seq)
+
+    def signal_itself(self, node: Node, signal: int, cause: int) -> None:
+        """A process gets a deadly signal of its own making, from inside a handler."""
+        seq = self._record(node, cause, ProcessSignalled(signal, node))
+        changes = self.table.signal(node, signal)
+        assert changes, f"signal {signal} is not deadly"
+        self._backend.signal_itself(node, signal)
+        self._follow(changes, seq)
+        self._check(self.table.processes[node].children, seq)
 
     def signal_child(self, host: Node, name: str, signal: int, cause: int) -> None:
         """As the host does it: a child that is gone already counts as success (supervision.md 3.6)."""

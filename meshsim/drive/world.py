@@ -22,6 +22,7 @@ from meshsim.model.commands import (
     NodeCommand,
     SetTimer,
     SignalProcess,
+    SignalSelf,
     SpawnProcess,
 )
 from meshsim.model.events import Event, TimerFired
@@ -146,6 +147,8 @@ class World:
                 self.processes.signal_child(node, name, signal, cause)
             case ExitProcess(code=code):
                 self.processes.exit(node, code, cause)
+            case SignalSelf(signal=signal):
+                self.processes.signal_itself(node, signal, cause)
             case _:
                 raise AssertionError(f"{command!r} is not carried out here")
 

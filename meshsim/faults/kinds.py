@@ -1,7 +1,7 @@
 """What can go wrong, as data. `kind` selects the type; targets are text as scenario files write them.
 
 A fault strikes at a time (`at`), or when a record of the trace matches (`when`, then `count` times, then
-`after`). Adding a kind: a struct here, its row in `meshsim.drive.strike`, one scenario.
+`after`). Adding a kind: a struct here, its row in `meshsim.drive.injector`, one scenario.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Annotated, Union
 import msgspec
 
 from meshsim.units import Duration, duration
+
+#: What an abort or a stop gives as its reason when none was said. Source: mesh_model.md 9.2.
+NO_REASON = "(no reason provided)"
 
 #: A value that a record's field must have; `type` and dotted paths select the field.
 Plain = str | int | bool | None
@@ -69,6 +72,49 @@ class Panic(_Fault, frozen=True, kw_only=True, tag="panic"):
     """A handler of the target actor panics."""
 
     text: str = "for testing"
+    #: Not the target: every actor of the mesh that the target, a WrapperActor, made at its start.
+    send_to_children: bool = False
+
+
+class SigSegv(_Fault, frozen=True, kw_only=True, tag="sigsegv"):
+    """A handler of the target actor writes to a null pointer: its process dies of SIGSEGV."""
+
+    send_to_children: bool = False
+
+
+class ProcessExit(_Fault, frozen=True, kw_only=True, tag="process_exit"):
+    """A handler of the target actor ends its process with a code."""
+
+    code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+    send_to_children: bool = False
+
+
+class SelfFail(_Fault, frozen=True, kw_only=True, tag="self_fail"):
+    """The target actor ends itself with an error."""
+
+    text: str = "self fail"
+
+
+class SelfUngracefulFail(_Fault, frozen=True, kw_only=True, tag="self_ungraceful_fail"):
+    """A handler of the target actor calls `os._exit(1)`."""
+
+
+class KillPid(_Fault, frozen=True, kw_only=True, tag="kill_pid"):
+    """A handler of the target actor sends a signal to its own pid."""
+
+    signal: str = "SIGKILL"
+
+
+class Abort(_Fault, frozen=True, kw_only=True, tag="abort"):
+    """The target actor aborts itself, with a reason."""
+
+    reason: str = NO_REASON
+
+
+class ExitProcess(_Fault, frozen=True, kw_only=True, tag="exit_process"):
+    """A handler of the target actor ends its process in good order, with a code."""
+
+    code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
 
 
 class Hang(_Fault, frozen=True, kw_only=True, tag="hang"):
@@ -118,6 +164,13 @@ Fault = Union[
     Resume,
     Raise,
     Panic,
+    SigSegv,
+    ProcessExit,
+    SelfFail,
+    SelfUngracefulFail,
+    KillPid,
+    Abort,
+    ExitProcess,
     Hang,
     StopItself,
     InitFails,

@@ -14,6 +14,10 @@ SIGNAL_NUMBERS: dict[str, int] = {
 }
 
 _NAMES = {number: name for name, number in SIGNAL_NUMBERS.items() if _signal.Signals[name].name == name}
+_SURVIVED = frozenset(
+    {_signal.SIGCHLD, _signal.SIGURG, _signal.SIGWINCH, _signal.SIGCONT}
+    | {_signal.SIGSTOP, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU}
+)
 _NUMBER = re.compile(r"[1-9][0-9]?\Z", re.ASCII)
 
 
@@ -32,6 +36,11 @@ def signal_number(text: str) -> int:
     if _NUMBER.match(text) and int(text) <= SIGNAL_NUMBER_MAX:
         return int(text)
     raise SignalError(f'expected a signal such as "SIGKILL" or "9", got {text!r}')
+
+
+def is_deadly(number: int) -> bool:
+    """Whether a signal ends a process that has made no arrangements for it."""
+    return number not in _SURVIVED
 
 
 def signal_name(number: int) -> str:

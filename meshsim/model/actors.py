@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from meshsim.model.boot import ConstructorError, Setting
-from meshsim.model.commands import Command, Fail, Panic, SetTimer, StopSelf
+from meshsim.model.commands import Command, ExitProcess, Fail, Panic, SetTimer, SignalActor, SignalSelf, StopSelf
 from meshsim.model.context import Context
 from meshsim.model.events import (
     ActorEnded,
@@ -162,6 +162,12 @@ class TestActor(msgspec.Struct):
                 return [SetTimer(self.me, BUSY_TIMER, fault.busy_ns)] if fault.busy_ns else []
             case "stop":
                 return [StopSelf(fault.text)]
+            case "abort":
+                return [SignalActor(self.me, "abort", fault.text)]
+            case "exit":
+                return [ExitProcess(fault.number or 0)]
+            case "signal":
+                return [SignalSelf(fault.number or 0)]
             case kind:
                 raise AssertionError(f"unknown fault {kind}")
 

@@ -206,11 +206,16 @@ class Work(msgspec.Struct, frozen=True, tag="work"):
 
 
 class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
-    """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`."""
+    """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`, `abort`; or end
+    its process: `exit` with code `number`, `signal` with signal `number`.
+    """
 
     kind: str
     text: str = ""
     busy_ns: int = 0
+    number: int | UnsetType = UNSET
+    #: Not this actor: every rank of the mesh that it owns (supervision.md 15.2).
+    send_to_children: bool | UnsetType = UNSET
 
 
 class Operate(msgspec.Struct, frozen=True, tag="operate"):

@@ -45,6 +45,7 @@ from meshsim.procs.wire import (
     Reaped,
     Refused,
     Reply,
+    SignalYourself,
     Spawn,
     Spawned,
     Step,
@@ -144,6 +145,13 @@ class LockstepBackend:
         peer.tell(Exit(code), "the request to exit")
         if not peer.has_ended(wait_s=self._deadline_s):
             raise BackendError(f"{node} did not exit within {self._deadline_s:g}s{peer.tail()}")
+
+    def signal_itself(self, node: Node, signal: int) -> None:
+        peer = self._peers[node]
+        self._log.info("told to bring a signal upon itself", node=node, pid=peer.pid, signal=signal)
+        peer.tell(SignalYourself(signal), "the request to die")
+        if not peer.has_ended(wait_s=self._deadline_s):
+            raise BackendError(f"{node} survived signal {signal} for {self._deadline_s:g}s{peer.tail()}")
 
     def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
         peer = self._peers[node]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable
@@ -10,7 +12,7 @@ from contextlib import suppress
 from typing import NoReturn, Protocol
 
 from meshsim.model.boot import NodeBoot, Program
-from meshsim.model.commands import ExitProcess, NodeCommand
+from meshsim.model.commands import ExitProcess, NodeCommand, SignalSelf
 from meshsim.model.events import Event
 from meshsim.procs.children import Nursery
 from meshsim.procs.linux import die_with_parent, set_process_name
@@ -25,11 +27,15 @@ from meshsim.procs.wire import (
     Reap,
     Refused,
     Reply,
+    SignalYourself,
     Spawn,
     Spawned,
     Step,
     StepThrough,
 )
+
+#: What a node says at its own end; it takes nothing after that.
+_ENDS = (ExitProcess, SignalSelf)
 
 #: A node whose conductor is gone leaves with this code. Nobody is there to read it.
 ABANDONED = 1
@@ -95,6 +101,8 @@ def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
             channel.send(Done())
         case Exit():
             _end(request.code)
+        case SignalYourself():
+            _die(request.signal)
         case Spawn():
             spawn(channel, nursery, request)
         case Kill():
@@ -110,7 +118,7 @@ def _step_through(node: SteppedNode, request: StepThrough) -> list[list[NodeComm
     for message in request.messages:
         commands = node.handle(message, request.now_ns)
         answers.append(commands)
-        if any(type(command) is ExitProcess for command in commands):
+        if any(type(command) in _ENDS for command in commands):
             break
     return answers
 
@@ -141,3 +149,12 @@ def _end(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _die(number: int) -> None:
+    """Of a signal of one's own making: a null write, or a signal to the own process."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if number == signal.SIGSEGV:
+        ctypes.memset(0, 0, 1)
+    signal.raise_signal(number)

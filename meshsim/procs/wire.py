@@ -76,6 +76,12 @@ class Exit(msgspec.Struct, frozen=True, array_like=True, tag="exit"):
     code: int
 
 
+class SignalYourself(msgspec.Struct, frozen=True, array_like=True, tag="signal_yourself"):
+    """To a node: end yourself by this signal. No reply."""
+
+    signal: int
+
+
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
     """From a new node, unasked, and from the zygote to `Load`: at your service."""
 
@@ -101,7 +107,7 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     reason: str
 
 
-NodeRequest = Union[Step, StepThrough, Ping, Exit, Spawn, Kill, Reap]
+NodeRequest = Union[Step, StepThrough, Ping, Exit, SignalYourself, Spawn, Kill, Reap]
 ZygoteRequest = Union[Load, Farewell, Spawn, Reap]
 Reply = Union[Ready, Spawned, Reaped, Done, Refused]
 

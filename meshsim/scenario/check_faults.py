@@ -7,27 +7,34 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from meshsim.faults.kinds import (
+    Abort,
     ControllerExit,
     ControllerKill,
     Exit,
+    ExitProcess,
     Fault,
     Hang,
     HostCrash,
     InitFails,
+    KillPid,
     Panic,
     Plain,
+    ProcessExit,
     Raise,
     Resume,
+    SelfFail,
+    SelfUngracefulFail,
     Signal,
+    SigSegv,
     Stall,
     StopItself,
     SubscriberGone,
 )
 from meshsim.faults.matching import ConditionError, check_condition
-from meshsim.faults.signals import SIGNAL_NUMBERS, SignalError, signal_number
+from meshsim.faults.signals import SIGNAL_NUMBERS, SignalError, is_deadly, signal_number
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import Scenario
-from meshsim.scenario.world import Kind, World
+from meshsim.scenario.world import Declared, Kind, World
 from meshsim.units import Duration, format_duration
 
 _RANKED = re.compile(r"([A-Za-z_]\w*)\[\d+\]\Z", re.ASCII)
@@ -87,8 +94,15 @@ def _check_target(key: str, fault: Fault, world: World) -> None:
         case Stall():
             world.process(fault.target, target)
             check_positive(f"{key}.for", fault.for_)
-        case Raise() | Panic() | StopItself() | InitFails():
+        case Raise() | StopItself() | InitFails() | SelfFail() | SelfUngracefulFail() | Abort() | ExitProcess():
             world.actor(fault.target, target)
+        case Panic() | SigSegv() | ProcessExit():
+            _check_children(key, fault, world.actor(fault.target, target))
+        case KillPid():
+            world.actor(fault.target, target)
+            _check_signal(f"{key}.signal", fault.signal)
+            if not is_deadly(signal_number(fault.signal)):
+                raise ScenarioError(f"{key}.signal", "expected a signal that ends the process", value=fault.signal)
         case Hang():
             world.actor(fault.target, target)
             check_positive(f"{key}.for", fault.for_)
@@ -104,6 +118,12 @@ def _check_target(key: str, fault: Fault, world: World) -> None:
             world.controlled(fault.mesh, f"{key}.mesh")
         case _:
             assert_never(fault)
+
+
+def _check_children(key: str, fault: Panic | SigSegv | ProcessExit, target: Declared) -> None:
+    if fault.send_to_children and target.actor_type != "WrapperActor":
+        message = f"expected a WrapperActor as target, {target.actor_type} has no children"
+        raise ScenarioError(f"{key}.send_to_children", message)
 
 
 def _check_signal(key: str, text: str) -> None:

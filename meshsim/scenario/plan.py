@@ -72,6 +72,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     quirks: dict[str, bool] = {}
     #: Quirks of the modelled system that are turned off, by the profile or one by one.
     quirks_off: tuple[str, ...] = ()
+    #: Whether actors choose among queues that are ready at once by the seed, and not in the fixed order.
+    seeded_choices: bool | UnsetType = UNSET
     backends: tuple[str, ...]
     #: Every configuration attribute by name, resolved: durations in nanoseconds.
     config: dict[str, int | bool | str]
@@ -108,6 +110,7 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
         profile=value.profile,
         quirks=value.quirks,
         quirks_off=turned_off(value.profile, value.quirks),
+        seeded_choices=value.choices == "seeded" or UNSET,
         backends=tuple(value.backends),
         config=resolved_config(value.config),
         hosts=host_names(value.topology),

@@ -218,6 +218,9 @@ class Scenario(_Part, frozen=True, kw_only=True):
     profile: ProfileName = DEFAULT_PROFILE
     #: Single quirks to turn on or off beyond the profile.
     quirks: dict[str, bool] = {}
+    #: What an actor takes first of signals, supervision events and work that are there at once: `fixed` is that order,
+    #: `seeded` any, by the seed.
+    choices: Literal["fixed", "seeded"] = "fixed"
     #: Configuration attributes by Python or environment name; durations as text.
     config: dict[str, str | int | bool] = {}
     topology: Topology = msgspec.field(default_factory=Topology)

@@ -41,6 +41,9 @@ class SimBackend:
     def exit(self, node: Node, code: int) -> None:
         """The process table has the exit already; here nothing has to be ended."""
 
+    def signal_itself(self, node: Node, signal: int) -> None:
+        """As `exit`."""
+
     def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
         """As `exit`: what follows from the signal is in the process table."""
 

@@ -45,7 +45,9 @@ class ProcessStarted(msgspec.Struct, frozen=True, tag="process_started"):
 
 
 class ProcessSignalled(msgspec.Struct, frozen=True, tag="process_signalled"):
-    """A signal was sent to the process of this record's node. `by` is a host's node, or empty for a fault."""
+    """A signal was sent to the process of this record's node. `by` is a host's node, the node
+    itself when a handler brought it about, or empty for a fault.
+    """
 
     signal: int
     by: str

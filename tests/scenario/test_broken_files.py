@@ -43,12 +43,12 @@ def operations(text: str) -> str:
 
 
 FAULT_KINDS = (
-    "exit, signal, stall, resume, raise, panic, hang, stop_itself, init_fails, host_crash, controller_exit, "
-    "controller_kill, subscriber_gone"
+    "exit, signal, stall, resume, raise, panic, sigsegv, process_exit, self_fail, self_ungraceful_fail, kill_pid, abort, "
+    "exit_process, hang, stop_itself, init_fails, host_crash, controller_exit, controller_kill, subscriber_gone"
 )
 TOP_KEYS = (
-    "name, about, seeds, horizon, backends, profile, quirks, config, topology, network, clocks, operations, faults, "
-    "expect, known, relax, matrix"
+    "name, about, seeds, horizon, backends, profile, quirks, choices, config, topology, network, clocks, operations, "
+    "faults, expect, known, relax, matrix"
 )
 
 BROKEN: dict[str, tuple[str, str]] = {
