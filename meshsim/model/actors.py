@@ -11,7 +11,7 @@ from __future__ import annotations
 import msgspec
 
 from meshsim.model.boot import ConstructorError, Setting
-from meshsim.model.commands import Command, ExitProcess, Fail, Panic, SetTimer, SignalActor, SignalSelf, StopSelf
+from meshsim.model.commands import AbortSelf, Command, ExitProcess, Fail, Panic, SetTimer, SignalSelf, StopSelf
 from meshsim.model.context import Context
 from meshsim.model.events import (
     ActorEnded,
@@ -163,7 +163,7 @@ class TestActor(msgspec.Struct):
             case "stop":
                 return [StopSelf(fault.text)]
             case "abort":
-                return [SignalActor(self.me, "abort", fault.text)]
+                return [AbortSelf(fault.text)]
             case "exit":
                 return [ExitProcess(fault.number or 0)]
             case "signal":

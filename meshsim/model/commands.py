@@ -50,6 +50,12 @@ class StopSelf(msgspec.Struct, frozen=True, tag="stop_self"):
     reason: str
 
 
+class AbortSelf(msgspec.Struct, frozen=True, tag="abort_self"):
+    """The actor aborts itself: an `Abort` signal, taken when the handler is over."""
+
+    reason: str
+
+
 class SpawnActor(msgspec.Struct, frozen=True, tag="spawn_actor"):
     """ProcAgent: construct an actor of a registered type and spawn it as a root. Answer: `ActorSpawned`."""
 
@@ -159,6 +165,7 @@ Command = Union[
     Fail,
     Panic,
     StopSelf,
+    AbortSelf,
     SpawnActor,
     SpawnChild,
     OpenInstance,

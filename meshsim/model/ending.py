@@ -19,6 +19,7 @@ import msgspec
 
 from meshsim.model.choices import Choices
 from meshsim.model.commands import (
+    AbortSelf,
     ActorFinished,
     CancelTimer,
     Fail,
@@ -77,7 +78,7 @@ class InvalidTransitionError(AssertionError):
 #: What a cell answers, in order. Not always a fresh list: nobody changes it.
 Commands = Sequence[RuntimeCommand]
 
-ENDS = frozenset({Fail, Panic, StopSelf})
+ENDS = frozenset({Fail, Panic, StopSelf, AbortSelf})
 
 
 class EndingCell(msgspec.Struct):
@@ -150,6 +151,8 @@ class EndingCell(msgspec.Struct):
                 case StopSelf(reason=reason):
                     # Taken when the handler is over: whoever passed the event on looks at the signals next.
                     self.signals.append(SignalReceived("drain_and_stop", reason))
+                case AbortSelf(reason=reason):
+                    self.signals.append(SignalReceived("abort", reason))
                 case Fail(error=error):
                     kept += self._fail(error, now_ns)
                 case Panic() if self.cleaning:

@@ -39,6 +39,8 @@ class ActorSpawned(msgspec.Struct, frozen=True, tag="actor_spawned"):
     name: Name
     actor_id: ActorId | None
     error: str | None = None
+    #: It is a client instance, which has no loop.
+    is_instance: bool = False
 
 
 class ActorInitialized(msgspec.Struct, frozen=True, tag="actor_initialized"):

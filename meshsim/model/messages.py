@@ -218,6 +218,31 @@ class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     send_to_children: bool | UnsetType = UNSET
 
 
+class Drill(msgspec.Struct, frozen=True, tag="drill", omit_defaults=True):
+    """What the runtime's own test actor is told to do (supervision.md 15.1, last row).
+
+    `do` is `reply`, `wait` (for ever), `forward`, `noop`, `fail`,
+    `panic`, `spawn` (a child), `open` (a client instance) or `drop` (that instance).
+    """
+
+    do: str
+    text: str = ""
+    #: `spawn` and `open`: the name; empty for the parent's own.
+    name: Name = Name("")
+    #: `spawn`: whether the child's supervision hook answers "handled".
+    handles: bool = False
+    reply: PortRef | None = None
+    #: `forward`: to whom, with `noop` inside.
+    to: ActorId | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, tag="answer"):
+    """What a test actor says to whoever asked it."""
+
+    actor: ActorId
+    text: str = ""
+
+
 class Operate(msgspec.Struct, frozen=True, tag="operate"):
     """An operation that the scenario asks of an actor's own code."""
 
@@ -254,6 +279,8 @@ Message = Union[
     Undeliverable,
     Work,
     CauseFault,
+    Drill,
+    Answer,
     Operate,
 ]
 

@@ -81,8 +81,8 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
-from meshsim.model.local_procs import LocalProcs
 from meshsim.model.instance import Instance
+from meshsim.model.local_procs import LocalProcs
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
@@ -155,7 +155,7 @@ class NodeMachine:
         match event:
             case TimerFired(actor=actor, key=key) if key == TEARDOWN_TIMER:
                 self._forget_timer(actor, key)
-                self._abort_late(proc_of(actor))
+                self._abort_late(proc_of(actor), now_ns)
             case TimerFired(actor=actor, key=key):
                 self._forget_timer(actor, key)
                 self._run(actor, event, now_ns)
@@ -294,29 +294,8 @@ class NodeMachine:
                     if key in self.timers.get(actor, ()):
                         self.timers[actor].remove(key)
                         out.append(command)
-                case SpawnActor():
-                    self._spawn_actor(cell, command, now_ns)
-                case SpawnChild():
-                    self._spawn_child(cell, command.name, command.machine)
-                case OpenInstance(name=name):
-                    self._spawn_child(cell, name, Instance(ActorId("")))
-                case DropInstance(actor=target):
-                    self._end_task(self.cells[target], now_ns)
-                case SignalActor(actor=target, kind=kind, reason=reason):
-                    self._signal(cell, target, SignalReceived(kind, reason))
-                case KillTask(actor=target):
-                    self._kill_task(self.cells[target], now_ns)
                 case GiveBack(envelope=refused, error=error):
                     self._bounce(refused, error)
-                case ActorFinished():
-                    self._finish(cell, command, now_ns)
-                case InitOver(actor=actor):
-                    coordinator = self.procs[proc_of(actor)]
-                    if cell.parent is None and coordinator is not None and actor != coordinator:
-                        self._queue.append((coordinator, ActorInitialized(actor)))
-                case UnlinkChildren(children=children):
-                    for child in children:
-                        self.cells[child].parent = None
                 case BootProc() | DestroyProc() | SpawnProcess():
                     self._change_procs(cell, command)
                 case ExitProcess() | SignalSelf():
@@ -324,9 +303,36 @@ class NodeMachine:
                     self.exiting = True
                     return
                 case _:
-                    out.append(command)  # type: ignore[arg-type]
+                    self._change_actors(cell, command, now_ns)
             if self.exiting:
                 return
+
+    def _change_actors(self, cell: ActorCell, command: RuntimeCommand, now_ns: int) -> None:
+        """What concerns the actors of this process; anything else leaves it."""
+        match command:
+            case SpawnActor():
+                self._spawn_actor(cell, command, now_ns)
+            case SpawnChild():
+                self._spawn_child(cell, command.name, command.machine)
+            case OpenInstance(name=name):
+                self._spawn_child(cell, name, Instance(ActorId("")))
+            case DropInstance(actor=target):
+                self._end_task(self.cells[target], now_ns)
+            case SignalActor(actor=target, kind=kind, reason=reason):
+                self._signal(cell, target, SignalReceived(kind, reason))
+            case KillTask(actor=target):
+                self._kill_task(self.cells[target], now_ns)
+            case ActorFinished():
+                self._finish(cell, command, now_ns)
+            case InitOver(actor=actor):
+                coordinator = self.procs[proc_of(actor)]
+                if cell.parent is None and coordinator is not None and actor != coordinator:
+                    self._queue.append((coordinator, ActorInitialized(actor)))
+            case UnlinkChildren(children=children):
+                for child in children:
+                    self.cells[child].parent = None
+            case _:
+                self._out.append(command)  # type: ignore[arg-type]
 
     def _forget_timer(self, actor: ActorId, key: str) -> None:
         keys = self.timers.get(actor)
@@ -365,11 +371,12 @@ class NodeMachine:
         machine.me = child
         self.cells[child] = cell = self._cell(child, machine, parent=parent.me)
         parent.children.append(child)
-        if isinstance(machine, Instance):
+        is_instance = isinstance(machine, Instance)
+        if is_instance:
             self._out.extend(cell.open_instance())  # type: ignore[arg-type]
         else:
             self._begin(child)
-        self._queue.append((parent.me, ActorSpawned(name, child)))
+        self._queue.append((parent.me, ActorSpawned(name, child, is_instance=is_instance)))
 
     def _cell(
         self, actor: ActorId, machine: Machine, *, parent: ActorId | None = None, display_name: str | None = None
@@ -390,13 +397,13 @@ class NodeMachine:
         self._queue.append((actor, Started()))
 
     def _signal(self, sender: ActorCell, target: ActorId, signal: SignalReceived) -> None:
-        """A signal to an actor that has ended is answered with how it ended; one that has no loop is let go at once."""
+        """A signal to an actor that has ended is answered with how; a child whose queue is gone is let go at once."""
         cell = self.cells[target]
-        if cell.is_terminal:
-            self._queue.append((sender.me, ActorEnded(target, cell.status)))
-        elif not cell.has_loop:
+        if cell.parent == sender.me and not cell.has_loop:
             cell.parent = None
             self._queue.append((sender.me, ChildStopped(target)))
+        elif cell.is_terminal:
+            self._queue.append((sender.me, ActorEnded(target, cell.status)))
         else:
             self._queue.append((target, signal))
 
@@ -506,10 +513,10 @@ class NodeMachine:
             self._out.append(CancelTimer(keeper_of(proc), TEARDOWN_TIMER))
             self._end_teardown(proc, ())
 
-    def _abort_late(self, proc: ProcId) -> None:
+    def _abort_late(self, proc: ProcId, now_ns: int) -> None:
         late = tuple(self.teardowns[proc].remaining)
         for actor in late:
-            self._kill_task(self.cells[actor])
+            self._kill_task(self.cells[actor], now_ns)
         self._end_teardown(proc, late)
 
     def _end_teardown(self, proc: ProcId, aborted: tuple[ActorId, ...]) -> None:

@@ -35,9 +35,8 @@ def next_child(actors: Container[ActorId], counters: Counters, parent: ActorId, 
     root = actor_id(proc, parent_name)
     if root not in actors:
         raise SpawnError(f"no actor named {parent_name} in proc {proc}")
-    pid = counters.get(root, 0) + 1
+    counters[root] = pid = counters.get(root, 0) + 1
     child = actor_id(proc, name or parent_name, pid)
     if child in actors:
-        raise SpawnError(already_spawned(name))
-    counters[root] = pid
+        raise SpawnError(already_spawned(name or parent_name))
     return child

@@ -6,8 +6,10 @@ from meshsim.model.messages import (
     ActorEvent,
     ActorSpec,
     ActorStateChanged,
+    Answer,
     CauseFault,
     CreateOrUpdate,
+    Drill,
     GetRankStatus,
     GetState,
     KeepaliveGetState,
@@ -69,6 +71,10 @@ def _details(message: Message) -> str:
             return f"{message.kind} {message.text}".rstrip()
         case ResourceNames(names=names):
             return ", ".join(names) or "(none)"
+        case Drill():
+            return f"{message.do} {message.name}{message.text}".rstrip()
+        case Answer(text=text):
+            return text
         case Work():
             return message.text
         case SubscriberCount(count=count) | Number(value=count):

@@ -11,17 +11,24 @@ from small_worlds import at, found, mesh, run_sim, times
 
 from meshsim.drive.injector import STRIKES
 from meshsim.faults.kinds import (
+    Abort,
     ControllerExit,
     ControllerKill,
     Exit,
+    ExitProcess,
     Fault,
     Hang,
     HostCrash,
     InitFails,
+    KillPid,
     Panic,
+    ProcessExit,
     Raise,
     Resume,
+    SelfFail,
+    SelfUngracefulFail,
     Signal,
+    SigSegv,
     Stall,
     StopItself,
     SubscriberGone,
@@ -291,3 +298,49 @@ def test_the_end_of_a_stall_misses_a_process_that_died_meanwhile() -> None:
     records = run_sim(with_faults(*faults)).records
 
     assert found(records, FaultMissed) == [FaultMissed(0, "resume", "workers[1]", "the process of workers[1] is gone")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "detail", "status"),
+    [
+        (SigSegv(target="trainer[1]", at=at(5)), CauseFault("signal", number=11), "", ExitStatus(signal=11)),
+        (KillPid(target="trainer[1]", at=at(5)), CauseFault("signal", number=9), "SIGKILL", KILLED),
+        (
+            ProcessExit(target="trainer[1]", code=3, at=at(5)),
+            CauseFault("exit", number=3),
+            "_exit(3)",
+            ExitStatus(code=3),
+        ),
+        (
+            SelfUngracefulFail(target="trainer[1]", at=at(5)),
+            CauseFault("exit", number=1),
+            "_exit(1)",
+            ExitStatus(code=1),
+        ),
+        (ExitProcess(target="trainer[1]", at=at(5)), CauseFault("exit", number=0), "exit(0)", ExitStatus(code=0)),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Fault) else "",
+)
+def test_a_handler_ends_its_own_process(fault: Fault, message: CauseFault, detail: str, status: ExitStatus) -> None:
+    """The scenario only sends a message; what kills the process comes out of the process itself."""
+    records = run_sim(with_faults(fault)).records
+
+    ((_, what),) = struck(records)
+    assert what.detail == detail
+    assert [record.what.message for record in records if is_told(record)] == [message]
+    assert [record.what.status for record in records if reaped_of(record, "host0/workers_1")] == [status]
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (Abort(target="trainer[1]", at=at(5)), "failed: actor explicitly aborted due to: (no reason provided)"),
+        (Abort(target="trainer[1]", reason="x", at=at(5)), "failed: actor explicitly aborted due to: x"),
+        (SelfFail(target="trainer[1]", at=at(5)), "failed: self fail"),
+    ],
+    ids=["Abort", "Abort with a reason", "SelfFail"],
+)
+def test_an_actor_ends_itself(fault: Fault, text: str) -> None:
+    records = run_sim(with_faults(fault)).records
+
+    assert [note.text for note in found(records, ActorStatusChanged)][-1] == text

@@ -5,6 +5,7 @@ from machines import ALICE, Puppet, actor, event_of
 
 from meshsim.model.actor import ActorCell
 from meshsim.model.commands import (
+    AbortSelf,
     ActorFinished,
     CancelTimer,
     Fail,
@@ -195,6 +196,18 @@ def test_an_actor_that_stops_itself_finishes_its_handler_first():
     cell = cell_of(Puppet(answers={"bye": [StopSelf("my time"), SEND]}))
 
     assert cell.handle(work("bye"), 0) == [SEND, *stopped("my time")]
+
+
+def test_an_actor_that_aborts_itself_finishes_its_handler_first():
+    """The call succeeds; the signal comes before the work that is queued."""
+    cell = cell_of(Puppet(slow=["long"], answers={"abort": [AbortSelf("my time"), SEND]}))
+    for event in (work("long"), work("abort"), work("rest")):
+        cell.handle(event, 0)
+
+    commands = cell.handle(TimerFired(ME, "done"), 0)
+
+    assert commands == [SEND, *failed("actor explicitly aborted due to: my time")]
+    assert cell.machine.heard == ["long", "timer done", "abort", "cleanup after failure"]
 
 
 @pytest.mark.parametrize("signal", [STOP, DRAIN])

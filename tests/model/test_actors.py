@@ -22,7 +22,7 @@ from meshsim.model.actors import (
     WrapperActor,
 )
 from meshsim.model.boot import ConstructorError, Setting
-from meshsim.model.commands import Fail, Panic, SetTimer, StopSelf
+from meshsim.model.commands import AbortSelf, ExitProcess, Fail, Panic, SetTimer, SignalSelf, StopSelf
 from meshsim.model.events import ActorEnded, ActorSpawned, ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
 from meshsim.model.ids import Name
 from meshsim.model.messages import Ack, CauseFault, Envelope, MeshFailed, Operate, Undeliverable, Work
@@ -121,6 +121,9 @@ def test_work_takes_its_time():
         (CauseFault("hang"), [], True),
         (CauseFault("hang", busy_ns=3 * S), [SetTimer(ME, "busy", 3 * S)], True),
         (CauseFault("stop", "my time"), [StopSelf("my time")], False),
+        (CauseFault("abort", "no time"), [AbortSelf("no time")], False),
+        (CauseFault("exit", number=3), [ExitProcess(3)], False),
+        (CauseFault("signal", number=11), [SignalSelf(11)], False),
     ],
 )
 def test_a_handler_misbehaves_on_request(fault, commands, busy):

@@ -1,6 +1,6 @@
 """One process with its actors: who is told of an end, what bounces, and when the process goes with it.
 
-The tests of the modelled system's own runtime (supervision.md 15.7) are here under their names.
+The tests of the modelled system's own runtime are in `test_runtime_reference`.
 """
 
 import pytest
@@ -41,11 +41,9 @@ from meshsim.model.supervision import (
     Generic,
     UnhandledSupervisionEvent,
     actor_failed,
-    actor_stopped,
 )
 from meshsim.model.undeliverable import (
     RETURNED,
-    mailbox_closed_error,
     no_mailbox_error,
     port_not_bound_error,
     undeliverable_text,
@@ -181,42 +179,7 @@ def test_spawn_succeeds_although_init_will_fail():
     ]
 
 
-# --- 15.7 --------------------------------------------------------------------------------------------------
-
-
-def test_child_lifecycle():
-    """Root is drained and stopped: all its descendants stop with it, and messages to them fail."""
-    node = family()
-
-    commands = node.handle(Envelope(ALICE.actor, agent(0), Stop(MESH, "enough")), 0)
-    late = told(node, "late", dest=KID)
-
-    assert ends(commands) == [
-        (KID, "stopped: parent stopping"),
-        (OTHER_KID, "stopped: parent stopping"),
-        (ROOT, "stopped: enough"),
-    ]
-    assert late == [Bounced(work("late", KID), mailbox_closed_error(KID, actor_stopped("parent stopping")))]
-
-
-def test_parent_failure():
-    """A child fails: the parent fails with its text, the sibling is stopped."""
-    commands = told(family(), "fail", dest=KID)
-
-    assert ends(commands) == [
-        (KID, "failed: kid died"),
-        (OTHER_KID, "stopped: parent stopping"),
-        (ROOT, "failed: kid died"),
-    ]
-
-
-def test_local_supervision_propagation():
-    """Without a handler on the way, the coordinator gets the event with the id of the child that began it (Q10)."""
-    commands = told(family(), "fail", dest=KID)
-
-    assert [note for note in commands if isinstance(note, EventRecorded)] == [
-        EventRecorded(agent(0), KID, "failed: kid died")
-    ]
+# --- failures ----------------------------------------------------------------------------------------------
 
 
 def test_a_parent_that_handles_the_event_absorbs_it():
@@ -227,13 +190,6 @@ def test_a_parent_that_handles_the_event_absorbs_it():
     assert ends(commands) == [(KID, "failed: kid died")]
     assert node.cells[ROOT].children == [OTHER_KID]
     assert node.cells[agent(0)].machine.supervision_events == {}
-
-
-def test_actor_panic():
-    """The panic is caught and becomes the actor's status."""
-    commands = told(proc_node(root=Puppet(answers={"bad": [Panic("panic at x: for testing")]})), "bad")
-
-    assert ends(commands) == [(ROOT, "failed: panic: panic at x: for testing")]
 
 
 def test_proc_terminate_without_coordinator():

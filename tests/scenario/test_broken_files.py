@@ -43,8 +43,8 @@ def operations(text: str) -> str:
 
 
 FAULT_KINDS = (
-    "exit, signal, stall, resume, raise, panic, sigsegv, process_exit, self_fail, self_ungraceful_fail, kill_pid, abort, "
-    "exit_process, hang, stop_itself, init_fails, host_crash, controller_exit, controller_kill, subscriber_gone"
+    "exit, signal, stall, resume, raise, panic, sigsegv, process_exit, self_fail, self_ungraceful_fail, kill_pid, "
+    "abort, exit_process, hang, stop_itself, init_fails, host_crash, controller_exit, controller_kill, subscriber_gone"
 )
 TOP_KEYS = (
     "name, about, seeds, horizon, backends, profile, quirks, choices, config, topology, network, clocks, operations, "
@@ -426,6 +426,14 @@ BROKEN: dict[str, tuple[str, str]] = {
     "signal-zero": (
         faults('kind = "signal"\ntarget = "host0"\nat = "1s"\nsignal = "0"'),
         'faults[0].signal: expected a signal such as "SIGKILL" or "9", got "0" (allowed: …',
+    ),
+    "kill-that-does-not-kill": (
+        faults('kind = "kill_pid"\ntarget = "trainer[0]"\nat = "1s"\nsignal = "SIGSTOP"'),
+        'faults[0].signal: expected a signal that ends the process, got "SIGSTOP"',
+    ),
+    "children-of-an-actor-that-has-none": (
+        faults('kind = "sigsegv"\ntarget = "trainer[0]"\nat = "1s"\nsend_to_children = true'),
+        "faults[0].send_to_children: expected a WrapperActor as target, TestActor has no children",
     ),
     "stall-for-no-time": (
         faults('kind = "stall"\ntarget = "host0"\nat = "1s"\nfor = "0s"'),
