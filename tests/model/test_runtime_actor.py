@@ -1,4 +1,4 @@
-"""The actor that the runtime is tested with: each order, exactly these commands. `test_runtime_reference` has its life."""
+"""The actor that the runtime is tested with: each order, exactly these commands."""
 
 import pytest
 from machines import ALICE, CONFIG, actor, event_of

@@ -187,10 +187,11 @@ def _example(message: type) -> Message:
             "actor_status": {"phase": "stopped", "reason": "done"},
         },
         "envelope": {"type": "message", "sender": "a", "dest": "b", "message": {"type": "ack"}},
+        "do": "noop", "actor": "a",
     }  # fmt: skip
     wanted = {field.name for field in msgspec.structs.fields(message)}
     example = msgspec.convert({"type": message.__struct_config__.tag, **fields}, message)
-    assert wanted <= {*fields, "text", "busy_ns"}
+    assert wanted <= {*fields, "text", "busy_ns", "number", "send_to_children", "handles", "to"}
     return example
 
 
