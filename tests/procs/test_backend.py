@@ -235,7 +235,7 @@ def test_sigkill_does_not_wait_for_sigcont(backend: LockstepBackend) -> None:
 
 def test_what_did_not_happen_is_reported_after_the_deadline(make_backend: MakeBackend) -> None:
     """Nobody stopped the client: `observe` says that it runs, and leaves the judgement to the conductor."""
-    backend = make_backend(deadline_s=0.5)
+    backend = make_backend(deadline_s=2.5)
     backend.start(boot("client", "client"))
 
     assert backend.observe(CLIENT, ProcessState.STOPPED) is ProcessState.RUNNING
@@ -308,7 +308,7 @@ def test_a_stopped_orphan_stays_stopped(backend: LockstepBackend) -> None:
 
 def test_a_step_that_never_returns_meets_the_deadline(make_backend: MakeBackend) -> None:
     """The error says who, what, how long and in which state; the node is not asked again."""
-    backend = make_backend(deadline_s=0.5)
+    backend = make_backend(deadline_s=2.5)
     backend.start(boot("client", "client"))
     backend.step(CLIENT, work("print before"), 0)
 
@@ -317,7 +317,7 @@ def test_a_step_that_never_returns_meets_the_deadline(make_backend: MakeBackend)
     with pytest.raises(BackendError) as second:
         backend.step(CLIENT, work("again"), 0)
 
-    assert str(first.value) == "client did not answer a step within 0.5s (state S); it said:\nbefore\nBEFORE"
+    assert str(first.value) == "client did not answer a step within 2.5s (state S); it said:\nbefore\nBEFORE"
     assert str(second.value) == "client left an earlier request without an answer and cannot be asked for a step"
 
 
