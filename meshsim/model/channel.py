@@ -24,6 +24,7 @@ from typing import Generic, TypeVar, Union
 import msgspec
 
 from meshsim.model.config import RECONNECT_BACKOFF_FACTOR, RECONNECT_BACKOFF_NS_INITIAL, RECONNECT_BACKOFF_NS_MAX
+from meshsim.model.debug_form import debug_option
 from meshsim.units import debug_duration
 
 #: What a channel carries; it never looks inside.
@@ -156,8 +157,10 @@ ReceiverCommand = Union[Deliver[Item], Acknowledge, Reject, WakeAt]
 
 def closed_error(reason: str | None) -> str:
     """Delivery error of what a closed channel gives back; without a reason, of what came after it had closed."""
-    shown = "None" if reason is None else f'Some("{reason}")'
-    return f"broken link: failed to enqueue in MailboxClient when processing buffer: channel closed with reason {shown}"
+    return (
+        "broken link: failed to enqueue in MailboxClient when processing buffer: "
+        f"channel closed with reason {debug_option(reason)}"
+    )
 
 
 def rejection(why: str) -> str:
