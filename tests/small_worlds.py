@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -12,15 +13,15 @@ from meshsim.drive.backend import Backend
 from meshsim.drive.conductor import Conductor
 from meshsim.faults.kinds import Fault
 from meshsim.model.boot import NodeBoot
-from meshsim.model.commands import NodeCommand, SetTimer
+from meshsim.model.commands import NodeCommand, SetTimer, SpawnProcess
 from meshsim.model.events import Event, Started, TimerFired
-from meshsim.model.ids import ActorId, Node, actor_id, address_of_node, host_agent_id, proc_id
+from meshsim.model.ids import ActorId, Name, Node, PortRef, actor_id, address_of_node, host_agent_id, proc_id
 from meshsim.model.messages import Envelope, Work
 from meshsim.model.registry import default_program
 from meshsim.scenario.plan import Plan, plan
 from meshsim.scenario.schema import Actors, Network, Procs, Scenario, Topology
 from meshsim.sim import SimBackend
-from meshsim.trace.records import Record
+from meshsim.trace.records import MessageReturned, Record
 from meshsim.units import Duration, S
 
 _T = TypeVar("_T")
@@ -129,3 +130,34 @@ def run_script(plan: Plan, script: Script, tie_order: TieOrder | None = None) ->
 
 #: A network without latency: what is sent now arrives now.
 INSTANT = msgspec.structs.replace(Network(), latency=Duration(0), spawn=Duration(0))
+
+#: `MESSAGE_DELIVERY_TIMEOUT` (D) of worlds in which messages come back.
+TEN_S = {"message_delivery_timeout": "10s"}
+
+#: A proc of `host1`, and how its host starts it.
+PROC = of_proc("p-1aaaaaaaaaaa", "host1")
+SPAWN = SpawnProcess(Name("p-1aaaaaaaaaaa"), PortRef(HOST1, 1024), {}, pdeathsig=False)
+CLIENT = ActorId("unix:@client,local,client[0]")
+
+
+def to_proc(text: str) -> Envelope:
+    return work(text, PROC, CLIENT)
+
+
+def returned(records: Sequence[Record]) -> list[tuple[float, str]]:
+    """The work that came back, and when."""
+    return [
+        (record.at / S, getattr(record.what.envelope.message, "text", ""))
+        for record in records
+        if isinstance(record.what, MessageReturned)
+    ]
+
+
+#: What a channel gives back with when it gave up: a pattern for a link to `host1` or its proc.
+_GAVE_UP = (
+    r"broken link: failed to enqueue in MailboxClient when processing buffer: channel closed with reason "
+    r'Some\("session unix:@host1(/p)?\.[0-9a-f]{16}: failed to %s within timeout 10s%s"\)'
+)
+NOT_DELIVERED = re.compile(_GAVE_UP % ("deliver message", ""))
+NOT_ACKNOWLEDGED = re.compile(_GAVE_UP % ("receive ack", "; link is currently connected"))
+WITHOUT_LINK = re.compile(_GAVE_UP % ("receive ack", "; link is currently broken"))

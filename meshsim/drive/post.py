@@ -1,7 +1,8 @@
 """Messages on their way: sent, delivered, held for the stopped, given back for the dead.
 
 A message to a proc passes the front end of its host. Whoever has it last and cannot pass it on gives it back: the
-sender's own process when it cannot reach the host, the host when it cannot reach its proc.
+sender's own process when it cannot reach the host, the host when it cannot reach its proc. What was delivered comes
+back as well when its receiver ends before it has acknowledged it.
 
 Source: mesh_model.md 3.2, 3.3, 3.5; supervision.md 4.6, 9.1.
 """
@@ -12,12 +13,19 @@ from collections.abc import Callable, Iterator
 
 from meshsim.drive.agenda import Agenda, Entry
 from meshsim.drive.backend import Backend
-from meshsim.drive.network import CLOSED, UNROUTABLE, Hop, Network, Unacknowledged
+from meshsim.drive.channels import Channels, Deliveries, Hop, Underway
+from meshsim.drive.kernel import ProcessState
+from meshsim.drive.network import Network
 from meshsim.drive.processes import Processes
+from meshsim.model.channel import Bounce, SenderCommand, WakeAt, closed_error
 from meshsim.model.commands import NodeCommand
+from meshsim.model.config import Config
+from meshsim.model.hops import HOPS_MAX, TTL_EXPIRED, processes_reached
 from meshsim.model.ids import ActorId, Node, address_of, proc_of
 from meshsim.model.messages import Envelope, Undeliverable
-from meshsim.model.undeliverable import RETURNED
+from meshsim.model.notes import Bounced
+from meshsim.model.undeliverable import RETURNED, UNROUTABLE
+from meshsim.scenario.plan import Plan
 from meshsim.trace.records import Body, MessageLost, MessageReturned, Record
 
 #: Why a message that nobody wants back is lost.
@@ -34,6 +42,7 @@ class Post:
     def __init__(
         self,
         *,
+        plan: Plan,
         network: Network,
         backend: Backend,
         agenda: Agenda,
@@ -56,6 +65,18 @@ class Post:
         self._watchers = watchers
         self._record = record
         self._carry_out = carry_out
+        self._channels = Channels(plan)
+        #: Channels that are closed for good.
+        self.closed = self._channels.closed
+        #: Procs among their receiving ends, for whom the front end of their host takes messages in vain.
+        self._cut_off: set[Node] = set()
+        self._deliveries = Deliveries(plan, records, self.route, self._first_stop)
+        #: When a process ended.
+        self._ended_ns: dict[Node, int] = {}
+        self._ttl = Config.of(plan.config, plan.quirks_off).message_ttl_default
+        #: Whether a TTL can expire at all.
+        self.is_short_lived = self._ttl < HOPS_MAX
+        processes.on_change = self._on_process_changed
 
     def route(self, actor: ActorId) -> Node | None:
         """The process that takes messages for an actor; none if nothing ever served its address.
@@ -78,13 +99,20 @@ class Post:
         if dst is None:
             self._give_back(src, envelope, cause, (UNROUTABLE,))
             return
-        if (src, self._first_stop(src, dst)) in self.network.closed:
-            self._give_back(src, envelope, cause, (CLOSED,))
+        first = self._first_stop(src, dst)
+        if (src, first) in self.closed:
+            self._give_back(src, envelope, cause, (closed_error(None),))
+            return
+        reached = processes_reached(self._ttl, 1 if first == dst else 2) if self.is_short_lived else None
+        if reached == 0:
+            self._give_back(src, envelope, cause, (TTL_EXPIRED,))
             return
         now_ns = self._agenda.instant
         at_ns = self.network.arrival(src, dst, now_ns)
         if at_ns is None:
             self._record(dst, cause, MessageLost(envelope, "the network lost it"))
+        elif reached is not None:
+            self._agenda.post(at_ns, self._expire, src, first if reached == 1 else dst, envelope, cause, now_ns)
         else:
             self._agenda.post(at_ns, self.deliver, src, dst, envelope, cause, now_ns)
 
@@ -104,7 +132,7 @@ class Post:
     # --- delivering ------------------------------------------------------------------------------------------
 
     def _deliver(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
-        if not self._reachable[dst]:
+        if not self._reachable[dst] or dst in self._cut_off:
             self._not_taken(src, dst, envelope, cause, sent_ns)
             return
         records = self._records
@@ -129,7 +157,7 @@ class Post:
         while (following := self._agenda.take_next(self.deliver, dst)) is not None:
             row.append(following)
         taken = 0
-        if len(row) > 1 and self._reachable[dst]:
+        if len(row) > 1 and self._reachable[dst] and dst not in self._cut_off:
             messages = [delivery[2] for delivery in row]
             for commands in self._backend.step_through(dst, messages, self._agenda.now_ns):
                 seq = self._record(dst, row[taken][3], messages[taken])
@@ -139,7 +167,7 @@ class Post:
             self._deliver(*delivery)
 
     def _hand_over(self, node: Node, envelope: Envelope, cause: int) -> None:
-        """What the scenario says to an actor: no network, but a stopped process takes it when it continues."""
+        """Without the network: what the scenario says to an actor, and what comes back to one in its own process."""
         if self._processes.running[node]:
             seq = self._record(node, cause, envelope)
             self._carry_out(node, self._backend.step(node, envelope, self._agenda.now_ns), seq)
@@ -150,65 +178,151 @@ class Post:
 
     # --- not delivered ---------------------------------------------------------------------------------------
 
+    def _expire(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
+        """A message reaches the process in which its TTL is used up."""
+        if self._processes.is_stopped(dst):
+            self._processes.hold(dst, self._expire, src, dst, envelope, cause, sent_ns)
+        elif not self._reachable[dst]:
+            self._not_taken(src, dst, envelope, cause, sent_ns)
+        else:
+            seq = self._record(dst, cause, Bounced(envelope, TTL_EXPIRED))
+            self._return_from(dst, Underway(src, dst, envelope, seq, sent_ns), TTL_EXPIRED)
+
     def _not_taken(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
-        """The next process on the way is stopped or gone: the channel to it has the message now."""
-        hop, since_ns = (src, self._first_stop(src, dst)), sent_ns
-        if self._processes.running[hop[1]]:
-            hop, since_ns = (hop[1], dst), self._agenda.now_ns
-        message = Unacknowledged(src, dst, envelope, cause, since_ns)
-        if hop in self.network.closed:
-            self._refuse(hop, message, CLOSED)
+        """The next process on the way is stopped or gone, or out of reach: the channel to it has the message now."""
+        first = self._first_stop(src, dst)
+        hop, since_ns = (src, first), sent_ns
+        if first != dst and self._processes.running[first]:
+            hop, since_ns = (first, dst), self._agenda.now_ns
+        message = Underway(src, dst, envelope, cause, since_ns)
+        if hop in self.closed:
+            self._refuse(hop, message, closed_error(None))
             return
         stopped = self._processes.is_stopped(hop[1])
         if not stopped and not envelope.returnable:
             self._record(dst, cause, MessageLost(envelope, RECEIVER_GONE))
-            return
-        look_ns = self.network.keep(hop, message)
-        if look_ns is not None:
-            self._agenda.post(max(look_ns, self._agenda.now_ns), self._give_up, hop)
+            message.is_lost = True
+        self._hand_to_channel(hop, message)
         if stopped:
             # Written to a socket that nobody reads: it is taken when the process continues, given up or not.
             self._processes.hold(hop[1], self._deliver_late, src, dst, hop, message)
 
-    def _deliver_late(self, src: Node, dst: Node, hop: Hop, message: Unacknowledged) -> None:
+    def _deliver_late(self, src: Node, dst: Node, hop: Hop, message: Underway) -> None:
         """What a stopped process did not take, now that it continues or is dead."""
         if self._processes.running[hop[1]]:
-            self.network.acknowledge(hop, message)
-            self._deliver(src, dst, message.envelope, message.cause, self._agenda.now_ns)
+            self._channels.withdraw(hop, message, self._agenda.now_ns)
+            if hop[1] == dst:
+                self._hand_over(dst, message.envelope, message.cause)
+            else:
+                self._deliver(src, dst, message.envelope, message.cause, self._agenda.now_ns)
         elif self._processes.is_stopped(hop[1]):
             self._processes.hold(hop[1], self._deliver_late, src, dst, hop, message)
-        elif not message.envelope.returnable and self.network.acknowledge(hop, message):
+        elif not message.envelope.returnable and not message.is_lost:
             self._record(dst, message.cause, MessageLost(message.envelope, RECEIVER_GONE))
+            message.is_lost = True
 
-    def _give_up(self, hop: Hop) -> None:
-        """The delivery timeout of a channel: it closes, and everything unacknowledged comes back."""
+    # --- channels to processes that are stopped or gone --------------------------------------------------------
+
+    def _on_process_changed(self, node: Node, state: ProcessState) -> None:
+        """What a process had not acknowledged matters when it is stopped or ends, and no more when it goes on."""
+        if state is ProcessState.RUNNING:
+            self._acknowledge(node)
+            return
+        now_ns = self._agenda.instant
+        for hop, deliveries in self._deliveries.unacknowledged(node, now_ns):
+            if not self._processes.is_gone(hop[0]):
+                for delivery in deliveries:
+                    self._hand_to_channel(hop, self._delivered(hop, delivery))
+        if state is ProcessState.DEAD:
+            self._ended_ns[node] = now_ns
+            self._recall(node)
+            for hop, commands in self._channels.disconnect(node, now_ns):
+                self._obey(hop, commands)
+
+    def _delivered(self, hop: Hop, delivery: int) -> Underway:
+        """A message as it is in a channel that has carried it already."""
+        record = self._records[delivery]
+        assert isinstance(record.what, Envelope)
+        dst = Node(record.node)
+        src = self.route(record.what.sender)
+        assert src is not None, "it was delivered"
+        # What is sent is sent at once by the step that is recorded as its cause; a host passes on at once.
+        since_ns = self._records[record.cause].at if hop[0] == src and record.cause >= 0 else record.at
+        return Underway(src, dst, record.what, delivery, since_ns, delivery)
+
+    def _acknowledge(self, node: Node) -> None:
+        """A process goes on: its overdue acknowledgements are sent, the others come in their time."""
+        now_ns = self._agenda.instant
+        for hop, messages in self._channels.held_for(node):
+            for message in messages:
+                if message.delivery >= 0:
+                    self._channels.withdraw(hop, message, now_ns)
+                    self._deliveries.take_again(hop, message.delivery, now_ns)
+
+    def _recall(self, host: Node) -> None:
+        """A host has ended with messages that it could not pass on: those it had not acknowledged come back."""
+        now_ns = self._agenda.instant
+        for hop, messages in self._channels.held_by(host):
+            for message in messages:
+                if message.is_open and hop[0] != message.src and self._deliveries.is_fresh(message.since_ns, now_ns):
+                    self._channels.withdraw(hop, message, now_ns)
+                    back = Underway(message.src, message.dst, message.envelope, message.cause, message.since_ns)
+                    self._hand_to_channel((message.src, host), back)
+
+    def _hand_to_channel(self, hop: Hop, message: Underway) -> None:
+        now_ns = self._agenda.instant
+        ended_ns = self._ended_ns.get(hop[1])
+        is_written = ended_ns is None or message.since_ns < ended_ns
+        commands = self._channels.post(hop, message, now_ns, is_written=is_written)
+        if ended_ns is not None and is_written:
+            commands += self._channels.break_off(hop, ended_ns)
+        self._obey(hop, commands)
+
+    def _obey(self, hop: Hop, commands: list[SenderCommand[Underway]]) -> None:
+        """Carry out what a channel asks for. What it writes is delivered, or held for a stopped process, elsewhere."""
+        for command in commands:
+            match command:
+                case WakeAt(at_ns=at_ns):
+                    self._agenda.post(max(at_ns, self._agenda.instant), self._wake, hop)
+                case Bounce(items=messages, error=error):
+                    if hop in self.closed and self._processes.front[hop[1]] == hop[0]:
+                        self._cut_off.add(hop[1])
+                    for message in messages:
+                        self._refuse(hop, message, error)
+
+    def _wake(self, hop: Hop) -> None:
+        """A channel may have waited too long; it lives in the process of its sender."""
         owner = hop[0]
         if self._processes.is_stopped(owner):
-            self._processes.hold(owner, self._give_up, hop)
-            return
-        if self._processes.is_gone(owner):
-            for message in self.network.abandon(hop):
-                self._record(message.dst, message.cause, MessageLost(message.envelope, CARRIER_GONE))
-            return
-        result = self.network.give_up(hop, self._agenda.now_ns)
-        if isinstance(result, int):
-            self._agenda.post(result, self._give_up, hop)
-            return
-        error = self.network.timeout_error(hop, connected=self._processes.is_stopped(hop[1])) if result else ""
-        for message in result:
-            self._refuse(hop, message, error)
+            self._processes.hold(owner, self._wake, hop)
+        elif self._processes.is_gone(owner):
+            for message in self._channels.abandon(hop):
+                if message.is_open:
+                    self._record(message.dst, message.cause, MessageLost(message.envelope, CARRIER_GONE))
+        else:
+            self._obey(hop, self._channels.wake(hop, self._agenda.now_ns))
 
-    def _refuse(self, hop: Hop, message: Unacknowledged, error: str) -> None:
+    # --- giving back -----------------------------------------------------------------------------------------
+
+    def _refuse(self, hop: Hop, message: Underway, error: str) -> None:
         """Give a message back from the process that has it: the sender's own, or the host on the way."""
+        if not message.is_open and not message.envelope.returnable:
+            return  # It was delivered, or is known to be lost.
         if hop[0] == message.src:
             self._give_back(message.src, message.envelope, message.cause, (error,))
-            return
-        at_ns = self.network.arrival(hop[0], message.src, self._agenda.now_ns)
-        if at_ns is None or not message.envelope.returnable:
-            self._record(message.dst, message.cause, MessageLost(message.envelope, error))
         else:
-            errors = (error, RETURNED)
-            self._agenda.post(at_ns, self._give_back, message.src, message.envelope, message.cause, errors)
+            self._return_from(hop[0], message, error)
+
+    def _return_from(self, node: Node, message: Underway, error: str) -> None:
+        """A process on the way, or at its end, gives a message back over the network."""
+        src, envelope, cause = message.src, message.envelope, message.cause
+        at_ns = self.network.arrival(node, src, self._agenda.instant)
+        processes = 1 if self._first_stop(node, src) == src else 2
+        expires = self.is_short_lived and processes_reached(self._ttl, processes) is not None
+        if at_ns is None or expires or not envelope.returnable:
+            self._record(message.dst, cause, MessageLost(envelope, error))
+        else:
+            self._agenda.post(at_ns, self._give_back, src, envelope, cause, (error, RETURNED))
 
     def _give_back(self, src: Node, envelope: Envelope, cause: int, errors: tuple[str, ...]) -> None:
         """To the actor that sent it, in its own process."""
@@ -219,26 +333,25 @@ class Post:
         else:
             seq = self._record(src, cause, MessageReturned(envelope, errors))
             returned = Envelope(envelope.dest, envelope.sender, Undeliverable(envelope, errors), returnable=False)
-            now_ns = self._agenda.instant
-            self._agenda.post(now_ns, self.deliver, src, src, returned, seq, now_ns)
+            self._agenda.post(self._agenda.instant, self._hand_over, src, returned, seq)
 
     # --- order and end ---------------------------------------------------------------------------------------
 
     def lane(self, entry: Entry) -> Hop | None:
         """Messages from one process to another keep their order, whatever the tie order."""
         function, arguments = entry
-        if function is self.deliver or function == self._deliver_late:
+        if function is self.deliver or function in (self._deliver_late, self._expire):
             return arguments[0], arguments[1]
         return None
 
     def under_way(self) -> Iterator[tuple[Node, int, Envelope]]:
         """Messages that are neither delivered nor lost: where they go, what caused them, and what they are."""
         for function, arguments in [*self._processes.held(), *self._agenda.remaining()]:
-            if function is self.deliver:
+            if function is self.deliver or function == self._expire:
                 _, dst, envelope, cause, _ = arguments
                 yield dst, cause, envelope
             elif function in (self._hand_over, self._give_back):
                 node, envelope, cause = arguments[:3]
                 yield node, cause, envelope
-        for message in self.network.unacknowledged():
+        for message in self._channels.open_messages():
             yield message.dst, message.cause, message.envelope

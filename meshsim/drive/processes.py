@@ -64,6 +64,8 @@ class Processes:
         self._record = record
         self._step = step
         self._inbox: dict[Node, list[Entry]] = {}
+        #: Called when a process is stopped, goes on or has ended, before anything that follows from it.
+        self.on_change: Callable[[Node, ProcessState], None] = lambda *_: None
 
     def is_gone(self, node: Node) -> bool:
         return self.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED)
@@ -204,13 +206,16 @@ class Processes:
             match change.state:
                 case ProcessState.STOPPED:
                     self._set_running(change.node, running=False)
+                    self.on_change(change.node, change.state)
                     self._record(change.node, cause, ProcessStopped())
                 case ProcessState.RUNNING:
                     self._set_running(change.node, running=True)
+                    self.on_change(change.node, change.state)
                     self._record(change.node, cause, ProcessContinued())
                     self._let_go(change.node)
                 case ProcessState.DEAD:
                     self._set_running(change.node, running=False)
+                    self.on_change(change.node, change.state)
                     seq = self._record(change.node, cause, ProcessDied(change.why))
                     self._wait_for(change.node, seq)
                 case ProcessState.REAPED:

@@ -13,7 +13,8 @@ import simpy
 
 from meshsim.drive.agenda import Agenda, Entry, TieOrder
 from meshsim.drive.backend import Backend
-from meshsim.drive.network import Hop, Network
+from meshsim.drive.channels import Hop
+from meshsim.drive.network import Network
 from meshsim.drive.post import Post
 from meshsim.drive.processes import Processes
 from meshsim.model.commands import (
@@ -58,6 +59,7 @@ class World:
         self.table = self.processes.table
         self._network = Network(plan)
         self.post = Post(
+            plan=plan,
             network=self._network,
             backend=backend,
             agenda=self._agenda,
@@ -103,7 +105,7 @@ class World:
 
     def _carry_out_all(self, node: Node, commands: list[NodeCommand], cause: int) -> None:
         network, post = self._network, self.post
-        if network.uniform_ns is None or network.closed:
+        if network.uniform_ns is None or post.closed or post.is_short_lived:
             for command in commands:
                 if type(command) is Envelope:
                     post.send(node, command, cause)

@@ -79,7 +79,7 @@ class Acknowledged(msgspec.Struct, frozen=True, tag="acknowledged"):
 
 
 class Withdrawn(msgspec.Struct, Generic[Item], frozen=True, tag="withdrawn"):
-    """This message needs no watching any more: whoever drives the channel knows that it will be acknowledged."""
+    """This message needs no watching any more: whoever drives the channel knows what becomes of it."""
 
     item: Item
 
@@ -238,6 +238,7 @@ class ChannelSender(msgspec.Struct, Generic[Item]):
             case Withdrawn(item=item):
                 commands = []
                 self.unacknowledged = [each for each in self.unacknowledged if each.item is not item]
+                self.queued = [each for each in self.queued if each.item is not item]
             case Rejected(why=why):
                 commands = self._on_told_to_end(rejection(why))
             case ServerClosed():

@@ -294,6 +294,13 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         maximum=255,
     ),
     _count(
+        "CODEC_MAX_FRAME_LENGTH",
+        "HYPERACTOR_CODEC_MAX_FRAME_LENGTH",
+        10 << 30,
+        "Bytes of the largest message that a channel carries.",
+        python_name="codec_max_frame_length",
+    ),
+    _count(
         "SPLIT_MAX_BUFFER_SIZE",
         "HYPERACTOR_SPLIT_MAX_BUFFER_SIZE",
         5,
@@ -463,6 +470,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     message_ack_time_interval: int
     message_ack_every_n_messages: int
     message_ttl_default: int
+    codec_max_frame_length: int
     split_max_buffer_size: int
     split_max_buffer_age: int
     terminated_snapshot_retention: int

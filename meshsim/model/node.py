@@ -65,6 +65,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.extent import Extent, ViewRank, ranked_display_name
+from meshsim.model.hops import HOPS_MAX, TTL_EXPIRED, hops_inside
 from meshsim.model.host_agent import HostAgent, HostMode
 from meshsim.model.ids import (
     HOST_AGENT,
@@ -125,6 +126,7 @@ class NodeMachine:
         self.snapshots: dict[ProcId, Snapshots] = {}
         self.timers: dict[ActorId, list[str]] = {}
         self.exiting = False
+        self._is_short_lived = self.config.message_ttl_default < HOPS_MAX
         self._program = program
         self._remote: set[ActorId] = set()
         self._queue: deque[tuple[ActorId, RuntimeEvent]] = deque()
@@ -143,6 +145,9 @@ class NodeMachine:
         while queue and not self.exiting:
             actor, inner = queue.popleft()
             if type(inner) is Envelope:
+                if self._is_short_lived and self._has_expired(inner):
+                    self._bounce(inner, TTL_EXPIRED)
+                    continue
                 out.append(LocalDelivery(inner))
                 self._arrive(inner, now_ns)
             else:
@@ -241,14 +246,18 @@ class NodeMachine:
 
     def _bounce(self, envelope: Envelope, error: str) -> None:
         """Mesh_model.md 3.5: back to the sender's own port, unless nobody wants it back."""
-        if isinstance(envelope.message, Undeliverable):
-            return  # A return that cannot be delivered is dropped; they never loop.
         self._out.append(Bounced(envelope, error))
         if not envelope.returnable:
-            return
+            return  # So are returns: they never loop.
         local = proc_of(envelope.sender) in self.procs
         errors = (error,) if local else (error, RETURNED)
         self._send(Envelope(envelope.dest, envelope.sender, Undeliverable(envelope, errors), returnable=False))
+
+    def _has_expired(self, envelope: Envelope) -> bool:
+        """Whether a message cannot even reach an actor of the same process. What comes back needs no hop for that."""
+        if isinstance(envelope.message, Undeliverable | ActorEvent):
+            return False
+        return self.config.message_ttl_default < hops_inside(envelope.sender, envelope.dest)
 
     def _send(self, envelope: Envelope) -> None:
         if self._is_remote(envelope.dest):

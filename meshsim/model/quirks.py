@@ -74,6 +74,12 @@ _NAMED = (
         sentence="One message that a port cannot take closes it: all later ones come back too.",
         off="A message that a port cannot take comes back, and the port stays.",
     ),
+    Quirk(
+        id="dead_client_cached_forever",
+        section="mesh_model.md 3.2",
+        sentence="A channel that gave up once gives everything back for ever, also when its receiver is well again.",
+        off="A channel that gave up is dialled again with the next message.",
+    ),
 )
 
 QUIRKS: dict[str, Quirk] = {

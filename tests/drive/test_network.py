@@ -11,53 +11,38 @@ from small_worlds import (
     HOST0,
     HOST1,
     INSTANT,
+    NOT_ACKNOWLEDGED,
+    NOT_DELIVERED,
+    SPAWN,
+    TEN_S,
     at,
     bare,
     found,
-    of_proc,
+    returned,
     run_script,
     times,
+    to_proc,
     work,
 )
 
-from meshsim.drive.network import CLOSED, UNROUTABLE, Network
+from meshsim.drive.network import Network
 from meshsim.drive.post import CARRIER_GONE, RECEIVER_GONE
 from meshsim.faults.kinds import HostCrash, Resume, Signal, Stall
-from meshsim.model.commands import SpawnProcess
-from meshsim.model.ids import ActorId, Name, Node, PortRef
+from meshsim.model.channel import closed_error
+from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope, Undeliverable
+from meshsim.model.undeliverable import UNROUTABLE
 from meshsim.scenario import schema
 from meshsim.scenario.schema import Link
 from meshsim.scenario.streams import stream
-from meshsim.trace.records import InFlight, MessageLost, MessageReturned, ProcessStarted, Record
+from meshsim.trace.records import InFlight, MessageLost, MessageReturned, ProcessStarted
 from meshsim.units import MS, Duration
 
 A, B, C = Node("host0"), Node("host1"), Node("client")
-#: `MESSAGE_DELIVERY_TIMEOUT` (D) of these worlds.
-TEN_S = {"message_delivery_timeout": "10s"}
-NOT_DELIVERED = re.compile(
-    r"broken link: failed to enqueue in MailboxClient when processing buffer: channel closed with reason "
-    r'Some\("session unix:@host1\.[0-9a-f]{16}: failed to deliver message within timeout 10s"\)'
-)
-NOT_ACKNOWLEDGED = re.compile(
-    r"broken link: failed to enqueue in MailboxClient when processing buffer: channel closed with reason "
-    r'Some\("session unix:@host1\.[0-9a-f]{16}: failed to receive ack within timeout 10s; '
-    r'link is currently connected"\)'
-)
 
 
 def network(seed: int = 0, **keys: object) -> Network:
     return Network(bare(seed=seed, network=schema.Network(**keys)))  # type: ignore[arg-type]
-
-
-def texts(envelopes: list[Envelope]) -> list[str]:
-    return [getattr(envelope.message, "text", "") for envelope in envelopes]
-
-
-def returned(records: list[Record]) -> list[tuple[float, str]]:
-    """What came back, and when."""
-    bounces = found(records, MessageReturned)
-    return list(zip(times(records, MessageReturned), texts([b.envelope for b in bounces]), strict=True))
 
 
 # --- latency, jitter, loss -----------------------------------------------------------------------------------
@@ -145,9 +130,11 @@ def test_messages_to_a_dead_process_come_back_after_the_delivery_timeout() -> No
 
     backend, records = run_script(plan, {"host0": {2: [work("a", HOST1)], 7: [work("b", HOST1), work("c", HOST1)]}})
 
-    assert returned(records) == [(12.0, "a"), (12.0, "b"), (12.0, "c")]
+    assert returned(records) == [(12.023, "a"), (12.023, "b"), (12.023, "c")]
     assert all(NOT_DELIVERED.fullmatch(bounce.errors[0]) for bounce in found(records, MessageReturned))
-    assert [(when, node, type(event.message)) for when, node, event in backend.taken] == [(12.0, A, Undeliverable)] * 3
+    assert [(when, node, type(event.message)) for when, node, event in backend.taken] == [
+        (12.023, A, Undeliverable)
+    ] * 3
 
 
 def test_a_closed_channel_gives_everything_back_at_once_for_ever() -> None:
@@ -157,8 +144,8 @@ def test_a_closed_channel_gives_everything_back_at_once_for_ever() -> None:
 
     _, records = run_script(plan, script)
 
-    assert returned(records) == [(12.0, "a"), (20.0, "b"), (30.0, "other")]
-    assert found(records, MessageReturned)[1].errors == (CLOSED,)
+    assert returned(records) == [(12.023, "a"), (20.0, "b"), (30.023, "other")]
+    assert found(records, MessageReturned)[1].errors == (closed_error(None),)
 
 
 def test_what_nobody_wants_back_is_lost_on_arrival_at_a_dead_process() -> None:
@@ -226,7 +213,7 @@ def test_a_process_that_dies_while_stalled_gives_each_message_back_once() -> Non
 
     _, records = run_script(bare(faults=faults, config=TEN_S), script)
 
-    assert returned(records) == [(12.0, "a"), (12.0, "b")]
+    assert returned(records) == [(12.023, "a"), (12.023, "b")]
     assert [(lost.envelope, lost.why) for lost in found(records, MessageLost)] == [
         (work("c", HOST1, returnable=False), RECEIVER_GONE)
     ]
@@ -263,15 +250,12 @@ def test_a_stalled_sender_learns_of_it_when_it_goes_on() -> None:
 
 # --- procs behind the front end of their host -------------------------------------------------------------------
 
-PROC = of_proc("p-1aaaaaaaaaaa", "host1")
-SPAWN = SpawnProcess(Name("p-1aaaaaaaaaaa"), PortRef(HOST1, 1024), {}, pdeathsig=False)
-
 
 def test_messages_to_a_proc_wait_for_its_stalled_host() -> None:
     """The host's process is the front end of its procs: nothing passes while it is stopped."""
     plan = bare(faults=[Stall(target="host1", at=at(1), for_=at(5))], network=INSTANT, config=TEN_S)
 
-    backend, records = run_script(plan, {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}})
+    backend, records = run_script(plan, {"host1": {0.5: [SPAWN]}, "client": {2: [to_proc("a")]}})
 
     assert backend.texts("host1/p") == [(6.0, "a")]
     assert returned(records) == []
@@ -281,10 +265,10 @@ def test_messages_to_a_proc_of_a_dead_host_come_back_though_the_proc_lives() -> 
     """An orphan without parent-death signal runs on behind a front end that is gone."""
     plan = bare(faults=[HostCrash(target="host1", at=at(1))], network=INSTANT, config=TEN_S)
 
-    backend, records = run_script(plan, {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}})
+    backend, records = run_script(plan, {"host1": {0.5: [SPAWN]}, "client": {2: [to_proc("a")]}})
 
     assert backend.texts("host1/p") == []
-    assert returned(records) == [(12.0, "a")]
+    assert returned(records) == [(12.023, "a")]
     assert NOT_DELIVERED.fullmatch(found(records, MessageReturned)[0].errors[0])
     assert found(records, ProcessStarted, "host1/p") == [ProcessStarted("proc", "host1", SPAWN.name, pdeathsig=False)]
 
@@ -293,7 +277,7 @@ def test_a_stalled_proc_behind_a_running_host_does_not_acknowledge() -> None:
     """The host has the message and waits for its proc; then it gives it back, as a mailbox server does."""
     plan = bare(faults=[Stall(target="host1/p", at=at(1))], network=INSTANT, config=TEN_S)
 
-    _, records = run_script(plan, {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}})
+    _, records = run_script(plan, {"host1": {0.5: [SPAWN]}, "client": {2: [to_proc("a")]}})
 
     error, on_the_way = found(records, MessageReturned)[0].errors
     assert re.fullmatch(
@@ -307,29 +291,33 @@ def test_a_stalled_proc_behind_a_running_host_does_not_acknowledge() -> None:
 def test_a_channel_to_a_host_that_is_gone_is_closed_for_its_procs_too() -> None:
     """One client for each address: what was learnt with a message to the host holds for its procs."""
     plan = bare(faults=[HostCrash(target="host1", at=at(1))], config=TEN_S)
-    script = {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", HOST1)], 20: [work("b", PROC)]}}
+    script = {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", HOST1)], 20: [to_proc("b")]}}
 
     _, records = run_script(plan, script)
 
-    assert returned(records) == [(12.0, "a"), (20.0, "b")]
-    assert found(records, MessageReturned)[1].errors == (CLOSED,)
+    assert returned(records) == [(12.023, "a"), (20.0, "b")]
+    assert found(records, MessageReturned)[1].errors == (closed_error(None),)
 
 
 def test_a_host_gives_back_at_once_what_its_closed_link_cannot_carry() -> None:
     """The link from host to proc is one for all senders: after it gave up for one, another need not wait."""
     faults = [Signal(target="host1/p", signal="SIGKILL", at=at(1))]
-    script = {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}, "host0": {20: [work("b", PROC)]}}
+    script = {
+        "host1": {0.5: [SPAWN]},
+        "client": {2: [to_proc("a")]},
+        "host0": {20: [to_proc("b")]},
+    }
 
     _, records = run_script(bare(faults=faults, network=INSTANT, config=TEN_S), script)
 
-    assert returned(records) == [(12.0, "a"), (20.0, "b")]
-    assert found(records, MessageReturned)[1].errors == (CLOSED, "broken link: message was undeliverable")
+    assert returned(records) == [(12.023, "a"), (20.0, "b")]
+    assert found(records, MessageReturned)[1].errors == (closed_error(None), "broken link: message was undeliverable")
 
 
 def test_a_host_that_dies_takes_along_what_it_could_not_pass_on() -> None:
     """It had acknowledged the message to its sender, so nobody is left to give it back: some bounces never come."""
     faults = [Signal(target="host1/p", signal="SIGKILL", at=at(1)), HostCrash(target="host1", at=at(5))]
-    script = {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}}
+    script = {"host1": {0.5: [SPAWN]}, "client": {2: [to_proc("a")]}}
 
     _, records = run_script(bare(faults=faults, network=INSTANT, config=TEN_S), script)
 
@@ -346,11 +334,12 @@ def test_a_host_that_goes_on_does_not_speak_for_a_proc_that_is_still_stalled() -
     ]
 
     backend, records = run_script(
-        bare(faults=faults, network=INSTANT, config=TEN_S), {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}}
+        bare(faults=faults, network=INSTANT, config=TEN_S),
+        {"host1": {0.5: [SPAWN]}, "client": {2: [to_proc("a")]}},
     )
 
     assert backend.texts("host1/p") == []
-    assert returned(records) == [(14.0, "a")]
+    assert returned(records) == [(14.023, "a")]
 
 
 @pytest.mark.parametrize("order", ["host first", "proc first"])
@@ -365,7 +354,8 @@ def test_host_and_proc_both_have_to_go_on(order: str) -> None:
     ]
 
     backend, records = run_script(
-        bare(faults=faults, network=INSTANT, config=TEN_S), {"host1": {0.5: [SPAWN]}, "client": {2: [work("a", PROC)]}}
+        bare(faults=faults, network=INSTANT, config=TEN_S),
+        {"host1": {0.5: [SPAWN]}, "client": {2: [to_proc("a")]}},
     )
 
     assert backend.texts("host1/p") == [(5.0, "a")]

@@ -17,7 +17,7 @@ from meshsim.model.config import (
 )
 from meshsim.units import MINUTE, MS, S
 
-#: supervision.md 13: attribute, environment variable after HYPERACTOR_, Python name, default.
+#: supervision.md 13, mesh_model.md 10: attribute, environment variable after HYPERACTOR_, Python name, default.
 TABLE = [
     ("SUPERVISION_POLL_FREQUENCY", "MESH_SUPERVISION_POLL_FREQUENCY", None, 10 * S),
     ("SUPERVISION_WATCHDOG_TIMEOUT", "MESH_SUPERVISION_WATCHDOG_TIMEOUT", "supervision_watchdog_timeout", 2 * MINUTE),
@@ -45,6 +45,7 @@ TABLE = [
     ("MESSAGE_ACK_TIME_INTERVAL", "MESSAGE_ACK_TIME_INTERVAL", "message_ack_time_interval", 500 * MS),
     ("MESSAGE_ACK_EVERY_N_MESSAGES", "MESSAGE_ACK_EVERY_N_MESSAGES", "message_ack_every_n_messages", 1000),
     ("MESSAGE_TTL_DEFAULT", "MESSAGE_TTL_DEFAULT", "message_ttl_default", 64),
+    ("CODEC_MAX_FRAME_LENGTH", "CODEC_MAX_FRAME_LENGTH", "codec_max_frame_length", 10 << 30),
     ("SPLIT_MAX_BUFFER_SIZE", "SPLIT_MAX_BUFFER_SIZE", "split_max_buffer_size", 5),
     ("SPLIT_MAX_BUFFER_AGE", "SPLIT_MAX_BUFFER_AGE", "split_max_buffer_age", 50 * MS),
     ("TERMINATED_SNAPSHOT_RETENTION", "TERMINATED_SNAPSHOT_RETENTION", "terminated_snapshot_retention", 100),

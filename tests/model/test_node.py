@@ -275,10 +275,10 @@ def test_what_cannot_be_delivered_goes_back_to_its_sender(envelope, error, retur
 
 
 def test_a_return_that_cannot_be_delivered_is_dropped():
-    """Undeliverables never loop."""
+    """Undeliverables never loop: it is logged, and that is all."""
     lost = Envelope(ALICE.actor, NOBODY, Undeliverable(work("x"), ()), returnable=False)
 
-    assert proc_node().handle(lost, 0) == []
+    assert proc_node().handle(lost, 0) == [Bounced(lost, no_mailbox_error(NOBODY))]
 
 
 def test_a_message_that_comes_back_within_the_process_fails_its_sender():

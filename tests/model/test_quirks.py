@@ -7,7 +7,7 @@ from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, QUIRKS, SWITCHES, Pr
 
 def test_the_table_holds_every_quirk_of_the_index_once():
     """supervision.md 16 has Q1 to Q63; what mesh_model.md 11.11 adds has names."""
-    named = ["overlay_merge_defect", "port_equality_flag", "error_removes_port"]
+    named = ["overlay_merge_defect", "port_equality_flag", "error_removes_port", "dead_client_cached_forever"]
     assert list(QUIRKS) == [*(f"Q{number}" for number in range(1, 64)), *named]
     assert [quirk.id for quirk in QUIRKS.values()] == list(QUIRKS)
 

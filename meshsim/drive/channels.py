@@ -1,0 +1,238 @@
+"""The channels between the processes of a run, as far as something went wrong with them.
+
+What one process has to another is a channel of `meshsim.model.channel`. While both run, nothing of it can be seen, and
+nothing is simulated of it: `Deliveries` counts what was taken and not acknowledged yet only when somebody has to know.
+From the moment in which the receiving process is stopped or ends, the channel's sending end exists as a machine, with
+everything in it that is not acknowledged, delivered or not.
+
+The kernel closes the sockets of a process that ends, so its peers know at once that the connection is broken; their
+attempts to connect fail from then on. A process that is stopped keeps its connections and acknowledges nothing. No
+process of the model closes its server in an orderly way before it ends.
+
+Procs are behind the front end of their host: a message to one travels two channels, from the sender to the host and
+from the host to the proc.
+
+Source: mesh_model.md 3.2, 3.3; supervision.md 4.6, 9.1, 14.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from meshsim.model.channel import (
+    AckRule,
+    ChannelSender,
+    Connected,
+    Disconnected,
+    Link,
+    Posted,
+    SenderCommand,
+    SenderEvent,
+    Withdrawn,
+    Woken,
+)
+from meshsim.model.config import Config
+from meshsim.model.ids import ActorId, Node, address_of_node
+from meshsim.model.messages import Envelope
+from meshsim.scenario.plan import Plan
+from meshsim.scenario.streams import stream_key
+from meshsim.trace.records import MessageReturned, Record
+
+#: From one process to the next on the way of a message.
+Hop = tuple[Node, Node]
+
+DEAD_CLIENT = "dead_client_cached_forever"
+#: No record.
+_NONE = -1
+
+
+class Underway(msgspec.Struct):
+    """A message in a channel that is watched."""
+
+    src: Node
+    dst: Node
+    envelope: Envelope
+    cause: int
+    #: When it was handed to this channel.
+    since_ns: int
+    #: Number of the record of its delivery, if it was delivered.
+    delivery: int = _NONE
+    #: Lost, and the trace says so: nobody wants it back. It still counts for its channel.
+    is_lost: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its end is not in the trace yet."""
+        return self.delivery == _NONE and not self.is_lost
+
+
+class Channels:
+    """Sending ends of channels to processes that are stopped or gone."""
+
+    def __init__(self, plan: Plan) -> None:
+        config = Config.of(plan.config, plan.quirks_off)
+        self._seed = plan.seed
+        self._timeout_ns = config.message_delivery_timeout
+        self._frame_length_max = config.codec_max_frame_length
+        self._cached_forever = config.has(DEAD_CLIENT)
+        self._senders: dict[Hop, ChannelSender[Underway]] = {}
+        self._sessions: dict[Hop, int] = {}
+        #: Channels that are closed for good: whatever comes later comes back at once.
+        self.closed: set[Hop] = set()
+
+    def post(
+        self, hop: Hop, message: Underway, now_ns: int, *, is_written: bool, length: int = 0
+    ) -> list[SenderCommand[Underway]]:
+        """Hand a message to a channel, perhaps belatedly; `is_written` when there was a connection to write it to."""
+        commands: list[SenderCommand[Underway]] = []
+        if is_written and self._sender(hop).link is Link.IDLE:
+            commands += self._handle(hop, Connected(), now_ns)
+        return commands + self._handle(hop, Posted(message, message.since_ns, length), now_ns)
+
+    def break_off(self, hop: Hop, ended_ns: int) -> list[SenderCommand[Underway]]:
+        """The connection broke before this was known of the message just posted."""
+        return self._handle(hop, Disconnected(), ended_ns)
+
+    def disconnect(self, receiver: Node, now_ns: int) -> list[tuple[Hop, list[SenderCommand[Underway]]]]:
+        """The process has ended: every connection to it breaks."""
+        hops = [hop for hop in self._senders if hop[1] == receiver]
+        return [(hop, self._handle(hop, Disconnected(), now_ns)) for hop in hops]
+
+    def withdraw(self, hop: Hop, message: Underway, now_ns: int) -> bool:
+        """A message that waited is taken; False when the channel had given it up before."""
+        held = any(each.item is message for each in self._senders[hop].waiting)
+        if held:
+            self._handle(hop, Withdrawn(message), now_ns)
+        return held
+
+    def wake(self, hop: Hop, now_ns: int) -> list[SenderCommand[Underway]]:
+        return self._handle(hop, Woken(), now_ns)
+
+    def abandon(self, hop: Hop) -> list[Underway]:
+        """The process that has this channel is gone, and the channel with it: what was in it."""
+        sender = self._senders.pop(hop, None)
+        return [] if sender is None else [each.item for each in sender.waiting]
+
+    def held_for(self, receiver: Node) -> list[tuple[Hop, list[Underway]]]:
+        """What waits in the channels to a process, in sending order."""
+        return [
+            (hop, [each.item for each in sender.waiting])
+            for hop, sender in self._senders.items()
+            if hop[1] == receiver and sender.waiting
+        ]
+
+    def held_by(self, owner: Node) -> list[tuple[Hop, list[Underway]]]:
+        """What waits in the channels of a process, in sending order."""
+        return [
+            (hop, [each.item for each in sender.waiting])
+            for hop, sender in self._senders.items()
+            if hop[0] == owner and sender.waiting
+        ]
+
+    def open_messages(self) -> Iterator[Underway]:
+        """All that waits and was neither delivered nor lost: channel by channel, in sending order."""
+        for sender in self._senders.values():
+            for waiting in sender.waiting:
+                if waiting.item.is_open:
+                    yield waiting.item
+
+    def _handle(self, hop: Hop, event: SenderEvent[Underway], now_ns: int) -> list[SenderCommand[Underway]]:
+        sender = self._sender(hop)
+        commands = sender.handle(event, now_ns)
+        if sender.link is Link.CLOSED and self._cached_forever:
+            self.closed.add(hop)
+        return commands
+
+    def _sender(self, hop: Hop) -> ChannelSender[Underway]:
+        """The session of a channel; a new one in place of one that closed, unless that is kept for ever."""
+        sender = self._senders.get(hop)
+        if sender is None or (sender.link is Link.CLOSED and not self._cached_forever):
+            count = self._sessions[hop] = self._sessions.get(hop, 0) + 1
+            key = stream_key(self._seed, "session", *hop, *([str(count)] if count > 1 else []))
+            session = f"{address_of_node(hop[1])}.{key:016x}"
+            sender = self._senders[hop] = ChannelSender(session, self._timeout_ns, self._frame_length_max)
+        return sender
+
+
+class _Taken(msgspec.Struct):
+    """Deliveries of one channel since its last acknowledgement: numbers of their records."""
+
+    rule: AckRule
+    deliveries: list[int] = []
+
+
+class Deliveries:
+    """Which messages were delivered and are not acknowledged, worked out from the trace when it is asked for.
+
+    Acknowledgements that nobody misses are never simulated: a run in which no process is stopped or ends does
+    nothing here. A message that passes the front end of a host is acknowledged by the host as well as by its proc.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        records: list[Record],
+        route: Callable[[ActorId], Node | None],
+        first_stop: Callable[[Node, Node], Node],
+    ) -> None:
+        config = Config.of(plan.config, plan.quirks_off)
+        self._interval_ns = config.message_ack_time_interval
+        self._every = config.message_ack_every_n_messages
+        self._records = records
+        self._route = route
+        self._first_stop = first_stop
+        #: By receiving and sending process.
+        self._taken: dict[Node, dict[Node, _Taken]] = {}
+        #: How many records were looked at.
+        self._seen = 0
+
+    def unacknowledged(self, receiver: Node, now_ns: int) -> list[tuple[Hop, list[int]]]:
+        """Records of what a process has taken and not acknowledged, by channel; it is forgotten here."""
+        self._catch_up()
+        found = []
+        for sender, taken in self._taken.pop(receiver, {}).items():
+            if taken.deliveries and not taken.rule.is_due(now_ns):
+                found.append(((sender, receiver), taken.deliveries))
+        return found
+
+    def is_fresh(self, taken_ns: int, now_ns: int) -> bool:
+        """Whether something taken at a time is not acknowledged yet, unless it was for the number of messages."""
+        return now_ns < taken_ns + self._interval_ns
+
+    def take_again(self, hop: Hop, delivery: int, now_ns: int) -> None:
+        """A process that was stopped goes on: what it had not acknowledged counts from its delivery."""
+        self._catch_up()
+        taken_ns = self._records[delivery].at
+        if self.is_fresh(taken_ns, now_ns):
+            self._take(hop, delivery, taken_ns)
+
+    def _catch_up(self) -> None:
+        records = self._records
+        for seq in range(self._seen, len(records)):
+            record = records[seq]
+            if type(record.what) is not Envelope:
+                continue
+            src = self._route(record.what.sender)
+            if src is None or (record.cause >= 0 and type(records[record.cause].what) is MessageReturned):
+                continue  # Of the scenario, or handed back in the sender's own process: no channel.
+            dst = Node(record.node)
+            first = self._first_stop(src, dst)
+            self._take((src, first), seq, record.at)
+            if first != dst:
+                self._take((first, dst), seq, record.at)
+        self._seen = len(records)
+
+    def _take(self, hop: Hop, delivery: int, now_ns: int) -> None:
+        by_sender = self._taken.setdefault(hop[1], {})
+        taken = by_sender.get(hop[0])
+        if taken is None:
+            taken = by_sender[hop[0]] = _Taken(AckRule(self._interval_ns, self._every))
+        if taken.rule.is_due(now_ns):
+            taken.rule.count = 0
+            taken.deliveries = []
+        taken.deliveries.append(delivery)
+        if taken.rule.take(now_ns):
+            taken.rule.count = 0
+            taken.deliveries = []
