@@ -3,6 +3,7 @@
 The tests of the modelled system's own runtime are in `test_runtime_reference`.
 """
 
+import msgspec
 import pytest
 from machines import ALICE, CONFIG, MESH, Puppet, actor, agent, event_of, proc_name
 
@@ -71,12 +72,12 @@ class Puppeteer:
         return puppet
 
 
-def proc_node(clock_offset_ns=0, quirks_off=(), **puppets):
+def proc_node(clock_offset_ns=0, quirks_off=(), config=CONFIG, **puppets):
     """A proc on host0 with the agent and one root actor for each puppet, the first being rank 0 of the mesh `a`."""
     boot = NodeBoot(
         NODE,
         "proc",
-        CONFIG.values(),
+        config.values(),
         quirks_off,
         proc_name=proc_name(0),
         host=Node("host0"),
@@ -291,6 +292,21 @@ def test_a_message_that_comes_back_within_the_process_fails_its_sender():
     error = no_mailbox_error(NOBODY)
     back = Envelope(NOBODY, ROOT, Undeliverable(envelope, (error,)), returnable=False)
     assert commands == [LocalDelivery(envelope), Bounced(envelope, error), LocalDelivery(back)]
+
+
+@pytest.mark.parametrize(("ttl", "arrives"), [(2, False), (3, True)])
+def test_a_message_within_the_process_takes_hops_too(ttl, arrives):
+    """Three to another actor: mailbox, proc, muxer. What comes back needs none."""
+    other = actor_id(ROOT.rsplit(",", 1)[0], "second")
+    envelope = Envelope(ROOT, other, Work("hello"))
+    config = msgspec.structs.replace(CONFIG, message_ttl_default=ttl)
+    node = proc_node(config=config, root=Puppet(answers={"send": [envelope]}), second=Puppet())
+
+    commands = node.handle(work("send"), 0)
+
+    back = Envelope(other, ROOT, Undeliverable(envelope, ("ttl expired",)), returnable=False)
+    expired = [Bounced(envelope, "ttl expired"), LocalDelivery(back)]
+    assert commands == ([LocalDelivery(envelope)] if arrives else expired)
 
 
 def test_a_message_that_a_port_refuses_goes_back():
