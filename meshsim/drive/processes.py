@@ -93,9 +93,21 @@ class Processes:
     # --- starting ------------------------------------------------------------------------------------------
 
     def start(self, node: Node, kind: str) -> None:
-        """Start a process that no host owns: a host or a client."""
+        """Start a process of the topology: a host or a client."""
         self._add(Process(node, kind, None, "", pdeathsig=True))
-        boot = NodeBoot(
+        self._backend.start(self._root_boot(node, kind))
+        seq = self._record(node, NO_CAUSE, ProcessStarted(kind, "", "", pdeathsig=True))
+        self._step(node, Started(), seq)
+
+    def start_host(self, client: Node, node: Node, cause: int) -> None:
+        """A client starts a host, which does not die with it (supervision.md 9.4, `process`)."""
+        self._add(Process(node, "host", client, "", pdeathsig=False))
+        self._backend.spawn(client, self._root_boot(node, "host"), pdeathsig=False)
+        seq = self._record(node, cause, ProcessStarted("host", client, "", pdeathsig=False))
+        self._agenda.post(self._agenda.instant + int(self._plan.network.spawn), self._boot, node, seq)
+
+    def _root_boot(self, node: Node, kind: str) -> NodeBoot:
+        return NodeBoot(
             node=node,
             kind=kind,
             config=self._plan.config,
@@ -105,9 +117,6 @@ class Processes:
             clock_offset_ns=int(self._plan.clocks.get(node, 0)),
             in_process=node in self._plan.topology.in_process,
         )
-        self._backend.start(boot)
-        seq = self._record(node, NO_CAUSE, ProcessStarted(kind, "", "", pdeathsig=True))
-        self._step(node, Started(), seq)
 
     def spawn(self, host: Node, command: SpawnProcess, cause: int) -> None:
         """A host starts a child; it takes its first step a little later."""
@@ -145,10 +154,11 @@ class Processes:
     def _add(self, process: Process) -> None:
         node = process.node
         self.table.add(process)
-        self.front[node] = process.parent
+        host = process.parent if process.kind == "proc" else None
+        self.front[node] = host
         self._set_running(node, running=True)
-        address = address_of_node(process.parent or node)
-        if process.parent is None:
+        address = address_of_node(host or node)
+        if host is None:
             self.of_address[address] = node
         for name in [process.name] if process.name else [SERVICE_PROC, LOCAL_PROC]:
             self.of_proc[proc_id(address, name)] = node
@@ -250,8 +260,9 @@ class Processes:
             self.hold(parent, self._reap_by_parent, node, parent, cause)
         elif self.running[parent]:
             seq, status = self._reap(node, parent, cause)
-            name = self.table.processes[node].name
-            self._step(parent, ChildExited(Name(name), status), seq)
+            process = self.table.processes[node]
+            if process.kind == "proc":  # Who started a host does not ask what became of it.
+                self._step(parent, ChildExited(Name(process.name), status), seq)
         else:
             self._reap(node, None, cause)
 

@@ -21,7 +21,9 @@ from meshsim.model.messages import Envelope, Operate
 from meshsim.model.notes import MeshSpawned, OperationEnded
 from meshsim.model.operations import (
     ActorMeshRef,
+    AttachHosts,
     CastTo,
+    DropHosts,
     DropRef,
     EndSelf,
     ListProcs,
@@ -31,6 +33,7 @@ from meshsim.model.operations import (
     QueryMesh,
     ShutdownHosts,
     SpawnActors,
+    SpawnHosts,
     SpawnProcs,
     StopActors,
     StopAllOf,
@@ -42,7 +45,9 @@ from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import NOT_BEGUN
 from meshsim.scenario.plan import Plan, Step, subject_of
 from meshsim.scenario.schema import (
+    AttachHostsOp,
     CastOp,
+    DropHostsOp,
     DropOp,
     EndOp,
     ListProcsOp,
@@ -50,12 +55,14 @@ from meshsim.scenario.schema import (
     QueryOp,
     ShutdownHostsOp,
     SpawnActorsOp,
+    SpawnHostsOp,
     SpawnProcsOp,
     StopActorsOp,
     StopAllOp,
     StopProcsOp,
     SubscribeOp,
 )
+from meshsim.scenario.world import started_hosts
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import NO_CAUSE, WORLD
 
@@ -180,6 +187,12 @@ class References:
                 return StopAllOf(target, self.agents(target), reason)
             case ListProcsOp(host=host):
                 return ListProcs(host)
+            case SpawnHostsOp(name=name, count=count):
+                return SpawnHosts(name, started_hosts(name, count))
+            case AttachHostsOp(hosts=hosts):
+                return AttachHosts(tuple(hosts) or self._plan.hosts)
+            case DropHostsOp(hosts=hosts, runtime=runtime):
+                return DropHosts(tuple(hosts) or self._plan.hosts, runtime)
             case ShutdownHostsOp(hosts=hosts):
                 return ShutdownHosts(tuple(hosts) or self._plan.hosts)
             case SubscribeOp(mesh=mesh, returnable=returnable):

@@ -25,6 +25,7 @@ from meshsim.model.commands import (
     SignalProcess,
     SignalSelf,
     SpawnProcess,
+    StartHost,
 )
 from meshsim.model.events import Event, TimerFired
 from meshsim.model.ids import ActorId, Node
@@ -145,6 +146,8 @@ class World:
                 self._timers.pop((actor, key), None)
             case SpawnProcess():
                 self.processes.spawn(node, command, cause)
+            case StartHost(host=host):
+                self.processes.start_host(node, Node(host), cause)
             case SignalProcess(name=name, signal=signal):
                 self.processes.signal_child(node, name, signal, cause)
             case ExitProcess(code=code):

@@ -151,6 +151,12 @@ class SpawnProcess(msgspec.Struct, frozen=True, tag="spawn_process"):
     pdeathsig: bool
 
 
+class StartHost(msgspec.Struct, frozen=True, tag="start_host"):
+    """A client: start a host as a process of its own, which outlives it. Nobody is told of its end."""
+
+    host: str
+
+
 class SignalProcess(msgspec.Struct, frozen=True, tag="signal_process"):
     """HostAgent: send a signal to a child's process group. A child that is gone already counts as success."""
 
@@ -178,6 +184,7 @@ Command = Union[
     DestroyProc,
     SignalSelf,
     SpawnProcess,
+    StartHost,
     SignalProcess,
     Note,
 ]
@@ -207,4 +214,6 @@ class UnlinkChildren(msgspec.Struct, frozen=True, tag="unlink_children"):
 RuntimeCommand = Union[Command, ActorFinished, InitOver, UnlinkChildren]
 
 #: What leaves a node: the rest is carried out inside it.
-NodeCommand = Union[Envelope, SetTimer, CancelTimer, ExitProcess, SignalSelf, SpawnProcess, SignalProcess, Note]
+NodeCommand = Union[
+    Envelope, SetTimer, CancelTimer, ExitProcess, SignalSelf, SpawnProcess, StartHost, SignalProcess, Note
+]

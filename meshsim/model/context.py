@@ -10,15 +10,27 @@ from __future__ import annotations
 
 import msgspec
 
-from meshsim.model.commands import Command, StopSelf
+from meshsim.model.commands import BootProc, Command, StopSelf
 from meshsim.model.config import Config
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.host_operations import ListProcsRun, ShutdownRun
-from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, NameSource, actor_id
+from meshsim.model.host_drop import DROP_ACTOR, DROP_PROC, NO_RUNTIME, HostMeshDrop
+from meshsim.model.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
+from meshsim.model.ids import (
+    FIRST_EPHEMERAL_PORT,
+    ActorId,
+    Name,
+    NameSource,
+    actor_id,
+    address_of,
+    proc_id,
+    proc_of,
+)
 from meshsim.model.messages import Envelope, MeshFailed, Operate, StopAll, Work
-from meshsim.model.notes import OperationEnded, OperationStarted
+from meshsim.model.notes import OperationEnded, OperationStarted, Warned
 from meshsim.model.operations import (
+    AttachHosts,
     CastTo,
+    DropHosts,
     DropRef,
     EndSelf,
     ListProcs,
@@ -26,6 +38,7 @@ from meshsim.model.operations import (
     QueryMesh,
     ShutdownHosts,
     SpawnActors,
+    SpawnHosts,
     SpawnProcs,
     StopActors,
     StopAllOf,
@@ -48,6 +61,10 @@ from meshsim.model.waits import IdleLimit
 
 NO_CONTROLLER = "unexpected healthy state while controller is gone"
 MESH_STOPPED = "mesh stopped"
+
+
+#: Procedures that have a controller spawned, named after their mesh.
+_SPAWNERS = (SpawnActorsRun, SpawnProcsRun, SpawnHostsRun, AttachRun)
 
 
 class Running(msgspec.Struct):
@@ -117,6 +134,10 @@ class Context(msgspec.Struct):
                 return ShutdownRun(me, hosts, config, port)
             case ListProcs(host=host):
                 return ListProcsRun(me, host, port)
+            case SpawnHosts(label=label, hosts=hosts):
+                return SpawnHostsRun(me, hosts, config, port, key, self.names.draw(label))
+            case AttachHosts(hosts=hosts):
+                return AttachRun(me, hosts, config, port, key, self.names.draw("hosts"))
             case QueryMesh(mesh=mesh):
                 return QueryRun(me, mesh, port)
             case _:
@@ -134,6 +155,8 @@ class Context(msgspec.Struct):
                 return self._cast(operation)
             case StopAllOf(agents=agents, reason=reason):
                 return [Envelope(self.me, agent, StopAll(reason)) for agent in agents], Outcome()
+            case DropHosts(hosts=hosts, runtime=runtime):
+                return [self._drop(hosts) if runtime else Warned(self.me, NO_RUNTIME)], Outcome()
             case EndSelf(reason=reason):
                 return [StopSelf(reason)], Outcome()
             case StopActors(mesh=mesh):
@@ -142,6 +165,11 @@ class Context(msgspec.Struct):
                 return [], Outcome()
             case _:
                 raise AssertionError(f"no way to carry out {operation!r}")
+
+    def _drop(self, hosts: tuple[str, ...]) -> Command:
+        """A task of its own shuts the hosts down; nobody waits for it, and it may wait for ever."""
+        proc = proc_id(address_of(proc_of(self.me)), self.names.draw(DROP_PROC))
+        return BootProc(HostMeshDrop(actor_id(proc, DROP_ACTOR), self.config, hosts), coordinates=False)
 
     def _cast(self, operation: CastTo) -> tuple[list[Command], Outcome]:
         """12.2: refused when this actor knows the mesh to be unhealthy; else one message for each rank."""
@@ -202,7 +230,7 @@ class Context(msgspec.Struct):
     def on_spawned(self, spawned: ActorSpawned, now_ns: int) -> list[Command]:
         """A controller was spawned, or not: the operation that asked for it goes on."""
         for port, running in self.running.items():
-            if isinstance(running.run, (SpawnActorsRun, SpawnProcsRun)) and spawned.name.endswith(running.run.name):
+            if isinstance(running.run, _SPAWNERS) and spawned.name.endswith(running.run.name):
                 return self._advance(port, spawned, now_ns)
         raise AssertionError(f"nobody asked for {spawned.name}")
 
@@ -267,7 +295,9 @@ def _label(operation: Operation) -> str:
             return procs.label
         case StopAllOf(label=label):
             return label
-        case ShutdownHosts(hosts=hosts):
+        case SpawnHosts(label=label):
+            return label
+        case ShutdownHosts(hosts=hosts) | AttachHosts(hosts=hosts) | DropHosts(hosts=hosts):
             return ",".join(hosts)
         case ListProcs(host=host):
             return host

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import msgspec
 
-from meshsim.model.commands import Command
-from meshsim.model.config import Config, clamped_concurrency
+from meshsim.model.commands import CancelTimer, Command, SetTimer, SpawnChild, StartHost
+from meshsim.model.config import Config, overrides
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.ids import ActorId, PortRef, host_agent_id
-from meshsim.model.messages import Ack, Envelope, ListResources, ResourceNames, ShutdownHost
-from meshsim.model.stopping import Outcome
+from meshsim.model.ids import ActorId, Name, PortRef, host_agent_id
+from meshsim.model.mesh_controllers import HostMeshController
+from meshsim.model.messages import Ack, Envelope, ListResources, ResourceNames, SetClientConfig
+from meshsim.model.notes import Warned
+from meshsim.model.stopping import Outcome, shutdown_host
 
 
 class ShutdownRun(msgspec.Struct):
@@ -41,16 +43,6 @@ class ShutdownRun(msgspec.Struct):
         return self.start(now_ns)
 
 
-def shutdown_host(me: ActorId, host: str, config: Config, port: int) -> Envelope:
-    """The order to shut down, to be acknowledged on this port."""
-    message = ShutdownHost(
-        timeout_ns=config.mesh_terminate_timeout,
-        max_in_flight=clamped_concurrency(config.mesh_terminate_concurrency),
-        ack=PortRef(me, port),
-    )
-    return Envelope(me, host_agent_id(host), message)
-
-
 class ListProcsRun(msgspec.Struct):
     """Ask a host for the names of its procs; the wait has no limit."""
 
@@ -70,3 +62,76 @@ class ListProcsRun(msgspec.Struct):
         assert isinstance(event.message, ResourceNames)
         self.outcome = Outcome(result=", ".join(event.message.names))
         return []
+
+
+class _HostMesh(msgspec.Struct):
+    """A host mesh that an operation makes. Q29: it has no controller. Off: one that shuts its hosts down."""
+
+    me: ActorId
+    hosts: tuple[str, ...]
+    config: Config
+    port: int
+    key: str
+    #: Full name of the mesh; only its controller is named after it.
+    name: Name
+    outcome: Outcome | None = None
+
+    def accepts(self, port: int) -> bool:
+        return port == self.port and self.outcome is None
+
+    def _own(self, result: str = "") -> list[Command]:
+        if self.config.has("Q29"):
+            self.outcome = Outcome(result=result)
+            return []
+        controller = HostMeshController(me=ActorId(""), config=self.config, hosts=self.hosts)
+        return [SpawnChild(Name(f"host_mesh_controller_{self.name}"), controller)]
+
+    def _on_controller(self, error: str | None, result: str = "") -> list[Command]:
+        text = None if error is None else f"error spawning controller actor for mesh {self.name}: {error}"
+        self.outcome = Outcome(error=text, result=result)
+        return []
+
+
+class SpawnHostsRun(_HostMesh):
+    """HostMesh.process (9.4): start the processes, and do not wait until they are ready."""
+
+    def start(self, now_ns: int) -> list[Command]:
+        return [*(StartHost(host) for host in self.hosts), *self._own()]
+
+    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        assert isinstance(event, ActorSpawned)
+        return self._on_controller(event.error)
+
+
+class AttachRun(_HostMesh):
+    """HostMesh.attach (9.4): push this process's configuration to every host, as far as that goes in time.
+
+    A host that does not answer is attached all the same; the limit is one for all of them.
+    """
+
+    answered: int = 0
+
+    def start(self, now_ns: int) -> list[Command]:
+        message = SetClientConfig(overrides(self.config), PortRef(self.me, self.port))
+        pushes: list[Command] = [Envelope(self.me, host_agent_id(host), message) for host in self.hosts]
+        return [*pushes, SetTimer(self.me, self.key, self.config.mesh_attach_config_timeout)]
+
+    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        match event:
+            case Envelope(message=Ack()):
+                self.answered += 1
+                if self.answered < len(self.hosts):
+                    return []
+                return [CancelTimer(self.me, self.key), *self._own(self._result)]
+            case TimerFired():
+                silent = len(self.hosts) - self.answered
+                warning = f"timed out pushing the configuration to {silent} of {len(self.hosts)} hosts"
+                return [Warned(self.me, warning), *self._own(self._result)]
+            case ActorSpawned(error=error):
+                return self._on_controller(error, self._result)
+            case _:
+                raise AssertionError(f"unexpected event {event!r}")
+
+    @property
+    def _result(self) -> str:
+        return f"{self.answered} of {len(self.hosts)} hosts configured"

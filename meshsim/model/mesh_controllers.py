@@ -3,7 +3,7 @@
 Neither polls nor has subscribers. When the actor that spawned the mesh ends, its controller's cleanup stops the procs
 or shuts the hosts down; the runtime cuts it after `CLEANUP_TIMEOUT`.
 
-Source: supervision.md 7. Q29: only allocated host meshes have a HostMeshController.
+Source: supervision.md 7. Q29: only allocated host meshes have a HostMeshController. Off: every one that is made here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import msgspec
 from meshsim.model.commands import Command, Fail
 from meshsim.model.config import Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
-from meshsim.model.host_operations import shutdown_host
 from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId
 from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.operations import ProcMeshRef
-from meshsim.model.stopping import StopProcsRun
+from meshsim.model.stopping import StopProcsRun, shutdown_host
 from meshsim.model.supervision import Generic, UnhandledSupervisionEvent
 from meshsim.model.undeliverable import default_undeliverable
 

@@ -99,6 +99,27 @@ class ListProcs(msgspec.Struct, frozen=True, tag="list_procs"):
     host: str
 
 
+class SpawnHosts(msgspec.Struct, frozen=True, tag="spawn_hosts"):
+    """HostMesh.process: start a process for each of these hosts (supervision.md 9.4)."""
+
+    label: str
+    hosts: tuple[str, ...]
+
+
+class AttachHosts(msgspec.Struct, frozen=True, tag="attach_hosts"):
+    """HostMesh.attach: take hosts that exist, with the configuration of this process (supervision.md 9.4)."""
+
+    hosts: tuple[str, ...]
+
+
+class DropHosts(msgspec.Struct, frozen=True, tag="drop_hosts"):
+    """Drop the host mesh that was made of these hosts (supervision.md 9.4)."""
+
+    hosts: tuple[str, ...]
+    #: Whether an async runtime is there to shut them down.
+    runtime: bool = True
+
+
 class ShutdownHosts(msgspec.Struct, frozen=True, tag="shutdown_hosts"):
     """HostMesh.shutdown (supervision.md 9.4): one host after the other, each until its ack."""
 
@@ -146,6 +167,9 @@ Operation = Union[
     StopProcs,
     StopAllOf,
     ListProcs,
+    SpawnHosts,
+    AttachHosts,
+    DropHosts,
     ShutdownHosts,
     SubscribeTo,
     DropRef,

@@ -16,7 +16,7 @@ from meshsim.model.config import Config, overrides
 from meshsim.model.controller import ActorMeshController
 from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.extent import Extent, ExtentError
-from meshsim.model.host_operations import ListProcsRun, ShutdownRun
+from meshsim.model.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
 from meshsim.model.ids import (
     ActorId,
     Name,
@@ -380,7 +380,17 @@ class QueryRun(msgspec.Struct):
         return []
 
 
-Procedure = SpawnProcsRun | SpawnActorsRun | StopActorsRun | StopProcsRun | QueryRun | ShutdownRun | ListProcsRun
+Procedure = (
+    SpawnProcsRun
+    | SpawnActorsRun
+    | StopActorsRun
+    | StopProcsRun
+    | QueryRun
+    | ShutdownRun
+    | ListProcsRun
+    | SpawnHostsRun
+    | AttachRun
+)
 
 
 def _state_json(state: State) -> str:

@@ -246,8 +246,8 @@ QUIRKS: dict[str, Quirk] = {
         _quirk(
             29,
             "7",
-            "Hosts that are attached rather than allocated have no controller to shut them down.",
-            stays="whoever attaches hosts does not own them",
+            "Hosts that are attached or started rather than allocated have no controller to shut them down.",
+            off="Every host mesh has a controller, which shuts its hosts down when the owner ends.",
         ),
         _quirk(
             30,

@@ -1,6 +1,6 @@
-"""Stopping a whole proc mesh: what a client does, and a ProcMeshController in its cleanup.
+"""Stopping a whole proc mesh, or a host: what a client does, and mesh controllers in their cleanup.
 
-Source: supervision.md 9.6.
+Source: supervision.md 9.4, 9.6.
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import msgspec
 
 from meshsim.model.commands import Command
-from meshsim.model.config import Config
+from meshsim.model.config import Config, clamped_concurrency
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.ids import ActorId, proc_name_of
-from meshsim.model.messages import Envelope, GetRankStatus, RankStatus, Stop
+from meshsim.model.ids import ActorId, PortRef, host_agent_id, proc_name_of
+from meshsim.model.messages import Envelope, GetRankStatus, RankStatus, ShutdownHost, Stop
 from meshsim.model.operations import ProcMeshRef
 from meshsim.model.status import inverted
 from meshsim.model.waits import IdleLimit, Progress, StatusWait
@@ -83,3 +83,13 @@ class StopProcsRun(msgspec.Struct):
             self.wait = None
             self.outcome = Outcome(error=f"failed to terminate proc mesh {self.mesh.name} before timeout: {text}")
         return rest
+
+
+def shutdown_host(me: ActorId, host: str, config: Config, port: int) -> Envelope:
+    """The order to shut down, to be acknowledged on this port."""
+    message = ShutdownHost(
+        timeout_ns=config.mesh_terminate_timeout,
+        max_in_flight=clamped_concurrency(config.mesh_terminate_concurrency),
+        ack=PortRef(me, port),
+    )
+    return Envelope(me, host_agent_id(host), message)

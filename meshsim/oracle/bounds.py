@@ -85,11 +85,13 @@ class Bounds:
                 return self.poll_ns(ranks) + replies * c.actor_spawn_max_idle + SLACK_NS
             case "stop_procs":
                 return replies * c.proc_stop_max_idle + SLACK_NS
+            case "attach_hosts":
+                return c.mesh_attach_config_timeout + SLACK_NS
             case "shutdown_hosts":
                 # The reference has no limit here (14.4: "unlimited if host dead"). Chosen here: a host acknowledges
                 # behind one spawn, or the message is known to be undeliverable.
                 return max(hosts, 1) * (c.host_spawn_ready_timeout + c.message_delivery_timeout) + SLACK_NS
-            case "subscribe_to" | "drop_ref" | "cast_to" | "end_self":
+            case "spawn_hosts" | "drop_hosts" | "stop_all" | "subscribe_to" | "drop_ref" | "cast_to" | "end_self":
                 return SLACK_NS
             case _:
                 return None

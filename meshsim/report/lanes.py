@@ -307,7 +307,7 @@ class _Drawing:
     def _on_process_started(self, node: str, started: ProcessStarted, at: int) -> None:
         track = _Track(self._directory.name_of_node(node), started.kind, at)
         self._processes[node] = track
-        self._parents[node] = started.parent
+        self._parents[node] = started.parent if started.kind == "proc" else ""  # A host is nobody's branch.
         if started.kind == "proc":
             self._nodes_by_proc[started.name] = node
         else:

@@ -18,7 +18,9 @@ from meshsim.scenario.check_faults import check_faults
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
+    AttachHostsOp,
     CastOp,
+    DropHostsOp,
     DropOp,
     EndOp,
     ListProcsOp,
@@ -27,6 +29,7 @@ from meshsim.scenario.schema import (
     Scenario,
     ShutdownHostsOp,
     SpawnActorsOp,
+    SpawnHostsOp,
     SpawnProcsOp,
     StopActorsOp,
     StopAllOp,
@@ -177,7 +180,9 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             _check_procs(operation.target, world, f"{key}.target")
         case ListProcsOp():
             world.named(operation.host, Kind.HOST, f"{key}.host")
-        case ShutdownHostsOp():
+        case SpawnHostsOp():
+            world.add_hosts(key, operation.name, operation.count)
+        case ShutdownHostsOp() | AttachHostsOp() | DropHostsOp():
             for index, host in enumerate(operation.hosts):
                 world.named(host, Kind.HOST, f"{key}.hosts[{index}]")
         case SubscribeOp() | QueryOp():

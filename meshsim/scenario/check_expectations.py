@@ -19,7 +19,9 @@ from meshsim.oracle.expectations import (
 from meshsim.scenario.check_faults import check_positive, check_record
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import (
+    AttachHostsOp,
     CastOp,
+    DropHostsOp,
     DropOp,
     EndOp,
     ListProcsOp,
@@ -28,6 +30,7 @@ from meshsim.scenario.schema import (
     Scenario,
     ShutdownHostsOp,
     SpawnActorsOp,
+    SpawnHostsOp,
     SpawnProcsOp,
     StopActorsOp,
     StopAllOp,
@@ -170,7 +173,9 @@ def _label(operation: OperationSpec) -> str:
             return operation.target
         case ListProcsOp():
             return operation.host
-        case ShutdownHostsOp():
+        case SpawnHostsOp():
+            return operation.name
+        case ShutdownHostsOp() | AttachHostsOp() | DropHostsOp():
             return ",".join(operation.hosts)
         case EndOp():
             return ""

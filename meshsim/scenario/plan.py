@@ -21,7 +21,9 @@ from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import Loaded
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.schema import (
+    AttachHostsOp,
     CastOp,
+    DropHostsOp,
     DropOp,
     EndOp,
     ListProcsOp,
@@ -32,6 +34,7 @@ from meshsim.scenario.schema import (
     Scenario,
     ShutdownHostsOp,
     SpawnActorsOp,
+    SpawnHostsOp,
     SpawnProcsOp,
     StopActorsOp,
     StopAllOp,
@@ -247,7 +250,9 @@ def subject_of(spec: OperationSpec) -> str:
             return target
         case ListProcsOp(host=host):
             return host
-        case ShutdownHostsOp(hosts=hosts):
+        case SpawnHostsOp(name=name):
+            return name
+        case ShutdownHostsOp(hosts=hosts) | AttachHostsOp(hosts=hosts) | DropHostsOp(hosts=hosts):
             return ",".join(hosts)
         case EndOp():
             return ""

@@ -146,6 +146,25 @@ class ListProcsOp(_Operation, frozen=True, kw_only=True, tag="list_procs"):
     host: str
 
 
+class SpawnHostsOp(_Operation, frozen=True, kw_only=True, tag="spawn_hosts"):
+    """Start host processes: `name0`, `name1`, …"""
+
+    name: Label
+    count: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+
+
+class AttachHostsOp(_Operation, frozen=True, kw_only=True, tag="attach_hosts"):
+    #: All hosts of the topology when empty.
+    hosts: list[str] = []
+
+
+class DropHostsOp(_Operation, frozen=True, kw_only=True, tag="drop_hosts"):
+    #: All hosts of the topology when empty.
+    hosts: list[str] = []
+    #: Whether an async runtime is there to shut them down.
+    runtime: bool = True
+
+
 class ShutdownHostsOp(_Operation, frozen=True, kw_only=True, tag="shutdown_hosts"):
     #: All hosts when empty.
     hosts: list[str] = []
@@ -184,6 +203,9 @@ OperationSpec = Union[
     StopProcsOp,
     StopAllOp,
     ListProcsOp,
+    SpawnHostsOp,
+    AttachHostsOp,
+    DropHostsOp,
     ShutdownHostsOp,
     SubscribeOp,
     DropOp,

@@ -13,7 +13,7 @@ import msgspec
 from meshsim.faults.targets import Target, TargetError, parse_target
 from meshsim.model.registry import CONTEXT_TYPES
 from meshsim.scenario.errors import ScenarioError, shown
-from meshsim.scenario.schema import Scenario, SpawnActorsOp, SpawnProcsOp, Topology
+from meshsim.scenario.schema import Scenario, SpawnActorsOp, SpawnHostsOp, SpawnProcsOp, Topology
 
 #: Procs that all meshes of a scenario may have together.
 PROCS_MAX = 1_000_000
@@ -53,6 +53,11 @@ def host_names(topology: Topology) -> tuple[str, ...]:
     return tuple(f"host{index}" for index in range(topology.hosts))
 
 
+def started_hosts(name: str, count: int) -> tuple[str, ...]:
+    """What the hosts of one `spawn_hosts` are called."""
+    return tuple(f"{name}{index}" for index in range(count))
+
+
 class World:
     """Names declared so far, and targets resolved against them. Every error carries the key that was being read."""
 
@@ -61,7 +66,8 @@ class World:
         self._procs = 0
         self._in_process = tuple(scenario.topology.in_process)
         self._later = _declared_anywhere(scenario)
-        for host in host_names(scenario.topology):
+        self._hosts = list(host_names(scenario.topology))
+        for host in self._hosts:
             self.names[host] = Declared(Kind.HOST, "topology.hosts")
         for index, client in enumerate(scenario.topology.clients):
             key = f"topology.clients[{index}]"
@@ -78,12 +84,17 @@ class World:
         for label in per_host:
             if label in ("hosts", ""):
                 raise ScenarioError(f"{key}.per_host", 'expected a dimension other than "hosts"', value=label)
-        on = hosts or [known for known, declared in self.names.items() if declared.kind is Kind.HOST]
+        on = hosts or self._hosts
         ranks = len(on) * prod(per_host.values())
         self._procs += ranks
         if self._procs > PROCS_MAX:
             raise ScenarioError(key, f"expected at most {PROCS_MAX} procs in all meshes together", value=self._procs)
         self._add(name, Declared(Kind.PROCS, key, ranks, name, tuple(on)), f"{key}.name")
+
+    def add_hosts(self, key: str, name: str, count: int) -> None:
+        """Hosts that a client starts: `name0`, `name1`, …"""
+        for host in started_hosts(name, count):
+            self._add(host, Declared(Kind.HOST, key), f"{key}.name")
 
     def add_actors(self, key: str, name: str, procs: str, actor_type: str, *, system: bool) -> None:
         """An actor mesh, one actor on each proc of a proc mesh."""
@@ -176,11 +187,14 @@ def _article(noun: str) -> str:
 
 
 def _declared_anywhere(scenario: Scenario) -> dict[str, str]:
-    """Where each mesh of the scenario is declared, by name."""
+    """Where each mesh, and each host that is started at run time, is declared, by name."""
     places = {procs.name: f"topology.procs[{index}]" for index, procs in enumerate(scenario.topology.procs)}
     for index, actors in enumerate(scenario.topology.actors):
         places[actors.name] = f"topology.actors[{index}]"
     for index, operation in enumerate(scenario.operations):
         if isinstance(operation, SpawnProcsOp | SpawnActorsOp):
             places.setdefault(operation.name, f"operations[{index}]")
+        elif isinstance(operation, SpawnHostsOp):
+            for host in started_hosts(operation.name, operation.count):
+                places.setdefault(host, f"operations[{index}]")
     return places

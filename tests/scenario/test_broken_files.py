@@ -345,6 +345,14 @@ BROKEN: dict[str, tuple[str, str]] = {
         operations('do = "list_procs"\nhost = "workers"'),
         'operations[0].host: expected a host, "workers" is a proc mesh, got "workers" (allowed: host0, host1)',
     ),
+    "started-host-with-a-name-that-is-taken": (
+        operations('do = "spawn_hosts"\nname = "host"'),
+        'operations[0].name: the name of a host already (topology.hosts), got "host0"',
+    ),
+    "drop-of-a-host-that-comes-later": (
+        operations('do = "drop_hosts"\nhosts = ["more0"]\n[[operations]]\ndo = "spawn_hosts"\nname = "more"'),
+        'operations[0].hosts[0]: used before it is there, operations[1] comes later, got "more0"',
+    ),
     # --- faults
     "fault-without-kind": (
         faults('target = "host0"'),
