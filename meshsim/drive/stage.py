@@ -215,7 +215,8 @@ class References:
         if found is None:
             spawned = self._spawned(label)
             refs = tuple(_proc_ref(ProcId(proc), rank) for rank, proc in enumerate(spawned.members))
-            found = ProcMeshRef(label, spawned.name, Region.of(self._extents[label]), refs)
+            root_comm = None if spawned.root_comm is UNSET else spawned.root_comm
+            found = ProcMeshRef(label, spawned.name, Region.of(self._extents[label]), refs, root_comm)
             self._procs[label] = found
         return found
 

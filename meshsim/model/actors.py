@@ -34,7 +34,7 @@ from meshsim.model.supervision import (
     UnhandledSupervisionEvent,
     unhandled,
 )
-from meshsim.model.undeliverable import default_undeliverable
+from meshsim.model.undeliverable import default_undeliverable, restore_sender
 
 BUSY_TIMER = "busy"
 INIT_TIMER = "init"
@@ -140,9 +140,15 @@ class TestActor(msgspec.Struct):
                 heard = self.context.hears("owner", failure)
                 return [heard, *self._decide(failure.event, unhandled(self.me, failure.event, now_ns))]
             case Undeliverable() as undeliverable:
-                return default_undeliverable(self.me, undeliverable)
+                return self._on_undeliverable(undeliverable)
             case message:
                 raise AssertionError(f"{self.me} cannot handle {message!r}")
+
+    def _on_undeliverable(self, undeliverable: Undeliverable) -> list[Command]:
+        """Q62: a cast that comes back is held against the wrong sender, which is a panic. Off: it is an error."""
+        if not self.context.config.has("Q62"):
+            undeliverable = restore_sender(undeliverable)
+        return default_undeliverable(self.me, undeliverable)
 
     def _work(self, busy_ns: int) -> list[Command]:
         """A handler that takes its time: nothing else is handled until it is over."""

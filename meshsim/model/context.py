@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
 from meshsim.model.config import Config
 from meshsim.model.events import ActorSpawned, TimerFired
@@ -172,14 +173,16 @@ class Context(msgspec.Struct):
         return BootProc(HostMeshDrop(actor_id(proc, DROP_ACTOR), self.config, hosts), coordinates=False)
 
     def _cast(self, operation: CastTo) -> tuple[list[Command], Outcome]:
-        """12.2: refused when this actor knows the mesh to be unhealthy; else one message for each rank."""
+        """12.2: refused when this actor knows the mesh to be unhealthy; else to every rank."""
         mesh = operation.mesh
         failure = self._health(mesh.name)
         if failure is not None:
             return [], Outcome(error=failure_text(failure, self.config.quirks_off))
         work = Work(operation.text, operation.busy_ns)
-        actors = [ActorId(f"{proc.proc_id},{mesh.name}[0]") for proc in mesh.procs.procs]
-        return [Envelope(self.me, actor, work) for actor in actors], Outcome()
+        try:
+            return [*cast(self.me, actors_of(mesh), work, self.config)], Outcome()
+        except CastError as error:
+            return [], Outcome(error=str(error))
 
     def _settle(self, port: int, running: Running, now_ns: int) -> list[Command]:
         """Put an operation away if it is over."""

@@ -21,6 +21,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from msgspec import UNSET
+
+from meshsim.model.casting import CastError, agents_of, cast
 from meshsim.model.commands import Command, Fail, SetTimer
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
 from meshsim.model.health import (
@@ -197,7 +200,7 @@ class ActorMeshController(MeshKeeper):
         if progress is _WAITING:
             return []
         if progress is Progress.NOT_EXIST:
-            return [query.idle.cancel(), *self._on_query_error("proc", reply.state.name, None, now_ns)]
+            return [query.idle.cancel(), *self._on_query_error("proc", _not_exist(reply.state), None, now_ns)]
         return [query.idle.cancel(), *self._on_proc_states(now_ns)]
 
     def _on_procs_idle(self, now_ns: int) -> list[Command]:
@@ -249,32 +252,35 @@ class ActorMeshController(MeshKeeper):
     def _query_actors(self, now_ns: int) -> list[Command]:
         """Step 5: ask the agents, and keep the actors alive by asking."""
         self._move_to(ControllerPhase.QUERYING_ACTORS)
-        agents = self._agents(self.dead)
-        query = self._begin_query(ACTOR_IDLE_TIMER, self.config.get_actor_state_max_idle, len(agents))
-        # The query is cast: a reply that comes too late is lost on the way and costs its agent nothing (2.3).
-        port = PortRef(self.me, query.port, returnable=False)
+        count = len(self.mesh.procs.procs) - len(self.dead)
+        query = self._begin_query(ACTOR_IDLE_TIMER, self.config.get_actor_state_max_idle, count)
+        port = PortRef(self.me, query.port)
         name, orphan_timeout = self.mesh.name, self.config.mesh_orphan_timeout
         message: KeepaliveGetState | GetState = (
             KeepaliveGetState(self._wall(now_ns) + orphan_timeout, name, port)
             if orphan_timeout
             else GetState(name, port)
         )
-        casts: list[Command] = [Envelope(self.me, agent, message) for agent in agents]
-        return casts + query.idle.start(now_ns)
+        try:
+            casts = cast(self.me, agents_of(self.mesh.procs, tuple(self.dead)), message, self.config)
+        except CastError as error:
+            return self._on_query_error("actor", error.debug, self.display_name, now_ns)
+        return [*casts, *query.idle.start(now_ns)]
 
     def _on_actor_state(self, envelope: Envelope, reply: StateReply, now_ns: int) -> list[Command]:
         query = self.query
         assert query is not None
         progress = query.take(reply, now_ns)
         if progress is Progress.NOT_EXIST and not self.config.has("Q24"):
-            rank = self._rank_of(envelope, proc_name_of(proc_of(envelope.sender)))
+            replier = envelope.sender if envelope.replier is UNSET else envelope.replier
+            rank = self._rank_of(envelope, proc_name_of(proc_of(replier)))
             progress = query.put(rank, missing_actor(reply.state, self._actor(rank), rank, self._wall(now_ns)), now_ns)
         if progress is _WAITING:
             return []
         if progress is Progress.NOT_EXIST:
             return [
                 query.idle.cancel(),
-                *self._on_query_error("actor", reply.state.name, self.display_name, now_ns),
+                *self._on_query_error("actor", _not_exist(reply.state), self.display_name, now_ns),
             ]
         return [query.idle.cancel(), *self._on_actor_states(now_ns)]
 
@@ -355,11 +361,11 @@ class ActorMeshController(MeshKeeper):
                 return rank
         raise AssertionError(f"{self.me} asked nobody about {proc}: {reply!r}")
 
-    def _on_query_error(self, what: str, name: str, display_name: str | None, now_ns: int) -> list[Command]:
-        """A rank answered without a state: the whole query is an error, blamed on rank 0 (Q24)."""
+    def _on_query_error(self, what: str, error: str, display_name: str | None, now_ns: int) -> list[Command]:
+        """The whole query is an error, blamed on rank 0: a rank answered without a state (Q24), or nobody was asked."""
         self.query = None
         self._move_to(ControllerPhase.IDLE)
-        text = f'unable to query for {what} states: NotExist(Name("{name}"))'
+        text = f"unable to query for {what} states: {error}"
         event = ActorSupervisionEvent(
             actor_id=self.me,
             display_name=display_name,
@@ -371,6 +377,10 @@ class ActorMeshController(MeshKeeper):
 
     def _poll_ended(self, outcome: str) -> PollEnded:
         return PollEnded(self.me, self.mesh.label, self.polls, outcome, self.monitoring)
+
+
+def _not_exist(state: State) -> str:
+    return f'NotExist(Name("{state.name}"))'
 
 
 def _stall_warning(expected_ns: int) -> str:

@@ -165,7 +165,7 @@ class HostAgent(msgspec.Struct):
         match envelope.message:
             case GetState(name=name, reply=reply):
                 return [reply_to(reply, self.me, StateReply(self._state(name)))]
-            case CreateOrUpdate(name=name, rank=rank, spec=ProcSpec() as spec):
+            case CreateOrUpdate(name=name, rank=int() as rank, spec=ProcSpec() as spec):
                 return self._on_create(name, rank, spec, now_ns)
             case Stop(name=name, reason=reason):
                 return self._on_stop(name, reason, now_ns)

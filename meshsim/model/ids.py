@@ -33,6 +33,8 @@ SERVICE_PROC = Name("service")
 LOCAL_PROC = Name("local")
 HOST_AGENT = Name("host_agent")
 PROC_AGENT = Name("proc_agent")
+#: Base of the names of comm actors.
+COMM = Name("comm")
 
 
 class InvalidNameError(ValueError):

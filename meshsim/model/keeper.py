@@ -5,11 +5,11 @@ Source: supervision.md 5.1, 5.3 to 5.9. Quirks: Q11 to Q14, Q16, Q18, Q25, Q52, 
 
 from __future__ import annotations
 
-from collections.abc import Container
 from enum import Enum
 
 import msgspec
 
+from meshsim.model.casting import CastError, agents_of, cast
 from meshsim.model.commands import Command, Fail, SetTimer
 from meshsim.model.config import Config
 from meshsim.model.extent import ViewRank, ranked_display_name
@@ -47,7 +47,7 @@ from meshsim.model.supervision import (
     actor_stopped,
     failure_text,
 )
-from meshsim.model.undeliverable import default_undeliverable
+from meshsim.model.undeliverable import default_undeliverable, restore_sender
 from meshsim.model.waits import IdleLimit, Progress, StateQuery, StatusWait
 
 EXPLICIT_STOP = "ActorMeshController received explicit stop request"
@@ -137,6 +137,7 @@ class MeshKeeper(msgspec.Struct):
 
     def _on_undeliverable(self, undeliverable: Undeliverable) -> list[Command]:
         """A dead subscriber is forgotten; anything else that comes back is the end of the controller (Q57)."""
+        undeliverable = restore_sender(undeliverable)
         returned = undeliverable.envelope
         if not returned.subscriber:
             if self.config.has("Q57"):
@@ -219,14 +220,22 @@ class MeshKeeper(msgspec.Struct):
         self.stop = StatusWait.over(len(self.mesh.procs.procs), port, idle, self.config)
         for rank, status in gone.items():
             self.stop.statuses[rank] = status
-        agents = self._agents(gone)
-        if not agents:
+        if len(gone) == len(self.mesh.procs.procs):
             return self._on_stop_over(self.stop.statuses, timed_out=False)
-        name = self.mesh.name
-        stops: list[Command] = [Envelope(self.me, agent, Stop(name, reason)) for agent in agents]
-        reply = self.stop.port.ref(self.me, returnable=False)  # Cast, as the poll's query.
-        asks: list[Command] = [Envelope(self.me, agent, GetRankStatus(name, reply)) for agent in agents]
+        agents, name = agents_of(self.mesh.procs, tuple(gone)), self.mesh.name
+        reply = self.stop.port.ref(self.me, returnable=True)
+        try:
+            stops = cast(self.me, agents, Stop(name, reason), self.config)
+            asks = cast(self.me, agents, GetRankStatus(name, reply), self.config)
+        except CastError as error:
+            return self._on_cast_error(error)
         return [*stops, *asks, *idle.start(now_ns)]
+
+    def _on_cast_error(self, error: CastError) -> list[Command]:
+        """The handler returns it (5.8 step 6)."""
+        self.stop = None
+        self._move_to(ControllerPhase.IDLE)
+        return [Fail(Generic(str(error)))]
 
     def _gone(self) -> dict[int, Status]:
         """Ranks without a process to stop. Q18: a dead proc is never remembered, so its agent is asked."""
@@ -289,9 +298,6 @@ class MeshKeeper(msgspec.Struct):
 
     def _ranked_name(self, rank: int) -> str:
         return ranked_display_name(self.display_name, self.mesh.procs.region.extent.point_of_rank(ViewRank(rank)))
-
-    def _agents(self, without: Container[int]) -> list[ActorId]:
-        return [proc.agent for rank, proc in enumerate(self.mesh.procs.procs) if rank not in without]
 
     def _key(self, port: PortRef) -> str:
         """Subscribers are known by the id of their port, and by whether it asks for returns (`port_equality_flag`)."""

@@ -14,8 +14,11 @@ from typing import Union
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from meshsim.model.cast_tree import Frame
 from meshsim.model.ids import ActorId, Name, PortRef
 from meshsim.model.operations import Operation
+from meshsim.model.region import Region
+from meshsim.model.selection import Selection
 from meshsim.model.status import Run, State
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure
 
@@ -46,10 +49,13 @@ class ProcSpec(msgspec.Struct, frozen=True, tag="proc_spec"):
 
 
 class CreateOrUpdate(msgspec.Struct, frozen=True, tag="create_or_update"):
-    """Create a resource if its name is unknown; nothing at all if it is known."""
+    """Create a resource if its name is unknown; nothing at all if it is known.
+
+    `rank` is a placeholder in a cast: who delivers it fills in the rank in the view that was cast to.
+    """
 
     name: Name
-    rank: int
+    rank: int | None
     spec: ActorSpec | ProcSpec
 
 
@@ -171,6 +177,53 @@ class MeshFailed(msgspec.Struct, frozen=True, gc=False, tag="mesh_failed"):
     failure: MeshFailure | None
 
 
+# --- casts (mesh_model.md 4) --------------------------------------------------------------------------------
+
+
+class CommMeshConfig(msgspec.Struct, frozen=True, tag="comm_mesh_config"):
+    """To a comm actor: its rank in the root mesh, and who the others are.
+
+    The reference sends the whole book, n entries to each of n. Here a comm actor gets the entries that it can ever look
+    up, those of the nodes below it in the tree: n - 1 in all, so that large meshes stay cheap to simulate.
+    """
+
+    rank: int
+    book: tuple[tuple[int, ActorId], ...]
+
+
+class Cast(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One message for many actors of the same name, and what everybody on its way has to know."""
+
+    #: Id of the actor mesh; with the caster it names the stream that the cast belongs to.
+    mesh: Name
+    caster: ActorId
+    #: Name of the actor on each proc.
+    actor: Name
+    #: The view that it is cast to: ranks and points are told in it.
+    view: Region
+    #: Sizes of the root mesh, reshaped: the tree.
+    sizes: tuple[int, ...]
+    message: Message
+    #: Whether the caster hears of what cannot be delivered.
+    returnable: bool = True
+
+
+class CastMessage(msgspec.Struct, frozen=True, tag="cast"):
+    """From a caster to the comm actor of root rank 0."""
+
+    cast: Cast
+    selection: Selection
+
+
+class ForwardMessage(msgspec.Struct, frozen=True, tag="forward"):
+    """From one comm actor to the next; `seq` follows `last_seq` on this edge of this stream (4.4)."""
+
+    cast: Cast
+    frames: tuple[Frame, ...]
+    seq: int
+    last_seq: int
+
+
 # --- runtime -----------------------------------------------------------------------------------------------
 
 
@@ -274,6 +327,9 @@ Message = Union[
     CheckState,
     SelfCheck,
     MeshFailed,
+    CommMeshConfig,
+    CastMessage,
+    ForwardMessage,
     ActorEvent,
     ProcReady,
     Undeliverable,
@@ -297,6 +353,12 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, tag="message", omit_defaul
     returnable: bool = True
     #: True on what a controller sends to subscribers (`SUBSCRIBER_HEADER`).
     subscriber: bool = False
+    #: Headers of a cast (mesh_model.md 4.5): who cast it, the receiver's point in the view, the mesh it was cast to.
+    cast_sender: ActorId | UnsetType = UNSET
+    cast_point: str | UnsetType = UNSET
+    cast_mesh: Name | UnsetType = UNSET
+    #: On a reply that comm actors pass on: whose it is. The reference does not say so: unset while Q24 is on.
+    replier: ActorId | UnsetType = UNSET
 
 
 def reply_to(port: PortRef, sender: ActorId, message: Message) -> Envelope:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Union, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.model.ids import ActorId, Name
 from meshsim.model.messages import Envelope
@@ -153,6 +154,8 @@ class MeshSpawned(msgspec.Struct, frozen=True, tag="mesh_spawned"):
     procs: tuple[str, ...]
     controller: ActorId | None = None
     system: bool = False
+    #: Proc meshes: the comm actor of rank 0; the others have its name.
+    root_comm: ActorId | UnsetType = UNSET
 
 
 class OperationStarted(msgspec.Struct, frozen=True, tag="operation_started"):

@@ -36,6 +36,10 @@ class ProcMeshRef(msgspec.Struct, frozen=True):
     name: Name
     region: Region
     procs: tuple[ProcRef, ...]
+    #: The comm actor of rank 0 of the root mesh, through which casts go; none while the mesh is being made.
+    root_comm: ActorId | None = None
+    #: What the whole mesh covers, for a slice of it; none for the root itself.
+    root_region: Region | None = None
 
 
 class ActorMeshRef(msgspec.Struct, frozen=True):
@@ -141,7 +145,7 @@ class DropRef(msgspec.Struct, frozen=True, tag="drop_ref"):
 
 
 class CastTo(msgspec.Struct, frozen=True, tag="cast_to"):
-    """Send work to every rank of a mesh (supervision.md 12.2); here directly, rank by rank."""
+    """Send work to every rank of a mesh (supervision.md 12.2)."""
 
     mesh: ActorMeshRef
     text: str = ""

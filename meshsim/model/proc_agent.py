@@ -29,6 +29,7 @@ from meshsim.model.commands import (
     ExitProcess,
     Fail,
     KillTask,
+    Panic,
     SetTimer,
     SignalActor,
     SpawnActor,
@@ -295,9 +296,11 @@ class ProcAgent(msgspec.Struct):
 
     # --- create (8.2) --------------------------------------------------------------------------------------
 
-    def _on_create(self, name: Name, rank: int, spec: ActorSpec, now_ns: int) -> list[Command]:
+    def _on_create(self, name: Name, rank: int | None, spec: ActorSpec, now_ns: int) -> list[Command]:
         if name in self.actor_states:
             return []
+        if rank is None:
+            return [Panic("a cast came without a rank")]
         entry = Entry(create_rank=rank)
         self.actor_states[name] = entry
         if self.supervision_events and self.config.has("Q30"):

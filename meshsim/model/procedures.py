@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from meshsim.model.casting import CastError, agents_of, cast
 from meshsim.model.commands import Command, SpawnChild
 from meshsim.model.config import Config, overrides
 from meshsim.model.controller import ActorMeshController
@@ -29,6 +30,7 @@ from meshsim.model.ids import (
     proc_name_of,
 )
 from meshsim.model.mesh_controllers import ProcMeshController
+from meshsim.model.mesh_creation import CommRun
 from meshsim.model.messages import (
     ActorSpec,
     CreateOrUpdate,
@@ -73,9 +75,13 @@ class SpawnProcsRun(msgspec.Struct):
     #: The failed rank whose state is asked for, to say more.
     failed_rank: int | None = None
     mesh: ProcMeshRef | None = None
+    #: Comm actors are spawned, once all procs are there.
+    comm: CommRun | None = None
     outcome: Outcome | None = None
 
     def accepts(self, port: int) -> bool:
+        if self.comm is not None:
+            return self.comm.accepts(port)
         return self.wait is not None and self.wait.accepts(port)
 
     def start(self, now_ns: int) -> list[Command]:
@@ -104,6 +110,8 @@ class SpawnProcsRun(msgspec.Struct):
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         match event:
+            case Envelope() | TimerFired() if self.comm is not None:
+                return self._on_comm(self.comm, event, now_ns)
             case Envelope(message=RankStatus() as overlay):
                 return self._on_overlay(event, overlay, now_ns)
             case Envelope(message=StateReply(state=state)):
@@ -124,7 +132,7 @@ class SpawnProcsRun(msgspec.Struct):
         for rank, status in enumerate(wait.statuses):
             if status.is_terminating:
                 return [wait.idle.cancel(), *self._take_back(), *self._ask_why(rank, status, now_ns)]
-        return [wait.idle.cancel(), *self._complete()]
+        return [wait.idle.cancel(), *self._create_mesh(now_ns)]
 
     def _ask_why(self, rank: int, status: Status, now_ns: int) -> list[Command]:
         """The lowest failed rank tells its state, if it can (limit PROC_SPAWN_MAX_IDLE)."""
@@ -171,12 +179,25 @@ class SpawnProcsRun(msgspec.Struct):
             for proc in self.procs
         ]
 
-    def _complete(self) -> list[Command]:
+    def _create_mesh(self, now_ns: int) -> list[Command]:
+        """Common creation (10.1), then the controller (10.4)."""
         extent = Extent.of(self.operation.host_extent).concat(Extent.of(self.operation.per_host))
-        self.mesh = ProcMeshRef(self.operation.label, self.name, Region.of(extent), tuple(self.procs))
+        mesh = ProcMeshRef(self.operation.label, self.name, Region.of(extent), tuple(self.procs))
+        self.comm = CommRun(self.me, mesh, self.config, self.names, self.port + 1, self.key)
+        return self.comm.start(now_ns)
+
+    def _on_comm(self, comm: CommRun, event: Envelope | TimerFired, now_ns: int) -> list[Command]:
+        commands = comm.handle(event, now_ns)
+        if comm.outcome is None:
+            return commands
+        self.comm = None
+        if comm.outcome.error is not None:
+            self.outcome = comm.outcome
+            return [*commands, *self._take_back()]
+        self.mesh = comm.mesh
         name = Name(f"proc_mesh_controller_{self.name}")
         controller = ProcMeshController(me=ActorId(""), config=self.config, mesh=self.mesh)
-        return [SpawnChild(name, controller)]
+        return [*commands, SpawnChild(name, controller)]
 
     def _on_controller(self, error: str | None) -> list[Command]:
         assert self.mesh is not None
@@ -194,6 +215,7 @@ class SpawnProcsRun(msgspec.Struct):
                 extent=str(self.mesh.region.extent),
                 members=members,
                 procs=members,
+                root_comm=UNSET if self.mesh.root_comm is None else self.mesh.root_comm,
             )
         ]
 
@@ -228,12 +250,14 @@ class SpawnActorsRun(msgspec.Struct):
             extent=tuple(zip(extent.labels, extent.sizes, strict=True)),
             kept_alive=UNSET if self.config.has("Q36") else not self.operation.system,
         )
-        creates: list[Command] = [
-            Envelope(self.me, proc.agent, CreateOrUpdate(self.name, rank, spec))
-            for rank, proc in enumerate(procs.procs)
-        ]
+        agents = agents_of(procs)
         reply = self.wait.port.ref(self.me, returnable=False)
-        asks: list[Command] = [Envelope(self.me, proc.agent, GetRankStatus(self.name, reply)) for proc in procs.procs]
+        try:
+            creates = cast(self.me, agents, CreateOrUpdate(self.name, None, spec), self.config)
+            asks = cast(self.me, agents, GetRankStatus(self.name, reply), self.config)
+        except CastError as error:
+            self.outcome = Outcome(error=str(error))
+            return []
         return [*creates, *asks, *idle.start(now_ns)]
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
@@ -273,8 +297,8 @@ class SpawnActorsRun(msgspec.Struct):
         """Q47: ranks that did start keep running, and nobody owns them. Off: every agent is told to stop its own."""
         if self.config.has("Q47"):
             return []
-        agents = [proc.agent for proc in self.operation.procs.procs]
-        return [Envelope(self.me, agent, Stop(self.name, SPAWN_FAILED), returnable=False) for agent in agents]
+        stop = Stop(self.name, SPAWN_FAILED)
+        return [*cast(self.me, agents_of(self.operation.procs), stop, self.config, returnable=False)]
 
     def _complete(self) -> list[Command]:
         if self.operation.system:

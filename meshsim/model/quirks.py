@@ -19,7 +19,6 @@ import msgspec
 
 _ALLOCATED = "belongs to the allocated path"
 _SLICES = "needs slices of meshes"
-_COMM = "needs comm actors and cast trees"
 _SINK = "needs the supervision sink of the root client"
 _STDIO = "needs piped output of child processes"
 
@@ -324,7 +323,12 @@ QUIRKS: dict[str, Quirk] = {
             off="Every proc of a spawn that failed is stopped.",
         ),
         _quirk(44, "9.7, 10.5", "Padding silent ranks of a slice panics the asker.", missing=_SLICES),
-        _quirk(45, "10.2", "No cast reaches any rank when the proc of rank 0 is dead.", missing=_COMM),
+        _quirk(
+            45,
+            "10.2",
+            "No cast reaches any rank when the proc of rank 0 is dead.",
+            off="A cast goes straight to each rank; comm actors are not used.",
+        ),
         _quirk(46, "10.3", "Configuring allocated procs waits without limit.", missing=_ALLOCATED),
         _quirk(
             47,
@@ -408,7 +412,12 @@ QUIRKS: dict[str, Quirk] = {
             "The text of an event has no line break before the failure it contains.",
             off="The failure that an event contains begins on a line of its own.",
         ),
-        _quirk(62, "4.6", "A cast that comes back makes a plain caster panic.", missing=_COMM),
+        _quirk(
+            62,
+            "4.6",
+            "A cast that comes back makes a plain caster panic.",
+            off="A cast that comes back is an error of its caster like any other message.",
+        ),
         _quirk(
             63,
             "3.8",

@@ -12,6 +12,7 @@ from meshsim.model.actors import (
     WrapperActor,
 )
 from meshsim.model.boot import ActorType, Program
+from meshsim.model.comm import COMM_ACTOR, CommActor
 
 ACTOR_TYPES: dict[str, ActorType] = {
     actor_type.__name__: actor_type
@@ -26,6 +27,9 @@ ACTOR_TYPES: dict[str, ActorType] = {
     )
 }
 
+#: Types that the modelled system spawns by itself; a scenario cannot.
+SYSTEM_TYPES: dict[str, ActorType] = {COMM_ACTOR: CommActor}
+
 #: Types whose actors may own meshes and subscribe to them.
 CONTEXT_TYPES = frozenset(
     {"TestActor", "TestActorWithSupervisionHandling", "TestActorWithFailingSupervision", "WrapperActor"}
@@ -34,4 +38,4 @@ CONTEXT_TYPES = frozenset(
 
 def default_program() -> Program:
     """The program of a run that brings no types of its own."""
-    return Program(actor_types=dict(ACTOR_TYPES))
+    return Program(actor_types={**ACTOR_TYPES, **SYSTEM_TYPES})

@@ -5,10 +5,12 @@ Source: supervision.md 4.6, mesh_model.md 3.2 and 3.5.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2b
 
 import msgspec
+from msgspec import UNSET
 
 from meshsim.model.commands import Command, Fail, Panic
 from meshsim.model.ids import ActorId
@@ -44,6 +46,18 @@ def port_id(envelope: Envelope) -> str:
     return f"{envelope.dest}[{handler_port(message_type)}<{message_type}>]"
 
 
+def restore_sender(undeliverable: Undeliverable) -> Undeliverable:
+    """A cast that comes back as if its caster had sent it himself; anything else as it is (mesh_model.md 4.6).
+
+    Comm actors return it with themselves as its sender and the caster in a header.
+    """
+    envelope = undeliverable.envelope
+    if envelope.cast_sender is UNSET or envelope.cast_sender == envelope.sender:
+        return undeliverable
+    restored = msgspec.structs.replace(envelope, sender=envelope.cast_sender)
+    return Undeliverable(restored, undeliverable.errors)
+
+
 def default_undeliverable(me: ActorId, undeliverable: Undeliverable) -> list[Command]:
     """What an actor does with a message that comes back, unless it knows better: it fails.
 
@@ -66,16 +80,28 @@ def return_failed_text(envelope: Envelope, errors: tuple[str, ...]) -> str:
 
 
 def _text(description: str, prefix: str, envelope: Envelope, errors: tuple[str, ...]) -> str:
-    headers = f"{{{SUBSCRIBER_HEADER}: true}}" if envelope.subscriber else "{}"
+    headers = ",".join(f"{key}={value}" for key, value in _headers(envelope))
     return (
         "undeliverable message error:\n"
         f"\tdescription: {description}\n"
         f"\t{prefix}sender: {envelope.sender}\n"
         f"\t{prefix}dest: {port_id(envelope)}\n"
-        f"\theaders: {headers}\n"
+        f"\theaders: {{{headers}}}\n"
         f"\tdata: {_PAYLOAD.encode(envelope.message).decode()}\n"
         f"\terror: {'; '.join(errors) or '<none>'}"
     )
+
+
+def _headers(envelope: Envelope) -> Iterator[tuple[str, str]]:
+    """Keys are full paths (mesh_model.md 3.8); what is on every message is left out."""
+    if envelope.cast_point is not UNSET:
+        yield "hyperactor_mesh::comm::multicast::cast_point", envelope.cast_point
+    if envelope.cast_sender is not UNSET:
+        yield "hyperactor_mesh::comm::multicast::cast_originating_sender", envelope.cast_sender
+    if envelope.cast_mesh is not UNSET:
+        yield "hyperactor_mesh::casting::cast_actor_mesh_id", envelope.cast_mesh
+    if envelope.subscriber:
+        yield SUBSCRIBER_HEADER, "true"
 
 
 # --- delivery errors inside a process, mesh_model.md 3.2 --------------------------------------------------

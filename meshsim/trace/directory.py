@@ -10,7 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from msgspec import UNSET
+
 from meshsim.model.ids import (
+    COMM,
     HOST_AGENT,
     LOCAL_PROC,
     PROC_AGENT,
@@ -219,7 +222,18 @@ class Directory:
         if node is None:
             return None
         main = self._main_actor(node)
-        return main if actor_name_of(main) == part else None
+        if actor_name_of(main) == part:
+            return main
+        return self._comm_of(node) if part == COMM else None
+
+    def _comm_of(self, node: Node) -> ActorId | None:
+        """The comm actor of a proc that belongs to a mesh."""
+        for mesh in self.meshes.values():
+            if mesh.root_comm is not UNSET:
+                for proc in mesh.procs:
+                    if self._node_of_proc.get(proc) == node:
+                        return actor_id(proc, actor_name_of(mesh.root_comm))
+        return None
 
     def _composed_name(self, actor: ActorId) -> str:
         if "," not in actor:

@@ -7,9 +7,12 @@ from meshsim.model.messages import (
     ActorSpec,
     ActorStateChanged,
     Answer,
+    CastMessage,
     CauseFault,
+    CommMeshConfig,
     CreateOrUpdate,
     Drill,
+    ForwardMessage,
     GetRankStatus,
     GetState,
     KeepaliveGetState,
@@ -61,6 +64,12 @@ def _details(message: Message) -> str:
         case MeshFailed(failure=failure) if failure is not None:
             place = "" if failure.rank is None else f"rank {failure.rank} "
             return f"{place}{status_text(failure.event.actor_status, failure.event.occurred_at_ns)}"
+        case CommMeshConfig(rank=rank):
+            return f"rank {rank}"
+        case CastMessage(cast=cast):
+            return f"to {cast.actor}: {message_words(cast.message)}"
+        case ForwardMessage(cast=cast, seq=seq):
+            return f"{seq} to {cast.actor}: {message_words(cast.message)}"
         case ActorEvent(event=event):
             return f"{event.actor_id} {status_text(event.actor_status, event.occurred_at_ns)}"
         case Undeliverable(envelope=envelope, errors=errors):

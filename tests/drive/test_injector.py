@@ -36,7 +36,7 @@ from meshsim.faults.kinds import (
 )
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import CauseFault, Envelope, Operate
-from meshsim.model.notes import ActorStatusChanged, OperationEnded, PollStarted
+from meshsim.model.notes import ActorStatusChanged, LocalDelivery, OperationEnded, PollStarted
 from meshsim.model.operations import DropRef
 from meshsim.model.process import ExitStatus
 from meshsim.scenario.plan import Plan
@@ -213,14 +213,15 @@ def test_a_condition_strikes_once() -> None:
 
 def test_a_condition_wants_all_of_its_values() -> None:
     """Who and what: `node` may be a target, `envelope`'s parts are reached by dotted paths."""
-    when = When(record="message", where={"node": "workers[1]", "message.type": "keepalive_get_state"})
+    where: dict[str, str | int | bool] = {"node": "workers[1]", "envelope.message.type": "keepalive_get_state"}
+    when = When(record="local", where=where)
 
     records = run_sim(with_faults(Exit(target="workers[0]", code=1, when=when))).records
 
     strike = next(record for record in records if isinstance(record.what, FaultStruck))
     cause = records[strike.cause]
-    assert isinstance(cause.what, Envelope)
-    tag = type(cause.what.message).__struct_config__.tag
+    assert isinstance(cause.what, LocalDelivery)
+    tag = type(cause.what.envelope.message).__struct_config__.tag
     assert (cause.node, tag) == ("host0/workers_1", "keepalive_get_state")
 
 

@@ -26,7 +26,7 @@ from meshsim.model.events import (
 )
 from meshsim.model.extent import Extent
 from meshsim.model.ids import ActorId, Name, PortRef, ProcId, actor_id, host_agent_id, proc_agent_id, proc_id
-from meshsim.model.messages import Envelope, MeshFailed, RankStatus, StateReply, Work
+from meshsim.model.messages import Envelope, MeshFailed, Message, RankStatus, StateReply, Work
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef
 from meshsim.model.process import ProcStatus
 from meshsim.model.region import Region
@@ -77,6 +77,16 @@ def proc_mesh(ranks: int) -> ProcMeshRef:
 
 def actor_mesh(ranks: int, controller: ActorId | None = CONTROLLER) -> ActorMeshRef:
     return ActorMeshRef("a", MESH, proc_mesh(ranks), controller)
+
+
+def directly(me: ActorId, dest: ActorId, message: Message, rank: int, ranks: int) -> Envelope:
+    """A cast's message for one rank of a mesh that has no comm actors."""
+    return Envelope(me, dest, message, cast_sender=me, cast_point=f"hosts={rank}/{ranks}")
+
+
+def to_agents(me: ActorId, message: Message, ranks: int) -> list[Envelope]:
+    """The same for the agents of all ranks."""
+    return [directly(me, agent(rank), message, rank, ranks) for rank in range(ranks)]
 
 
 def controller_of(

@@ -1,5 +1,6 @@
 """The actors that scenarios are built with (supervision.md 15.1, 15.2)."""
 
+import msgspec
 import pytest
 from machines import (
     ALICE,
@@ -10,6 +11,7 @@ from machines import (
     actor_mesh,
     event_of,
     host_agent,
+    proc,
 )
 
 from meshsim.model.actors import (
@@ -23,12 +25,13 @@ from meshsim.model.actors import (
 )
 from meshsim.model.boot import ConstructorError, Setting
 from meshsim.model.commands import AbortSelf, ExitProcess, Fail, Panic, SetTimer, SignalSelf, StopSelf
+from meshsim.model.config import Config
 from meshsim.model.events import ActorEnded, ActorSpawned, ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
-from meshsim.model.ids import Name
+from meshsim.model.ids import Name, actor_id
 from meshsim.model.messages import Ack, CauseFault, Envelope, MeshFailed, Operate, Undeliverable, Work
 from meshsim.model.notes import Heard, Heartbeat
 from meshsim.model.operations import SubscribeTo
-from meshsim.model.registry import ACTOR_TYPES, CONTEXT_TYPES, default_program
+from meshsim.model.registry import ACTOR_TYPES, CONTEXT_TYPES, SYSTEM_TYPES, default_program
 from meshsim.model.supervision import (
     ErrorDuringHandlingSupervision,
     Generic,
@@ -96,7 +99,7 @@ def test_every_type_is_registered_under_its_own_name():
     """And what may own meshes is among them."""
     assert {name: kind.__name__ for name, kind in ACTOR_TYPES.items()} == {name: name for name in ACTOR_TYPES}
     assert set(ACTOR_TYPES) >= CONTEXT_TYPES
-    assert default_program().actor_types == ACTOR_TYPES
+    assert default_program().actor_types == ACTOR_TYPES | SYSTEM_TYPES
 
 
 # --- work --------------------------------------------------------------------------------------------------
@@ -188,6 +191,20 @@ def test_a_message_that_somebody_else_sent_panics_the_actor():
     (command,) = made().handle(tell(Undeliverable(lost, ())), 0)
 
     assert command == Panic(f"assertion `left == right` failed\n  left: {ME}\n right: {ALICE.actor}")
+
+
+@pytest.mark.parametrize("off", [(), ("Q62",)])
+def test_a_cast_that_comes_back_is_held_against_who_sent_it_last(off):
+    """Q62: that is a comm actor, and a panic. Off: the caster's own error."""
+    comm = actor_id(proc(0), "comm-1comm1111111")
+    lost = Envelope(comm, actor(0), Work("hello"), cast_sender=ME, cast_point="hosts=0/1", cast_mesh=MESH)
+    machine = TestActor.construct(Setting(ME, 0, Config.of({}, off), 7), {})
+
+    commands = machine.handle(tell(Undeliverable(lost, ("gone",))), 0)
+
+    own = msgspec.structs.replace(lost, sender=ME)
+    panic = Panic(f"assertion `left == right` failed\n  left: {ME}\n right: {comm}")
+    assert commands == [Fail(Generic(undeliverable_text(own, ("gone",)))) if off else panic]
 
 
 def test_an_actor_can_subscribe_as_a_client_can():

@@ -9,6 +9,7 @@ from machines import (
     actor,
     actor_mesh,
     agent,
+    directly,
     event_of,
     host_agent,
     overlay,
@@ -127,7 +128,7 @@ def test_an_operation_that_waits_is_begun_and_kept(operation, tag, label, sends)
             CastTo(A, "go", 5),
             "cast_to",
             "a",
-            [Envelope(CLIENT, actor(rank), Work("go", 5)) for rank in (0, 1)],
+            [directly(CLIENT, actor(rank), Work("go", 5), rank, 2) for rank in (0, 1)],
         ),
         (
             SubscribeTo(A),

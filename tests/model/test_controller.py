@@ -1,5 +1,6 @@
 """The controller of an actor mesh as tables: these events, exactly these commands (supervision.md 5 and 6)."""
 
+import msgspec
 import pytest
 from machines import (
     ALICE,
@@ -15,9 +16,11 @@ from machines import (
     event_of,
     host_agent,
     overlay,
+    proc,
     proc_name,
     proc_reply,
     status_port,
+    to_agents,
     to_owner,
     to_subscriber,
 )
@@ -27,7 +30,8 @@ from meshsim.model.commands import CancelTimer, Fail, GiveBack, SetTimer
 from meshsim.model.config import Config
 from meshsim.model.controller import CHECK_TIMER, ActorMeshController, ControllerPhase
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
-from meshsim.model.ids import Name, PortRef
+from meshsim.model.extent import Extent
+from meshsim.model.ids import Name, PortRef, actor_id
 from meshsim.model.messages import (
     ActorSpec,
     CheckState,
@@ -46,6 +50,7 @@ from meshsim.model.messages import (
 )
 from meshsim.model.notes import ControllerStalled, MonitoringEnded, PollEnded, PollStarted, SubscriberRemoved, Warned
 from meshsim.model.process import ExitStatus, classify
+from meshsim.model.region import Region
 from meshsim.model.status import (
     NOT_EXIST,
     RUNNING,
@@ -267,15 +272,13 @@ def test_stop_tells_subscribers_first_then_stops_every_rank():
 
     commands = controller.handle(STOP, 3 * S)
 
-    reply = status_port(CONTROLLER, 1024)
+    reply = status_port(CONTROLLER, 1024, returnable=True)
     assert commands == [
         MonitoringEnded(CONTROLLER, "a", "stop"),
         to_subscriber(BOB, STOP_FAILURE),
         to_subscriber(ALICE, STOP_FAILURE),
-        Envelope(CONTROLLER, agent(0), Stop(MESH, "enough")),
-        Envelope(CONTROLLER, agent(1), Stop(MESH, "enough")),
-        Envelope(CONTROLLER, agent(0), GetRankStatus(MESH, reply)),
-        Envelope(CONTROLLER, agent(1), GetRankStatus(MESH, reply)),
+        *to_agents(CONTROLLER, Stop(MESH, "enough"), 2),
+        *to_agents(CONTROLLER, GetRankStatus(MESH, reply), 2),
         SetTimer(CONTROLLER, "stop_idle", 30 * S),
     ]
     assert (controller.busy, controller.monitoring) == (True, False)
@@ -364,7 +367,7 @@ def test_one_stray_poll_runs_after_a_stop():
     keepalive = controller.handle(proc_reply(0, port), P)
     commands = controller.handle(actor_reply(0, port + 1, STOPPED), P)
 
-    assert keepalive[1].message == KeepaliveGetState(P + O, MESH, PortRef(CONTROLLER, port + 1, returnable=False))
+    assert keepalive[1].message == KeepaliveGetState(P + O, MESH, PortRef(CONTROLLER, port + 1))
     assert commands == [CancelTimer(CONTROLLER, "actor_idle"), ended("terminal", monitoring=False)]
 
 
@@ -415,8 +418,8 @@ def test_cleanup_stops_the_mesh_and_tells_nobody():
 
     assert commands == [
         MonitoringEnded(CONTROLLER, "a", "cleanup"),
-        Envelope(CONTROLLER, agent(0), Stop(MESH, "actor mesh controller cleanup")),
-        Envelope(CONTROLLER, agent(0), GetRankStatus(MESH, status_port(CONTROLLER, 1024))),
+        *to_agents(CONTROLLER, Stop(MESH, "actor mesh controller cleanup"), 1),
+        *to_agents(CONTROLLER, GetRankStatus(MESH, status_port(CONTROLLER, 1024, returnable=True)), 1),
         SetTimer(CONTROLLER, "stop_idle", 30 * S),
     ]
     assert controller.busy
@@ -478,6 +481,64 @@ def test_anything_else_that_comes_back_is_the_end_of_the_controller():
     commands = controller_of([RUNNING]).handle(returned, 0)
 
     assert commands == [Fail(Generic(undeliverable_text(question, ("broken link: gone",))))]
+
+
+def test_a_cast_that_comes_back_is_the_end_of_the_controller_too():
+    """5.9: its own name is put back first, where the comm actor's was."""
+    comm = actor_id(proc(0), "comm-1comm1111111")
+    lost = Envelope(comm, agent(0), Stop(MESH, "enough"), cast_sender=CONTROLLER, cast_point="hosts=0/1")
+    returned = Envelope(comm, CONTROLLER, Undeliverable(lost, ("gone",)), returnable=False)
+
+    commands = controller_of([RUNNING]).handle(returned, 0)
+
+    own = msgspec.structs.replace(lost, sender=CONTROLLER)
+    assert commands == [Fail(Generic(undeliverable_text(own, ("gone",))))]
+
+
+def casting_in_vain():
+    """A controller whose mesh lies in its root so that no range can say it (mesh_model.md 4.2 step 3)."""
+    controller = controller_of([RUNNING] * 2)
+    procs = controller.mesh.procs
+    lying = msgspec.structs.replace(
+        procs,
+        region=Region(("hosts",), 0, (2,), (3,)),
+        root_region=Region.of(Extent(("hosts",), (4,))),
+        root_comm=actor_id(proc(0), "comm-1comm1111111"),
+    )
+    controller.mesh = msgspec.structs.replace(controller.mesh, procs=lying)
+    return controller
+
+
+NOT_CAST = "error while casting message to proc_agent: value 6 not in slice"
+
+
+def test_a_stop_that_cannot_be_cast_is_the_end_of_the_controller():
+    """5.8 step 6; the subscribers were told before."""
+    controller = subscribed(casting_in_vain(), ALICE)
+
+    commands = controller.handle(STOP, 3 * S)
+
+    assert commands == [
+        MonitoringEnded(CONTROLLER, "a", "stop"),
+        to_subscriber(ALICE, STOP_FAILURE),
+        Fail(Generic(NOT_CAST)),
+    ]
+    assert not controller.busy
+
+
+def test_a_poll_that_cannot_be_cast_is_an_error_of_the_query():
+    """5.10 step 5."""
+    controller = casting_in_vain()
+    port = asked_procs(controller)
+    controller.handle(proc_reply(0, port), P)
+
+    commands = controller.handle(proc_reply(1, port), P)
+
+    text = 'unable to query for actor states: CastingError(Name("proc_agent"), value 6 not in slice)'
+    told = [command.message.failure for command in commands if isinstance(command, Envelope)]
+    assert [(failure.rank, failure.event.actor_status) for failure in told] == [(0, actor_failed(Generic(text)))]
+    assert commands[-2] == ended("actor_query_error")
+    assert not controller.busy
 
 
 def test_an_event_of_a_child_is_not_handled():
@@ -659,12 +720,11 @@ def test_the_actors_are_asked_and_kept_alive_by_asking(orphan_timeout, offset_ns
 
     commands = controller.handle(proc_reply(1, port), P)
 
-    reply = PortRef(CONTROLLER, 1025, returnable=False)
+    reply = PortRef(CONTROLLER, 1025)
     ask = GetState(MESH, reply) if expires_ns is None else KeepaliveGetState(expires_ns, MESH, reply)
     assert commands == [
         CancelTimer(CONTROLLER, "proc_idle"),
-        Envelope(CONTROLLER, agent(0), ask),
-        Envelope(CONTROLLER, agent(1), ask),
+        *to_agents(CONTROLLER, ask, 2),
         SetTimer(CONTROLLER, "actor_idle", A),
     ]
     assert (controller.accepts(1024), controller.accepts(1025)) == (False, True)

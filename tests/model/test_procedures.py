@@ -13,12 +13,14 @@ from machines import (
     actor,
     actor_mesh,
     agent,
+    directly,
     host_agent,
     overlay,
     proc,
     proc_mesh,
     proc_name,
     status_port,
+    to_agents,
 )
 
 from meshsim.model.commands import CancelTimer, GiveBack, SetTimer, SpawnChild
@@ -26,11 +28,12 @@ from meshsim.model.config import Config
 from meshsim.model.controller import ActorMeshController
 from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.extent import Extent
-from meshsim.model.ids import ActorId, Name, NameSource, PortRef, proc_agent_id, proc_id
+from meshsim.model.ids import ActorId, Name, NameSource, PortRef, actor_id, proc_agent_id, proc_id
 from meshsim.model.mesh_controllers import ProcMeshController
 from meshsim.model.messages import (
     Ack,
     ActorSpec,
+    CommMeshConfig,
     CreateOrUpdate,
     Envelope,
     GetRankStatus,
@@ -94,6 +97,17 @@ def drawn():
     return names.draw("w"), [names.draw(f"w_{per_host}") for _ in range(2) for per_host in range(2)]
 
 
+def comm_name():
+    """What the run draws next, when all procs are there."""
+    names = NameSource(7, drawn=5)
+    return names.draw("comm")
+
+
+def with_comm_actors():
+    """The comm actors of all four ranks run."""
+    return overlay(agent(0), CLIENT, PORT + 1, (0, 4, RUNNING))
+
+
 def test_every_proc_is_created_and_asked_for_in_turn():
     """Two messages for each proc, host by host; the spawner's configuration goes along."""
     config = Config.of({"STOP_ACTOR_TIMEOUT": 2 * S})
@@ -118,20 +132,30 @@ def test_a_proc_mesh_is_complete_with_its_controller():
     run, _ = spawn_procs()
     name, names = drawn()
 
-    running, commands = outcome_of(run, *(said(rank, RUNNING) for rank in range(4)))
+    outcome_of(run, *(said(rank, RUNNING) for rank in range(4)))
+    running, commands = outcome_of(run, with_comm_actors())
     done, notes = outcome_of(run, ActorSpawned(Name("x"), ActorId("y")))
 
     refs = []
     for rank, proc_text in enumerate(names):
         created = proc_id(f"unix:@host{rank // 2}", proc_text)
         refs.append(ProcRef(created, rank, proc_agent_id(created), host_agent(rank // 2)))
-    mesh = ProcMeshRef("w", name, Region.of(Extent(("hosts", "gpus"), (2, 2))), tuple(refs))
+    comm = [actor_id(ref.proc_id, comm_name()) for ref in refs]
+    mesh = ProcMeshRef("w", name, Region.of(Extent(("hosts", "gpus"), (2, 2))), tuple(refs), comm[0])
     controller = ProcMeshController(ActorId(""), CONFIG, mesh)
     members = tuple(ref.proc_id for ref in refs)
     assert running is None
-    assert commands == [CANCEL, SpawnChild(Name(f"proc_mesh_controller_{name}"), controller)]
+    assert commands == [
+        CANCEL,
+        Envelope(CLIENT, comm[0], CommMeshConfig(0, ((1, comm[1]), (2, comm[2])))),
+        Envelope(CLIENT, comm[1], CommMeshConfig(1, ())),
+        Envelope(CLIENT, comm[2], CommMeshConfig(2, ((3, comm[3]),))),
+        Envelope(CLIENT, comm[3], CommMeshConfig(3, ())),
+        SpawnChild(Name(f"proc_mesh_controller_{name}"), controller),
+    ]
     assert done == Outcome()
-    assert notes == [MeshSpawned("procs", "w", name, CLIENT, "{hosts: 2, gpus: 2}", members, members)]
+    spawned = MeshSpawned("procs", "w", name, CLIENT, "{hosts: 2, gpus: 2}", members, members, root_comm=comm[0])
+    assert notes == [spawned]
 
 
 @pytest.mark.parametrize(
@@ -197,7 +221,7 @@ def test_procs_that_are_not_there_in_time_are_timeouts():
 
 def test_a_proc_mesh_needs_its_controller():
     run, _ = spawn_procs()
-    outcome_of(run, *(said(rank, RUNNING) for rank in range(4)))
+    outcome_of(run, *(said(rank, RUNNING) for rank in range(4)), with_comm_actors())
 
     done, commands = outcome_of(run, ActorSpawned(Name("x"), None, "no actor named kid in proc p"))
 
@@ -223,10 +247,8 @@ def test_every_agent_creates_then_is_asked():
 
     spec = ActorSpec("TestActor", {"x": 1}, "<t>", (("hosts", 2),))
     assert commands == [
-        Envelope(CLIENT, agent(0), CreateOrUpdate(NAME, 0, spec)),
-        Envelope(CLIENT, agent(1), CreateOrUpdate(NAME, 1, spec)),
-        Envelope(CLIENT, agent(0), GetRankStatus(NAME, REPLY)),
-        Envelope(CLIENT, agent(1), GetRankStatus(NAME, REPLY)),
+        *(directly(CLIENT, agent(rank), CreateOrUpdate(NAME, rank, spec), rank, 2) for rank in (0, 1)),
+        *to_agents(CLIENT, GetRankStatus(NAME, status_port(CLIENT, PORT, returnable=False)), 2),
         IDLE,
     ]
 

@@ -31,9 +31,7 @@ def test_quirks_of_parts_that_do_not_exist_yet_are_not_modelled():
         "Q35",
         "Q42",
         "Q44",
-        "Q45",
         "Q46",
-        "Q62",
     ]
 
 

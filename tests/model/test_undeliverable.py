@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from meshsim.model.commands import Fail, Panic
@@ -11,6 +12,7 @@ from meshsim.model.undeliverable import (
     no_mailbox_error,
     port_id,
     port_not_bound_error,
+    restore_sender,
     return_failed_text,
     undeliverable_text,
 )
@@ -57,7 +59,7 @@ def test_a_message_that_cannot_even_be_returned_has_its_own_form():
         "\tdescription: returning undeliverable message to original sender failed\n"
         f"\toriginal sender: {SENDER}\n"
         f"\toriginal dest: {DEST}[1025]\n"
-        "\theaders: {actor_mesh_subscriber_message: true}\n"
+        "\theaders: {actor_mesh_subscriber_message=true}\n"
         '\tdata: {"type":"mesh_failed","failure":null}\n'
         "\terror: <none>"
     )
@@ -75,6 +77,29 @@ def test_a_message_that_somebody_else_sent_is_a_panic():
     commands = default_undeliverable(DEST, Undeliverable(STOP, ()))
 
     assert commands == [Panic(f"assertion `left == right` failed\n  left: {DEST}\n right: {SENDER}")]
+
+
+def test_a_cast_that_comes_back_is_given_its_caster_again():
+    """Comm actors name themselves as its sender; what is no cast, or a direct one, is left as it is."""
+    cast = Envelope(DEST, SENDER, STOP.message, cast_sender=SENDER, cast_point="", cast_mesh=Name("m"))
+    direct = Envelope(SENDER, DEST, STOP.message, cast_sender=SENDER, cast_point="")
+
+    restored = restore_sender(Undeliverable(cast, ("why",)))
+
+    assert restored == Undeliverable(msgspec.structs.replace(cast, sender=SENDER), ("why",))
+    for other in (Undeliverable(STOP, ("why",)), Undeliverable(direct, ())):
+        assert restore_sender(other) is other
+
+
+def test_the_headers_of_a_cast_are_part_of_the_text():
+    """mesh_model.md 3.8: keys are full paths."""
+    cast = Envelope(SENDER, DEST, STOP.message, cast_sender=SENDER, cast_point="x=0/2,y=1/2", cast_mesh=Name("m"))
+
+    assert undeliverable_text(cast, ()).splitlines()[4] == (
+        "\theaders: {hyperactor_mesh::comm::multicast::cast_point=x=0/2,y=1/2,"
+        f"hyperactor_mesh::comm::multicast::cast_originating_sender={SENDER},"
+        "hyperactor_mesh::casting::cast_actor_mesh_id=m}"
+    )
 
 
 @pytest.mark.parametrize(

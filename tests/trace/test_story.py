@@ -188,6 +188,11 @@ def _example(message: type) -> Message:
         },
         "envelope": {"type": "message", "sender": "a", "dest": "b", "message": {"type": "ack"}},
         "do": "noop", "actor": "a",
+        "book": [[1, "b"]], "selection": {"type": "Everything"}, "frames": [], "seq": 2, "last_seq": 1,
+        "cast": {
+            "mesh": "m", "caster": "a", "actor": "x", "sizes": [1], "message": {"type": "ack"},
+            "view": {"labels": [], "offset": 0, "sizes": [], "strides": []},
+        },
     }  # fmt: skip
     wanted = {field.name for field in msgspec.structs.fields(message)}
     example = msgspec.convert({"type": message.__struct_config__.tag, **fields}, message)
