@@ -13,7 +13,7 @@ from meshsim.cli.console import out as say
 from meshsim.cli.console import table
 from meshsim.cli.load import plans_of
 from meshsim.cli.run import Kept, exit_code, jobs_of, print_findings, print_json, run_jobs
-from meshsim.model.quirks import PROFILES, QUIRKS, Quirk
+from meshsim.model.quirks import ABSENT, PROFILES, QUIRKS, SIDES, Quirk
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, with_profile
 
@@ -36,14 +36,15 @@ def quirks(
 ) -> int:
     """Say what surprises in the modelled system: every quirk, in which profiles it is on, and what shows it.
 
-    With `--run`, run what shows them under every profile: the finding is there with the quirk and gone without.
+    With `--run`, run what shows them with all quirks and with none: the finding is there with its quirk and gone
+    without.
 
     Parameters
     ----------
     path
         A scenario file, or a folder of them, that shows quirks; `scenarios/quirks` when none is given.
     run
-        Run the scenarios, each under every profile, and print quirk by profile and backend. Exit codes as of `run`.
+        Run the scenarios under `2026-03` and `fixed`, and print quirk by profile and backend. Exit codes as of `run`.
     backend
         Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names.
     out
@@ -60,12 +61,12 @@ def quirks(
             say(_line(quirk, showing[quirk.id]))
         return PASSED
     table(
-        ("quirk", "section", "on in", "what happens", "when turned off", "shown by"),
+        ("quirk", "section", *PROFILES, "what happens", "when turned off", "shown by"),
         [
             (
                 quirk.id,
                 quirk.section,
-                ", ".join(_profiles(quirk)) or _NOT_RUN,
+                *(_default(quirk, profile) for profile in PROFILES),
                 quirk.sentence,
                 quirk.off or f"({_why_not(quirk)})",
                 ", ".join(showing[quirk.id]) or _NOT_RUN,
@@ -97,6 +98,13 @@ def _profiles(quirk: Quirk) -> list[str]:
     return [name for name, off in PROFILES.items() if quirk.modelled and quirk.id not in off]
 
 
+def _default(quirk: Quirk, profile: str) -> str:
+    """How a quirk is in a profile: on, off, or not there at all."""
+    if not quirk.modelled or quirk.id in ABSENT.get(profile, ()):
+        return _NOT_RUN
+    return "off" if quirk.id in PROFILES[profile] else "on"
+
+
 def _why_not(quirk: Quirk) -> str:
     """Why it cannot be turned off."""
     if not quirk.modelled:
@@ -119,8 +127,8 @@ def _line(quirk: Quirk, scenarios: Sequence[str]) -> str:
 
 
 def _run(path: Path, backend: str, out: Path, *, json: bool) -> int:
-    """Every scenario under every profile: one that asks for a profile of its own as well as others."""
-    plans = [with_profile(plan, profile) for plan in plans_of([path]) for profile in PROFILES]
+    """Every scenario on both sides: one that asks for a profile of its own as well as others."""
+    plans = [with_profile(plan, profile) for plan in plans_of([path]) for profile in SIDES]
     kept = run_jobs(jobs_of(plans, backend), out, print_json if json else None)
     if not json:
         _print_verdicts(kept)
@@ -130,7 +138,7 @@ def _run(path: Path, backend: str, out: Path, *, json: bool) -> int:
 
 def _print_verdicts(kept: Sequence[Kept]) -> None:
     backends = sorted({one.result.backend for one in kept}, key=lambda name: name != "sim")
-    columns = [(profile, backend) for profile in PROFILES for backend in backends]
+    columns = [(profile, backend) for profile in SIDES for backend in backends]
     cells: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
     for one in kept:
         plan, column = one.result.plan, (one.result.plan.profile, one.result.backend)

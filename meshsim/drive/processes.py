@@ -19,6 +19,7 @@ from meshsim.model.commands import SpawnProcess
 from meshsim.model.events import ChildExited, Event, Started
 from meshsim.model.ids import LOCAL_PROC, SERVICE_PROC, Name, Node, ProcId, address_of_node, base_of, proc_id
 from meshsim.model.process import ExitStatus
+from meshsim.model.quirks import REVISION_OF
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import stream_key
 from meshsim.trace.records import (
@@ -112,6 +113,7 @@ class Processes:
             kind=kind,
             config=self._plan.config,
             quirks_off=self._plan.quirks_off,
+            revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
             clock_offset_ns=int(self._plan.clocks.get(node, 0)),
@@ -127,6 +129,7 @@ class Processes:
             kind="proc",
             config={**self._plan.config, **command.config},
             quirks_off=self._plan.quirks_off,
+            revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
             clock_offset_ns=int(self._plan.clocks.get(host, 0)),

@@ -9,7 +9,7 @@ import msgspec
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Name, Node, PortRef
 from meshsim.model.machine import Machine
-from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES
+from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, REVISION_OF
 
 
 class NodeBoot(msgspec.Struct, frozen=True):
@@ -22,6 +22,8 @@ class NodeBoot(msgspec.Struct, frozen=True):
     config: dict[str, int | bool | str]
     #: Quirks that are turned off.
     quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]
+    #: Name of the modelled system's revision (`meshsim.model.revision`).
+    revision: str = REVISION_OF[DEFAULT_PROFILE]
     #: Key of the node's own `NameSource`.
     name_key: int = 0
     #: Key of the choices among queues that are ready at once; 0 for the fixed order.

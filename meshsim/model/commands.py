@@ -70,6 +70,8 @@ class SpawnChild(msgspec.Struct, tag="spawn_child"):
     #: Its own name; empty for its parent's.
     name: Name
     machine: Machine
+    #: It has its parent's name all the same, and `name` is what the answer goes by.
+    anonymous: bool = False
 
 
 class OpenInstance(msgspec.Struct, frozen=True, tag="open_instance"):

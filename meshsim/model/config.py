@@ -19,6 +19,7 @@ from typing import Literal
 import msgspec
 
 from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES
+from meshsim.model.revision import R2026_03, REVISIONS, Revision
 from meshsim.units import DURATION_NS_MAX, MINUTE, MS, DurationError, S, format_duration, parse_duration
 
 Value = int | bool | str
@@ -476,16 +477,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     terminated_snapshot_retention: int
     #: Quirks of the modelled system that are turned off; not an attribute of the reference (`meshsim.model.quirks`).
     quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]
+    #: Which features the modelled system has; not an attribute either.
+    revision: Revision = R2026_03
 
     @classmethod
-    def of(cls, values: Mapping[str, Value], quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]) -> Config:
+    def of(
+        cls,
+        values: Mapping[str, Value],
+        quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE],
+        revision: str = R2026_03.name,
+    ) -> Config:
         """From parsed values under any key that `attribute_by_key` takes; what is absent has its default.
 
+        An attribute that the revision does not have does nothing, whatever its value.
+
         Raises:
-            KeyError: a key that no attribute has.
+            KeyError: a key that no attribute has, or a revision that there is not.
             ConfigError: a value of the wrong type.
         """
-        return _config_of(tuple((key, value, type(value)) for key, value in values.items()), quirks_off)
+        return _config_of(tuple((key, value, type(value)) for key, value in values.items()), quirks_off, revision)
 
     def has(self, quirk: str) -> bool:
         """Whether the modelled system behaves as this quirk says."""
@@ -497,12 +507,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @lru_cache(maxsize=64)
-def _config_of(items: tuple[tuple[str, Value, type], ...], quirks_off: tuple[str, ...]) -> Config:
+def _config_of(items: tuple[tuple[str, Value, type], ...], quirks_off: tuple[str, ...], name: str) -> Config:
     """Every proc of a run starts from the same values. Types are part of the key, as True and 1 are equal."""
-    by_name = resolve({Layer.RUNTIME: {key: value for key, value, _ in items}})
+    revision = REVISIONS[name]
+    by_name = resolve({Layer.RUNTIME: {**dict(revision.defaults), **{key: value for key, value, _ in items}}})
     try:
-        fields = {name.lower(): value for name, value in by_name.items()}
-        return msgspec.convert({**fields, "quirks_off": quirks_off}, Config)
+        fields = {name.lower(): value for name, value in {**by_name, **dict(revision.absent)}.items()}
+        config = msgspec.convert({**fields, "quirks_off": quirks_off}, Config)
+        return msgspec.structs.replace(config, revision=revision)
     except msgspec.ValidationError as error:
         raise ConfigError(str(error)) from None
 

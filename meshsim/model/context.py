@@ -26,9 +26,11 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
-from meshsim.model.messages import Envelope, MeshFailed, Operate, StopAll, Work
+from meshsim.model.mesh_poll import MeshPoll, MeshPollPhase
+from meshsim.model.messages import Envelope, MeshFailed, Operate, StateReply, StopAll, Work
 from meshsim.model.notes import OperationEnded, OperationStarted, Warned
 from meshsim.model.operations import (
+    ActorMeshRef,
     AttachHosts,
     CastTo,
     DropHosts,
@@ -54,12 +56,15 @@ from meshsim.model.procedures import (
     SpawnProcsRun,
     StopActorsRun,
 )
+from meshsim.model.stop_by_name import StopByNameRun
 from meshsim.model.stopping import Outcome, StopProcsRun
 from meshsim.model.subscription import Subscription, heard
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure, actor_stopped, failure_text
 from meshsim.model.tags import tag_of
 from meshsim.model.waits import IdleLimit
 
+#: Of a revision whose controllers only clean up.
+NO_ANSWER = "the controllers of this revision do not say how their meshes are"
 NO_CONTROLLER = "unexpected healthy state while controller is gone"
 MESH_STOPPED = "mesh stopped"
 
@@ -86,6 +91,8 @@ class Context(msgspec.Struct):
     running: dict[int, Running] = {}
     #: By port.
     subscriptions: dict[int, Subscription] = {}
+    #: By port: meshes that this actor polls itself, as their controllers do not.
+    polls: dict[int, MeshPoll] = {}
     #: Labels of meshes by name, as this actor knows them: for owners, who are told names.
     labels: dict[Name, str] = {}
     #: Meshes whose controller was taken by a stop already (12.5 step 1).
@@ -94,6 +101,8 @@ class Context(msgspec.Struct):
     closed: dict[Name, MeshFailure | None] = {}
 
     def accepts(self, port: int) -> bool:
+        if port in self.polls:
+            return self.polls[port].accepts(port)
         subscription = self.subscriptions.get(port)
         if subscription is not None:
             return subscription.accepts(port)
@@ -126,6 +135,9 @@ class Context(msgspec.Struct):
                 return SpawnProcsRun(me, operation, config, self.names, port, key)
             case SpawnActors():
                 return SpawnActorsRun(me, operation, config, self.names, port, key)
+            case StopActors(mesh=mesh, reason=reason) if not config.revision.monitors:
+                self._close_polls(mesh.name)
+                return StopByNameRun(me, mesh, reason, config, port, key)
             case StopActors(mesh=mesh, reason=reason) if mesh.controller and mesh.name not in self.stopped:
                 self.stopped.append(mesh.name)
                 return StopActorsRun(me, mesh, reason, config, port)
@@ -139,7 +151,7 @@ class Context(msgspec.Struct):
                 return SpawnHostsRun(me, hosts, config, port, key, self.names.draw(label))
             case AttachHosts(hosts=hosts):
                 return AttachRun(me, hosts, config, port, key, self.names.draw("hosts"))
-            case QueryMesh(mesh=mesh):
+            case QueryMesh(mesh=mesh) if config.revision.monitors:
                 return QueryRun(me, mesh, port)
             case _:
                 return None
@@ -151,7 +163,10 @@ class Context(msgspec.Struct):
             case DropRef(mesh=mesh):
                 for subscription in self._subscriptions_to(mesh.name):
                     subscription.drop()
+                self._close_polls(mesh.name)
                 return [], Outcome()
+            case QueryMesh():
+                return [], Outcome(error=NO_ANSWER)
             case CastTo():
                 return self._cast(operation)
             case StopAllOf(agents=agents, reason=reason):
@@ -210,12 +225,18 @@ class Context(msgspec.Struct):
         failure = self.closed.get(name)
         for subscription in self._subscriptions_to(name):
             failure = failure or subscription.unhealthy
+        for poll in self._polls_of(name):
+            failure = failure or poll.unhealthy
         return failure
 
     # --- what arrives ----------------------------------------------------------------------------------------
 
     def on_port(self, envelope: Envelope, now_ns: int) -> list[Command]:
         """A message to a port that the context opened."""
+        if envelope.port in self.polls:
+            poll = self.polls[envelope.port]
+            assert isinstance(envelope.message, StateReply)
+            return self._found(poll, *poll.on_reply(envelope.message, now_ns))
         subscription = self.subscriptions.get(envelope.port)
         if subscription is not None:
             assert isinstance(envelope.message, MeshFailed)
@@ -228,6 +249,8 @@ class Context(msgspec.Struct):
         port = int(number)
         if kind == "watchdog":
             return self.subscriptions[port].on_timer(now_ns)
+        if kind == "poll":
+            return self._found(self.polls[port], *self.polls[port].on_timer(now_ns))
         return self._advance(port, fired, now_ns)
 
     def on_spawned(self, spawned: ActorSpawned, now_ns: int) -> list[Command]:
@@ -254,6 +277,8 @@ class Context(msgspec.Struct):
     def _subscribe(self, operation: SubscribeTo, now_ns: int) -> tuple[list[Command], Outcome]:
         """12.4: one subscription for each mesh and context, however often events are awaited."""
         mesh = operation.mesh
+        if not self.config.revision.monitors:
+            return self._poll(mesh), Outcome()
         if mesh.controller is None or mesh.name in self.closed:
             failure = self._health(mesh.name)
             if failure is None:
@@ -268,6 +293,26 @@ class Context(msgspec.Struct):
         subscription = Subscription(self.me, mesh, self.config, port, watchdog, operation.returnable)
         self.subscriptions[port] = subscription
         return subscription.start(now_ns), Outcome()
+
+    def _poll(self, mesh: ActorMeshRef) -> list[Command]:
+        """Who wants to know asks for itself (10.9); once for each mesh, however often it is wanted."""
+        if self._polls_of(mesh.name):
+            return []
+        port = self.next_port
+        self.next_port += 1
+        poll = MeshPoll(self.me, mesh, self.config, port, f"poll:{port}")
+        self.polls[port] = poll
+        return poll.start()
+
+    def _found(self, poll: MeshPoll, commands: list[Command], failures: list[MeshFailure]) -> list[Command]:
+        return [*commands, *(heard(self.me, "subscriber", poll.mesh.label, failure) for failure in failures)]
+
+    def _polls_of(self, name: Name) -> list[MeshPoll]:
+        return [p for p in self.polls.values() if p.mesh.name == name and p.phase is not MeshPollPhase.CLOSED]
+
+    def _close_polls(self, name: Name) -> None:
+        for poll in self._polls_of(name):
+            poll.close()
 
     def _subscriptions_to(self, name: Name) -> list[Subscription]:
         """The subscription of the reference that this actor has now: at most one."""

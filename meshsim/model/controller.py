@@ -289,8 +289,8 @@ class ActorMeshController(MeshKeeper):
         return self.query.idle.fired(now_ns) or self._on_actor_states(now_ns)
 
     def _silent(self, rank: int, now_ns: int) -> State:
-        agent, limit_ns = self.mesh.procs.procs[rank].agent, self.config.get_actor_state_max_idle
-        return silent_agent(self.mesh.name, agent, rank, limit_ns, self._wall(now_ns))
+        agent = self.mesh.procs.procs[rank].agent
+        return silent_agent(self.config, self.mesh.name, agent, rank, self._wall(now_ns))
 
     def _on_actor_states(self, now_ns: int) -> list[Command]:
         """Steps 6 to 8: compare with what was known, tell of each change, and decide whether to go on."""

@@ -111,6 +111,8 @@ class EndingCell(msgspec.Struct):
     choices: Choices | None = None
     #: Quirks that are turned off.
     quirks_off: tuple[str, ...] = ()
+    #: Whether the status Stopped tells why (`Revision.stop_reasons`).
+    stop_reasons: bool = True
 
     @property
     def is_terminal(self) -> bool:
@@ -265,7 +267,7 @@ class EndingCell(msgspec.Struct):
         """The terminal status, and the event that tells of it (supervision.md 4.5 steps 8 to 10)."""
         match self.error:
             case None:
-                self.status = ActorStatus(ActorPhase.STOPPED, reason=self.reason)
+                self.status = self._stopped(self.reason)
             case UnhandledSupervisionEvent(event=inner) if self._passes_on(inner):
                 self.status = inner.actor_status
                 self.event = inner
@@ -276,6 +278,9 @@ class EndingCell(msgspec.Struct):
         self.cleaning = False
         self.work.clear()
         return [self._note(), ActorFinished(self.me, self.status, self.event)]
+
+    def _stopped(self, reason: str) -> ActorStatus:
+        return ActorStatus(ActorPhase.STOPPED, reason=reason if self.stop_reasons else None)
 
     def _passes_on(self, event: ActorSupervisionEvent) -> bool:
         """Whether an unhandled event goes on as it is, with its status.
@@ -289,7 +294,7 @@ class EndingCell(msgspec.Struct):
         if self.is_terminal:
             return []
         self._move_to(ActorPhase.STOPPED)
-        self.status = ActorStatus(ActorPhase.STOPPED, reason=DROPPED)
+        self.status = self._stopped(DROPPED)
         self.aborted = True
         self.work.clear()
         return [self._note()]

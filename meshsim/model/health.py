@@ -10,6 +10,7 @@ from meshsim.model.ids import ActorId, Name
 from meshsim.model.mapping import NO_STATUS, proc_status_to_actor_status
 from meshsim.model.status import STOPPED, ActorState, ProcState, State, Status, StatusKind, failed, timeout
 from meshsim.model.supervision import (
+    STOPPED_SILENTLY,
     ActorStatus,
     ActorSupervisionEvent,
     Crashed,
@@ -57,10 +58,12 @@ def may_come_back(config: Config, status: Status) -> bool:
     return status.kind is StatusKind.TIMEOUT and not config.has("Q54")
 
 
-def silent_agent(name: Name, agent: ActorId, rank: int, limit_ns: int, wall_ns: int) -> State:
-    """What stands for an actor whose agent did not answer within a limit (10.5 step 3)."""
+def silent_agent(config: Config, name: Name, agent: ActorId, rank: int, wall_ns: int) -> State:
+    """What stands for an actor whose agent did not answer within a limit (10.5 step 3; mesh_model.md 2.9)."""
+    limit_ns = config.get_actor_state_max_idle
     text = f'timeout waiting for message from proc mesh agent while querying for "{name}". The process likely crashed'
-    event = ActorSupervisionEvent(agent, None, wall_ns, actor_failed(Generic(text)))
+    status = actor_failed(Generic(text)) if config.revision.silence_fails else STOPPED_SILENTLY
+    event = ActorSupervisionEvent(agent, None, wall_ns, status)
     return State(name, timeout(limit_ns), ActorState(agent, rank, (event,)))
 
 

@@ -111,7 +111,7 @@ class NodeMachine:
 
     def __init__(self, boot: NodeBoot, program: Program) -> None:
         self.boot = boot
-        self.config = Config.of(boot.config, boot.quirks_off)
+        self.config = Config.of(boot.config, boot.quirks_off, boot.revision)
         self.cells: dict[ActorId, ActorCell] = {}
         #: The procs of this process, and the supervision coordinator of each; none in procs of hosts and clients.
         self.procs: dict[ProcId, ActorId | None] = {}
@@ -322,7 +322,7 @@ class NodeMachine:
             case SpawnActor():
                 self._spawn_actor(cell, command, now_ns)
             case SpawnChild():
-                self._spawn_child(cell, command.name, command.machine)
+                self._spawn_child(cell, command.name, command.machine, anonymous=command.anonymous)
             case OpenInstance(name=name):
                 self._spawn_child(cell, name, Instance(ActorId("")))
             case DropInstance(actor=target):
@@ -370,10 +370,10 @@ class NodeMachine:
         self._begin(actor)
         self._run(agent.me, ActorSpawned(command.name, actor), now_ns)
 
-    def _spawn_child(self, parent: ActorCell, name: Name, machine: Machine) -> None:
+    def _spawn_child(self, parent: ActorCell, name: Name, machine: Machine, *, anonymous: bool = False) -> None:
         """A child, or a client instance under this actor: its id comes from the numbers of its root."""
         try:
-            child = next_child(self.cells, self.counters, parent.me, name)
+            child = next_child(self.cells, self.counters, parent.me, Name("") if anonymous else name)
         except SpawnError as error:
             self._queue.append((parent.me, ActorSpawned(name, None, str(error))))
             return
@@ -398,6 +398,7 @@ class NodeMachine:
             display_name=display_name,
             choices=Choices(self.boot.choice_key + len(self.cells)) if self.boot.choice_key else None,
             quirks_off=self.config.quirks_off,
+            stop_reasons=self.config.revision.stop_reasons,
         )
 
     def _begin(self, actor: ActorId) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from meshsim.model.casting import CastError, agents_of, cast
+from meshsim.model.cleanup_controller import CleanupController
 from meshsim.model.commands import Command, SpawnChild
 from meshsim.model.config import Config, overrides
 from meshsim.model.controller import ActorMeshController
@@ -46,6 +47,7 @@ from meshsim.model.notes import MeshSpawned
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef, SpawnActors, SpawnProcs
 from meshsim.model.region import Region
 from meshsim.model.status import MeshState, State, Status, StatusKind, inverted
+from meshsim.model.stop_by_name import StopByNameRun
 from meshsim.model.stopping import Outcome, StopProcsRun
 from meshsim.model.streaming import StreamingController, streaming_config
 from meshsim.model.waits import IdleLimit, Progress, StatusWait
@@ -248,7 +250,7 @@ class SpawnActorsRun(msgspec.Struct):
             params=self.operation.params,
             display_base=self.operation.display_base,
             extent=tuple(zip(extent.labels, extent.sizes, strict=True)),
-            kept_alive=UNSET if self.config.has("Q36") else not self.operation.system,
+            kept_alive=UNSET if self._never_reaped else not self.operation.system,
         )
         agents = agents_of(procs)
         reply = self.wait.port.ref(self.me, returnable=False)
@@ -259,6 +261,11 @@ class SpawnActorsRun(msgspec.Struct):
             self.outcome = Outcome(error=str(error))
             return []
         return [*creates, *asks, *idle.start(now_ns)]
+
+    @property
+    def _never_reaped(self) -> bool:
+        """Whether agents leave alone what was never kept alive (Q36), or all that they have."""
+        return self.config.has("Q36") or not self.config.revision.keepalives
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         match event:
@@ -301,21 +308,25 @@ class SpawnActorsRun(msgspec.Struct):
         return [*cast(self.me, agents_of(self.operation.procs), stop, self.config, returnable=False)]
 
     def _complete(self) -> list[Command]:
-        if self.operation.system:
+        revision = self.config.revision
+        if self.operation.system and revision.system_actors:
             self.outcome = Outcome()
             return [self._spawned(None)]
-        kind, config = ActorMeshController, self.config
-        if self.operation.controller == "streaming":
+        kind: type[ActorMeshController | CleanupController] = ActorMeshController
+        config = self.config
+        if not revision.monitors:
+            kind = CleanupController
+        elif self.operation.controller == "streaming":
             kind, config = StreamingController, streaming_config(config)
         controller = kind(
             me=ActorId(""),
             mesh=ActorMeshRef(self.operation.label, self.name, self.operation.procs),
             config=config,
             display_name=self.operation.display_base or self.name,
-            owner=self.me,
+            owner=self.me if revision.monitors else None,
             statuses=dict(enumerate(self.statuses)),
         )
-        return [SpawnChild(Name(f"actor_mesh_controller_{self.name}"), controller)]
+        return [SpawnChild(Name(f"actor_mesh_controller_{self.name}"), controller, anonymous=not revision.monitors)]
 
     def _on_controller(self, spawned: ActorSpawned) -> list[Command]:
         if spawned.error is not None:
@@ -408,6 +419,7 @@ Procedure = (
     SpawnProcsRun
     | SpawnActorsRun
     | StopActorsRun
+    | StopByNameRun
     | StopProcsRun
     | QueryRun
     | ShutdownRun

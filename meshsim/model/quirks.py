@@ -432,15 +432,34 @@ QUIRKS: dict[str, Quirk] = {
 SWITCHES = tuple(quirk.id for quirk in QUIRKS.values() if quirk.off)
 
 #: Names of the profiles, for files and command lines; as the keys of `PROFILES`.
-ProfileName = Literal["2026-03", "fixed"]
+ProfileName = Literal["2026-03", "2025-11", "fixed"]
 #: What a scenario has that names none: the system with all its quirks.
 DEFAULT_PROFILE: Final = "2026-03"
 
-#: What each profile turns off.
+_LATENT = tuple(quirk.id for quirk in QUIRKS.values() if quirk.latent)
+
+#: Quirks of what is younger than the revision of 2025-11: controllers that monitor, with their owners, subscribers and
+#: watchdogs; keepalives and orphans; the supervision sink (supervision.md 10.9).
+_YOUNGER = (
+    *("Q11", "Q12", "Q13", "Q14", "Q15", "Q16", "Q17", "Q18", "Q19", "Q20", "Q21", "Q22", "Q23", "Q25", "Q26", "Q27"),
+    *("Q28", "Q34", "Q36", "Q37", "Q49", "Q50", "Q51", "Q52", "Q53", "Q54", "Q56"),
+)
+
+#: What each profile turns off, or does not have.
 PROFILES: dict[str, tuple[str, ...]] = {
-    "2026-03": tuple(quirk.id for quirk in QUIRKS.values() if quirk.latent),
+    "2026-03": _LATENT,
+    "2025-11": (*_YOUNGER, *_LATENT),
     "fixed": SWITCHES,
 }
+
+#: Quirks of parts that a profile does not have: neither on nor off there.
+ABSENT: dict[str, tuple[str, ...]] = {"2025-11": _YOUNGER}
+
+#: The revision (`meshsim.model.revision`) that each profile is made of.
+REVISION_OF: dict[str, str] = {"2026-03": "2026-03", "2025-11": "2025-11", "fixed": "2026-03"}
+
+#: The profiles between which a quirk is on or off: what shows one is run under both.
+SIDES: Final = ("2026-03", "fixed")
 
 
 def turned_off(profile: str, switches: Mapping[str, bool]) -> tuple[str, ...]:

@@ -56,8 +56,8 @@ class ActorStatus(msgspec.Struct, frozen=True):
     """Lifecycle status of one actor. Source: supervision.md 4.1."""
 
     phase: ActorPhase
-    #: For Stopped.
-    reason: str = ""
+    #: For Stopped; none in a revision whose stops have no reason.
+    reason: str | None = ""
     #: For Failed.
     error: ActorErrorKind | None = None
     #: For Processing, Saving and Loading.
@@ -119,6 +119,10 @@ _AGENTS = frozenset({HOST_AGENT, PROC_AGENT})
 
 def actor_stopped(reason: str) -> ActorStatus:
     return ActorStatus(ActorPhase.STOPPED, reason=reason)
+
+
+#: Stopped as revisions have it whose stops have no reason (supervision.md 10.9).
+STOPPED_SILENTLY = ActorStatus(ActorPhase.STOPPED, reason=None)
 
 
 def actor_failed(error: ActorErrorKind) -> ActorStatus:
@@ -214,7 +218,7 @@ def status_text(status: ActorStatus, now_ns: int, quirks_off: Collection[str] = 
         case ActorPhase.SAVING | ActorPhase.LOADING:
             return f"{status.phase.value} for {_elapsed_ms(status, now_ns)}ms"
         case ActorPhase.STOPPED:
-            return f"stopped: {status.reason}"
+            return "stopped" if status.reason is None else f"stopped: {status.reason}"
         case ActorPhase.FAILED:
             assert status.error is not None, "a failed actor has an error"
             return f"failed: {error_text(status.error, quirks_off)}"
@@ -329,7 +333,7 @@ def _debug_status(status: ActorStatus) -> str:
         case ActorPhase.SAVING | ActorPhase.LOADING:
             return f"{variant}({debug_instant(status.since_ns)})"
         case ActorPhase.STOPPED:
-            return f"{variant}({debug_text(status.reason)})"
+            return variant if status.reason is None else f"{variant}({debug_text(status.reason)})"
         case ActorPhase.FAILED:
             assert status.error is not None, "a failed actor has an error"
             return f"{variant}({_debug_error(status.error)})"

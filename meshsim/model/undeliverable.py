@@ -124,7 +124,8 @@ def mailbox_closed_error(actor: ActorId, status: ActorStatus) -> str:
     if status.phase is ActorPhase.FAILED:
         assert status.error is not None, "a failed actor has an error"
         return f"mailbox error: mailbox owner {actor} failed: {error_text(status.error)}"
-    return f"mailbox error: mailbox owner {actor} is stopped: {status.reason}"
+    reason = "" if status.reason is None else f": {status.reason}"
+    return f"mailbox error: mailbox owner {actor} is stopped{reason}"
 
 
 def port_closed_error(envelope: Envelope) -> str:

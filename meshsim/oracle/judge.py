@@ -8,6 +8,7 @@ import msgspec
 
 from meshsim.faults.kinds import Fault, InitFails
 from meshsim.model.config import Config, Value
+from meshsim.model.revision import R2026_03
 from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.evidence import Evidence
@@ -52,6 +53,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     #: Quirks of the modelled system that are turned off: nothing is known of them, and nothing expected.
     quirks_off: tuple[str, ...] = ()
+    #: Which revision of the modelled system ran.
+    revision: str = R2026_03.name
     asked: tuple[Asked, ...] = ()
 
 
@@ -67,7 +70,7 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         KeyError, ConfigError: the brief's configuration is none.
     """
     directory = Directory.of(records)
-    world = World(Config.of(brief.config, brief.quirks_off), directory)
+    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), directory)
     evidence = Evidence(world)
     found = _watch(brief, records, world, evidence)
     end = records[-1] if records and isinstance(records[-1].what, RunEnded) else None

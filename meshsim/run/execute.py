@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from meshsim.drive.backend import Backend, BackendError
-from meshsim.model.quirks import DEFAULT_PROFILE
+from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF
 from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import Asked, Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
@@ -143,6 +143,7 @@ def brief_of(plan: Plan) -> Brief:
         relax=tuple(relaxed.invariant for relaxed in plan.relax),
         faults=plan.faults,
         quirks_off=plan.quirks_off,
+        revision=REVISION_OF[plan.profile],
         asked=tuple(_asked(step) for step in plan.steps),
     )
 

@@ -12,6 +12,7 @@ from typing import assert_never
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
 from meshsim.model.quirks import QUIRKS, SWITCHES
 from meshsim.model.registry import ACTOR_TYPES
+from meshsim.model.revision import R2026_03, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
 from meshsim.scenario.check_faults import check_faults
@@ -69,8 +70,11 @@ def check(scenario: Scenario) -> World:
     return world
 
 
-def resolved_config(config: Mapping[str, str | int | bool]) -> dict[str, int | bool | str]:
-    """Every configuration attribute by name: as the scenario sets it, else its default. Durations in nanoseconds.
+def resolved_config(
+    config: Mapping[str, str | int | bool], revision: Revision = R2026_03
+) -> dict[str, int | bool | str]:
+    """Every configuration attribute by name: as the scenario sets it, else its default in this revision of the
+    modelled system. Durations in nanoseconds.
 
     Raises:
         ScenarioError: no attribute has this key, one is set twice, or a value is not one it can have.
@@ -89,7 +93,7 @@ def resolved_config(config: Mapping[str, str | int | bool]) -> dict[str, int | b
             values[attribute.name] = parse_value(attribute, value)
         except ConfigError as error:
             raise ScenarioError(place, str(error).partition(", got ")[0], value=value) from None
-    return resolve({Layer.TEST_OVERRIDE: values})
+    return resolve({Layer.TEST_OVERRIDE: {**dict(revision.defaults), **values}})
 
 
 def _check_lists(scenario: Scenario) -> None:

@@ -7,13 +7,15 @@ drawn during the run (delays, losses, names) comes from named streams of the pla
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from meshsim.faults.kinds import Fault
-from meshsim.model.quirks import DEFAULT_PROFILE, turned_off
+from meshsim.model.config import Layer, Value, resolve
+from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF, turned_off
+from meshsim.model.revision import REVISIONS, Revision
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.scenario.check import check, resolved_config
 from meshsim.scenario.decode import decode, decode_hook
@@ -115,7 +117,7 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
         quirks_off=turned_off(value.profile, value.quirks),
         seeded_choices=value.choices == "seeded" or UNSET,
         backends=tuple(value.backends),
-        config=resolved_config(value.config),
+        config=resolved_config(value.config, _revision(value.profile)),
         hosts=host_names(value.topology),
         clients=tuple(value.topology.clients),
         topology=value.topology,
@@ -232,7 +234,18 @@ def with_profile(plan: Plan, profile: str) -> Plan:
         profile=profile,
         replaced_profile=plan.profile if plan.replaced_profile is UNSET else plan.replaced_profile,
         quirks_off=turned_off(profile, plan.quirks),
+        config=_with_defaults(plan.config, _revision(plan.profile), _revision(profile)),
     )
+
+
+def _revision(profile: str) -> Revision:
+    return REVISIONS[REVISION_OF[profile]]
+
+
+def _with_defaults(config: Mapping[str, Value], before: Revision, after: Revision) -> dict[str, Value]:
+    """The configuration with the defaults of another revision; a value that equals a default counts as one."""
+    own, others = resolve({Layer.FILE: dict(before.defaults)}), resolve({Layer.FILE: dict(after.defaults)})
+    return {name: others[name] if value == own[name] else value for name, value in config.items()}
 
 
 def subject_of(spec: OperationSpec) -> str:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 import meshsim.cli.run as run_command
-from meshsim.model.quirks import QUIRKS, SWITCHES
+from meshsim.model.quirks import PROFILES, QUIRKS, SWITCHES
 from meshsim.run import RunResult, run_plan
 from meshsim.scenario.plan import Plan
 
@@ -57,7 +57,7 @@ def test_a_quirk_says_where_it_is_on_and_what_happens_without_it(meshsim: Comman
         "id": Q,
         "sentence": QUIRKS[Q].sentence,
         "section": QUIRKS[Q].section,
-        "profiles": ["2026-03"],
+        "profiles": ["2026-03", "2025-11"],
         "off": QUIRKS[Q].off,
         "why_not_off": "",
         "scenarios": ["seen-twice"],
@@ -72,6 +72,21 @@ def test_a_quirk_says_where_it_is_on_and_what_happens_without_it(meshsim: Comman
     assert [(lines[quirk.id]["profiles"], lines[quirk.id]["why_not_off"]) for quirk in missing] == [
         ([], f"not modelled: {quirk.reason}") for quirk in missing
     ]
+
+
+def test_the_table_has_a_column_for_each_profile(meshsim: Command) -> None:
+    """On, off, or not there: the controllers of 2025-11 do not poll, so nothing of a poll surprises there."""
+    said = meshsim("quirks")
+
+    header, *rows = said.out.splitlines()
+    where = [header.index(profile) for profile in PROFILES]
+    cells = {row.split()[0]: [row[at:].split()[0] for at in where] for row in rows}
+    assert {quirk: cells[quirk] for quirk in ("Q1", "Q18", "Q23", "overlay_merge_defect")} == {
+        "Q1": ["on", "on", "off"],
+        "Q18": ["on", "-", "off"],
+        "Q23": ["on", "-", "on"],
+        "overlay_merge_defect": ["off", "off", "off"],
+    }
 
 
 def test_a_known_finding_shows_its_quirk(meshsim: Command, folder: Path) -> None:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from meshsim.cli.quirks import quirks_of
-from meshsim.model.quirks import PROFILES, SWITCHES
+from meshsim.model.quirks import SIDES, SWITCHES
 from meshsim.oracle.expectations import applies
 from meshsim.oracle.judge import Brief, judge
 from meshsim.run import RunResult, brief_of, compared, run_plan
@@ -40,7 +40,7 @@ def _plans() -> dict[str, Plan]:
 
 PLANS = _plans()
 every_plan = pytest.mark.parametrize("name", PLANS)
-every_profile = pytest.mark.parametrize("profile", PROFILES)
+every_profile = pytest.mark.parametrize("profile", SIDES)
 
 
 @functools.cache
@@ -114,7 +114,7 @@ def test_the_command_runs_all_and_digests_depend_on_plans_alone(tmp_path: Path) 
     assert (done.returncode, done.stderr.decode()) == (0, "")
     runs = [json.loads(line) for line in done.stdout.splitlines()]
     assert {(_id(run), run["profile"]): run["digest"] for run in runs} == {
-        (name, profile): simulated(name, profile).digest for name in PLANS for profile in PROFILES
+        (name, profile): simulated(name, profile).digest for name in PLANS for profile in SIDES
     }
 
 

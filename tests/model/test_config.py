@@ -162,7 +162,11 @@ def test_a_config_has_a_field_for_each_attribute():
     """The typed value that machines read, and the dictionary that plans carry, say the same."""
     config = Config.of({"supervision_poll_frequency": 1 * S, "TAIL_LOG_LINES": 3})
 
-    assert list(Config.__struct_fields__) == [*(attribute.name.lower() for attribute in ATTRIBUTES), "quirks_off"]
+    assert list(Config.__struct_fields__) == [
+        *(attribute.name.lower() for attribute in ATTRIBUTES),
+        "quirks_off",
+        "revision",
+    ]
     assert (config.supervision_poll_frequency, config.mesh_tail_log_lines, config.cleanup_timeout) == (1 * S, 3, 3 * S)
     assert Config.of(config.values()) == config
     assert Config.of({}).values() == defaults()

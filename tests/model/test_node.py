@@ -183,6 +183,17 @@ def test_spawn_succeeds_although_init_will_fail():
 # --- failures ----------------------------------------------------------------------------------------------
 
 
+def test_an_anonymous_child_has_the_name_of_its_parent():
+    """Its pid is from the same counter, and the answer goes by the name that it was asked for under."""
+    spawns = [SpawnChild(Name("kid"), Puppet(), anonymous=True), SpawnChild(Name("other"), Puppet())]
+    node = proc_node(root=Puppet(answers={"spawn": spawns}))
+
+    node.handle(work("spawn"), 0)
+
+    assert list(node.cells)[2:] == [actor_id(node.proc, MESH, 1), OTHER_KID]
+    assert node.cells[ROOT].machine.heard == ["spawn", "spawned kid", "spawned other"]
+
+
 def test_a_parent_that_handles_the_event_absorbs_it():
     node = family(handles=True)
 

@@ -98,7 +98,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "profile-unknown": (
         HEAD + 'profile = "1999"',
-        'profile: expected one of the allowed values, got "1999" (allowed: 2026-03, fixed)',
+        'profile: expected one of the allowed values, got "1999" (allowed: 2025-11, 2026-03, fixed)',
     ),
     "quirk-unknown": (HEAD + "quirks = { Q81 = false }", 'quirks.Q81: no such quirk; did you mean "Q8"? (allowed: …'),
     "quirk-without-switch": (

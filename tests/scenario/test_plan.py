@@ -172,6 +172,19 @@ def test_a_profile_from_outside_replaces_that_of_the_scenario() -> None:
     assert decode_plan(encode_plan(there)) == there
 
 
+def test_an_older_revision_has_defaults_of_its_own() -> None:
+    """What the scenario does not set is the default of its revision, whether it asks for it or the command does."""
+    old = msgspec.structs.replace(SCENARIO, profile="2025-11")
+
+    config = plan(old, 7).config
+    changed = {name: value for name, value in config.items() if value != plan(SCENARIO, 7).config[name]}
+
+    expected = {"GET_ACTOR_STATE_MAX_IDLE": 60 * S, "SUPERVISION_POLL_FREQUENCY": 3 * S}
+    assert changed == {name: value for name, value in expected.items() if name.lower() not in SCENARIO.config}
+    assert with_profile(plan(SCENARIO, 7), "2025-11").config == config
+    assert with_profile(plan(old, 7), "fixed").config == plan(SCENARIO, 7).config
+
+
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -74,6 +74,8 @@ class Completeness(Invariant):
     The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
     within W, unless the mesh was stopped before.
 
+    In a revision whose controllers do not monitor nothing is due to anybody.
+
     Known holes: Q10 (event under a child's id), Q18 and Q19 (only the lowest dead proc is reported, and nothing else
     is looked at), Q28 (a crashed host looks like a clean stop), Q49 (a slow waiter misses what is overwritten).
     """
@@ -149,7 +151,7 @@ class Completeness(Invariant):
     # --- what happened -----------------------------------------------------------------------------------
 
     def _on_spawned(self, mesh: MeshSpawned, record: Record) -> None:
-        if mesh.kind != "actors" or mesh.controller is None:
+        if mesh.kind != "actors" or mesh.controller is None or not self.world.config.revision.monitors:
             return
         subscribers = self._subscriptions.setdefault(mesh.label, {})
         watched = _Watched(Spawned(mesh, record.at, record.seq), mesh.controller, subscribers)

@@ -1,0 +1,368 @@
+"""The revision of 2025-11: what differs from the one that is described, row by row (supervision.md 10.9)."""
+
+import msgspec
+import pytest
+from machines import (
+    CLIENT,
+    CONTROLLER,
+    MESH,
+    actor,
+    actor_mesh,
+    agent,
+    controller_of,
+    event_of,
+    overlay,
+    proc,
+    proc_mesh,
+    to_agents,
+)
+
+from meshsim.model.actor import ActorCell
+from meshsim.model.actors import EmptyActor
+from meshsim.model.boot import Setting
+from meshsim.model.cleanup_controller import CleanupController
+from meshsim.model.commands import CancelTimer, Fail, SetTimer, SpawnChild
+from meshsim.model.config import Config
+from meshsim.model.context import NO_ANSWER, Context
+from meshsim.model.controller import ActorMeshController
+from meshsim.model.events import ChildFailed, CleanupStarted, SignalReceived, Started, TimerFired
+from meshsim.model.health import silent_agent
+from meshsim.model.ids import NameSource, PortRef
+from meshsim.model.keeper import CLEANUP_REASON
+from meshsim.model.messages import (
+    CreateOrUpdate,
+    Envelope,
+    GetRankStatus,
+    GetState,
+    Operate,
+    StateReply,
+    Stop,
+    Undeliverable,
+)
+from meshsim.model.notes import Heard, OperationEnded
+from meshsim.model.operations import CastTo, DropRef, QueryMesh, SpawnActors, StopActors, SubscribeTo
+from meshsim.model.proc_agent import ProcAgent
+from meshsim.model.quirks import ABSENT, PROFILES, QUIRKS, REVISION_OF
+from meshsim.model.revision import R2025_11, R2026_03, REVISIONS, Revision
+from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, ActorState, State, failed, timeout
+from meshsim.model.status_port import StatusPort
+from meshsim.model.supervision import (
+    STOPPED_SILENTLY,
+    ActorSupervisionEvent,
+    Generic,
+    MeshFailure,
+    UnhandledSupervisionEvent,
+    actor_failed,
+    actor_stopped,
+    debug_events,
+    status_text,
+)
+from meshsim.model.undeliverable import mailbox_closed_error, undeliverable_text
+from meshsim.units import MS, S
+
+OLD = Config.of({}, PROFILES["2025-11"], "2025-11")
+NEW = Config.of({})
+BOOM = event_of(actor(1), actor_failed(Generic("boom")))
+FAILED = failed("because of supervision events: boom")
+IDLE_LIMIT = 60 * S
+PERIOD = 3 * S
+PORT = 1024
+POLL = f"poll:{PORT}"
+
+
+def context(config=OLD):
+    return Context(CLIENT, config, NameSource(7))
+
+
+def does(client, operation, now_ns=0):
+    """What an operation leads to, the notes about it left out."""
+    commands = client.operate(Operate(0, operation), now_ns)
+    return [c for c in commands if not type(c).__name__.startswith("Operation")]
+
+
+def outcome(commands):
+    (ended,) = [c for c in commands if isinstance(c, OperationEnded)]
+    return ended.error, ended.result
+
+
+def asks():
+    reply = PortRef(CLIENT, PORT)
+    return to_agents(CLIENT, GetState(MESH, reply), 2)
+
+
+def answers(rank, status, *events):
+    state = State(MESH, status, ActorState(actor(rank), rank, events))
+    return Envelope(agent(rank), CLIENT, StateReply(state), PORT)
+
+
+def tick(client, now_ns):
+    return client.on_timer(TimerFired(CLIENT, POLL), now_ns)
+
+
+def watching(config=OLD):
+    client = context(config)
+    does(client, SubscribeTo(actor_mesh(2)))
+    return client
+
+
+def polled(client, *states, now_ns=PERIOD):
+    """A poll in which these ranks answer, in order; the last commands."""
+    commands = tick(client, now_ns)
+    for rank, state in states:
+        commands = client.on_port(answers(rank, *state), now_ns)
+    return commands
+
+
+def heard(commands):
+    return [(c.rank, c.role, c.text) for c in commands if isinstance(c, Heard)]
+
+
+# --- profile and revision ----------------------------------------------------------------------------------
+
+
+def test_every_profile_belongs_to_a_revision():
+    assert set(REVISION_OF) == set(PROFILES)
+    assert set(REVISION_OF.values()) == set(REVISIONS)
+    assert Config.of({}).revision is R2026_03
+
+
+def test_quirks_of_what_did_not_exist_are_off_there():
+    """So that nothing is known or expected of them."""
+    assert set(ABSENT["2025-11"]) < set(PROFILES["2025-11"])
+    assert set(ABSENT["2025-11"]) < set(QUIRKS)
+    assert [quirk for quirk in ("Q10", "Q24", "Q30", "Q32", "Q45", "Q55") if not OLD.has(quirk)] == []
+
+
+def test_the_older_revision_has_none_of_the_features_that_came_later():
+    """Names infallible, owners without MeshFailure, no sink, no waiting for an alloc, no initial interval: flags that
+    whoever does these things asks.
+    """
+    flags = {name for name in Revision.__struct_fields__ if isinstance(getattr(R2026_03, name), bool)}
+
+    assert {getattr(R2026_03, name) for name in flags} == {True}
+    assert {getattr(R2025_11, name) for name in flags} == {False}
+
+
+@pytest.mark.parametrize("given", [{}, {"mesh_orphan_timeout": 10 * S}])
+def test_row_keepalive_there_is_none_whatever_the_orphan_timeout_says(given):
+    config = Config.of(given, PROFILES["2025-11"], "2025-11")
+
+    assert config.mesh_orphan_timeout == 0
+    assert ProcAgent(me=agent(0), proc=proc(0), config=config).handle(Started(), 0) == []
+
+
+def test_row_idle_limit_is_60_s_unless_it_is_set():
+    assert OLD.get_actor_state_max_idle == IDLE_LIMIT
+    assert Config.of({"get_actor_state_max_idle": 5 * S}, (), "2025-11").get_actor_state_max_idle == 5 * S
+    assert NEW.get_actor_state_max_idle == 30 * S
+
+
+# --- row ActorMeshController ---------------------------------------------------------------------------------
+
+
+def spawned_controller(config, *, system=False):
+    """The controller that a spawn on two procs asks for; none for a system mesh that has none."""
+    client = context(config)
+    operation = SpawnActors("a", proc_mesh(2), "TestActor", system=system)
+    created = does(client, operation)
+    name = next(c.message.name for c in created if isinstance(c.message, CreateOrUpdate))
+    statuses = [overlay(agent(r), CLIENT, PORT, (r, r + 1, RUNNING)) for r in range(2)]
+    commands = [c for reply in statuses for c in client.on_port(reply, 0)]
+    children = [c for c in commands if isinstance(c, SpawnChild)]
+    assert all(child.name == f"actor_mesh_controller_{name}" for child in children)
+    return children
+
+
+def test_row_controller_is_an_anonymous_child_that_knows_no_owner():
+    (child,) = spawned_controller(OLD)
+
+    assert (type(child.machine), child.machine.owner, child.anonymous) == (CleanupController, None, True)
+    (child,) = spawned_controller(NEW)
+    assert (type(child.machine), child.machine.owner, child.anonymous) == (ActorMeshController, CLIENT, False)
+
+
+def test_row_system_actors_have_a_controller_like_any_other():
+    assert [type(child.machine) for child in spawned_controller(OLD, system=True)] == [CleanupController]
+    assert spawned_controller(NEW, system=True) == []
+
+
+def cleanup_controller():
+    mesh = controller_of([RUNNING, RUNNING]).mesh
+    return CleanupController(CONTROLLER, mesh, OLD, "trainer", None, {0: RUNNING, 1: RUNNING})
+
+
+def test_row_controller_does_nothing_but_clean_up():
+    """No poll, and nobody is told: stop, ask, wait."""
+    controller = cleanup_controller()
+    assert controller.handle(Started(), 0) == []
+
+    commands = controller.handle(CleanupStarted(failed=False), 0)
+
+    reply = StatusPort.over(2, PORT, OLD).ref(CONTROLLER, returnable=True)
+    assert commands == [
+        *to_agents(CONTROLLER, Stop(MESH, CLEANUP_REASON), 2),
+        *to_agents(CONTROLLER, GetRankStatus(MESH, reply), 2),
+        SetTimer(CONTROLLER, "stop_idle", 30 * S),
+    ]
+    assert controller.busy
+    assert controller.accepts(PORT)
+    assert controller.handle(overlay(agent(0), CONTROLLER, PORT, (0, 1, STOPPED)), 0) == []
+    assert controller.handle(overlay(agent(1), CONTROLLER, PORT, (1, 2, STOPPED)), 0) == [
+        CancelTimer(CONTROLLER, "stop_idle")
+    ]
+    assert not controller.busy
+
+
+def test_a_cleanup_that_is_not_answered_is_an_error():
+    controller = cleanup_controller()
+    controller.handle(CleanupStarted(failed=False), 0)
+
+    assert controller.handle(TimerFired(CONTROLLER, "stop_idle"), 30 * S) == [
+        Fail(Generic("error stopping actor mesh: statuses: Timeout(30s)=0..2"))
+    ]
+
+
+def test_a_cleanup_controller_ends_of_what_any_actor_ends_of():
+    returned = Envelope(CONTROLLER, agent(0), Stop(MESH, CLEANUP_REASON))
+    controller = cleanup_controller()
+
+    assert controller.handle(Envelope(agent(0), CONTROLLER, Undeliverable(returned, ("gone",))), 0) == [
+        Fail(Generic(undeliverable_text(returned, ("gone",))))
+    ]
+    assert controller.handle(ChildFailed(BOOM), 0) == [Fail(UnhandledSupervisionEvent(BOOM))]
+
+
+# --- row Who detects failures ----------------------------------------------------------------------------------
+
+
+def test_row_who_detects_is_the_client_by_polling():
+    """It subscribes to nobody: its own timer, its own queries, one period after the last poll was over."""
+    client = context()
+
+    assert does(client, SubscribeTo(actor_mesh(2))) == [SetTimer(CLIENT, POLL, PERIOD)]
+    assert does(client, SubscribeTo(actor_mesh(2))) == []
+    assert tick(client, PERIOD) == [*asks(), SetTimer(CLIENT, POLL, IDLE_LIMIT)]
+    assert client.accepts(PORT)
+    assert client.on_port(answers(0, RUNNING), PERIOD) == []
+    assert client.on_port(answers(1, RUNNING), PERIOD) == [CancelTimer(CLIENT, POLL), SetTimer(CLIENT, POLL, PERIOD)]
+    assert not client.accepts(PORT)
+
+
+def test_a_failure_is_heard_with_the_poll_and_once():
+    client = watching()
+
+    first = polled(client, (0, (RUNNING,)), (1, (FAILED, BOOM)))
+    again = polled(client, (0, (RUNNING,)), (1, (FAILED, BOOM)), now_ns=2 * PERIOD)
+    stopped = polled(client, (0, (RUNNING,)), (1, (STOPPED, BOOM)), now_ns=3 * PERIOD)
+
+    assert heard(first) == [(1, "subscriber", "failed: boom")]
+    assert heard(again) == heard(stopped) == []
+
+
+def test_a_client_that_knows_of_a_failure_refuses_to_cast():
+    client = watching()
+    polled(client, (0, (RUNNING,)), (1, (FAILED, BOOM)))
+
+    error, _ = outcome(client.operate(Operate(0, CastTo(actor_mesh(2))), PERIOD))
+
+    assert "boom" in error
+
+
+def test_a_rank_unknown_to_its_agent_is_an_error_of_the_query():
+    """Q24 as it was: of rank 0, by who asked. The polling goes on."""
+    client = watching()
+    tick(client, PERIOD)
+    unknown = Envelope(agent(1), CLIENT, StateReply(State(MESH, NOT_EXIST)), PORT)
+
+    commands = client.on_port(unknown, PERIOD)
+
+    text = f'failed: unable to query for actor states: NotExist(Name("{MESH}"))'
+    assert heard(commands) == [(0, "subscriber", text)]
+    assert commands[:2] == [CancelTimer(CLIENT, POLL), SetTimer(CLIENT, POLL, PERIOD)]
+
+
+def test_a_limit_that_was_moved_by_an_answer_is_waited_for():
+    client = watching()
+    tick(client, PERIOD)
+    client.on_port(answers(0, RUNNING), PERIOD + 5 * S)
+
+    assert tick(client, PERIOD + IDLE_LIMIT) == [SetTimer(CLIENT, POLL, 5 * S)]
+
+
+@pytest.mark.parametrize("operation", [DropRef(actor_mesh(2)), StopActors(actor_mesh(2), "enough")])
+def test_nobody_polls_a_mesh_that_was_dropped_or_stopped(operation):
+    """Not even the poll that is under way ends with a word."""
+    client = watching()
+    tick(client, PERIOD)
+    does(client, operation, PERIOD)
+
+    assert not client.accepts(PORT)
+    assert tick(client, PERIOD + IDLE_LIMIT) == []
+
+
+def test_row_padding_is_a_stop_without_a_reason():
+    """In the name of the agent, and no error; text and debug form have no reason."""
+    event = ActorSupervisionEvent(agent(1), None, 5, STOPPED_SILENTLY)
+    assert silent_agent(OLD, MESH, agent(1), 1, 5) == State(
+        MESH, timeout(IDLE_LIMIT), ActorState(agent(1), 1, (event,))
+    )
+    assert not event.is_error
+    assert status_text(STOPPED_SILENTLY, 0) == "stopped"
+    assert "actor_status: Stopped," in debug_events((event,))
+
+    client = watching()
+    polled(client, (0, (RUNNING,)))
+    commands = tick(client, PERIOD + IDLE_LIMIT)
+
+    assert heard(commands) == [(1, "subscriber", "stopped")]
+    assert commands[0] == SetTimer(CLIENT, POLL, PERIOD)
+    (note,) = [c for c in commands if isinstance(c, Heard)]
+    assert note.failure == MeshFailure(MESH, 1, msgspec.structs.replace(event, occurred_at_ns=PERIOD + IDLE_LIMIT))
+
+
+# --- row Stop --------------------------------------------------------------------------------------------------
+
+
+def stopping():
+    client = context()
+    return client, does(client, StopActors(actor_mesh(2), "enough"))
+
+
+def test_row_stop_goes_to_the_agents_and_returns_nothing():
+    client, commands = stopping()
+    reply = StatusPort.over(2, PORT, OLD).ref(CLIENT, returnable=True)
+    assert commands == [
+        *to_agents(CLIENT, Stop(MESH, "enough"), 2),
+        *to_agents(CLIENT, GetRankStatus(MESH, reply), 2),
+        SetTimer(CLIENT, f"operation:{PORT}", 30 * S),
+    ]
+
+    client.on_port(overlay(agent(0), CLIENT, PORT, (0, 1, STOPPED)), MS)
+    ended = client.on_port(overlay(agent(1), CLIENT, PORT, (1, 2, STOPPED)), MS)
+
+    assert outcome(ended) == (None, "")
+
+
+def test_a_stop_that_is_not_answered_is_an_error():
+    client, _ = stopping()
+    client.on_port(overlay(agent(0), CLIENT, PORT, (0, 1, STOPPED)), 0)
+
+    ended = client.on_timer(TimerFired(CLIENT, f"operation:{PORT}"), 30 * S)
+
+    assert outcome(ended) == ("error stopping actor mesh: statuses: Stopped=0..1;Timeout(30s)=1..2", "")
+
+
+def test_an_actor_that_was_asked_to_stop_does_not_say_why():
+    """The signal has a reason here as well; the status has none, and neither has the text of a bounce."""
+    machine = EmptyActor.construct(Setting(actor(0), 0, OLD, 7), {})
+    cell = ActorCell(actor(0), machine, 3 * S, stop_reasons=False)
+    cell.handle(Started(), 0)
+    cell.handle(SignalReceived("drain_and_stop", "enough"), 0)
+
+    assert cell.status == STOPPED_SILENTLY
+    assert mailbox_closed_error(actor(0), cell.status) == f"mailbox error: mailbox owner {actor(0)} is stopped"
+    assert mailbox_closed_error(actor(0), actor_stopped("enough")).endswith("is stopped: enough")
+
+
+def test_a_controller_that_only_cleans_up_is_not_asked():
+    assert outcome(context().operate(Operate(0, QueryMesh(actor_mesh(2))), 0)) == (NO_ANSWER, "")
