@@ -6,8 +6,9 @@ From the moment in which the receiving process is stopped or ends, the channel's
 everything in it that is not acknowledged, delivered or not.
 
 The kernel closes the sockets of a process that ends, so its peers know at once that the connection is broken; their
-attempts to connect fail from then on. A process that is stopped keeps its connections and acknowledges nothing. No
-process of the model closes its server in an orderly way before it ends.
+attempts to connect fail from then on. A process that is stopped keeps its connections and acknowledges nothing. One
+that closes its server in an orderly way (a proc that is told to stop, a host after its shutdown) acknowledges what it
+took and tells those who are connected, which ends their channels; whoever dials later finds nobody.
 
 Procs are behind the front end of their host: a message to one travels two channels, from the sender to the host and
 from the host to the proc.
@@ -30,6 +31,7 @@ from meshsim.model.channel import (
     Posted,
     SenderCommand,
     SenderEvent,
+    ServerClosed,
     Withdrawn,
     Woken,
 )
@@ -100,6 +102,12 @@ class Channels:
         hops = [hop for hop in self._senders if hop[1] == receiver]
         return [(hop, self._handle(hop, Disconnected(), now_ns)) for hop in hops]
 
+    def close_server(self, hop: Hop, now_ns: int) -> None:
+        """The receiver, which has acknowledged everything, tells this sender that it closes."""
+        if self._sender(hop).link is Link.IDLE:
+            self._handle(hop, Connected(), now_ns)
+        self._handle(hop, ServerClosed(), now_ns)
+
     def withdraw(self, hop: Hop, message: Underway, now_ns: int) -> bool:
         """A message that waited is taken; False when the channel had given it up before."""
         held = any(each.item is message for each in self._senders[hop].waiting)
@@ -162,6 +170,10 @@ class _Taken(msgspec.Struct):
     rule: AckRule
     deliveries: list[int] = []
 
+    def forget(self) -> None:
+        self.rule.count = 0
+        self.deliveries = []
+
 
 class Deliveries:
     """Which messages were delivered and are not acknowledged, worked out from the trace when it is asked for.
@@ -189,13 +201,26 @@ class Deliveries:
         self._seen = 0
 
     def unacknowledged(self, receiver: Node, now_ns: int) -> list[tuple[Hop, list[int]]]:
-        """Records of what a process has taken and not acknowledged, by channel; it is forgotten here."""
+        """Records of what a process has taken and not acknowledged, by channel; it is forgotten here.
+
+        Everybody who ever sent it anything has a channel, mostly with nothing in it.
+        """
         self._catch_up()
         found = []
-        for sender, taken in self._taken.pop(receiver, {}).items():
-            if taken.deliveries and not taken.rule.is_due(now_ns):
-                found.append(((sender, receiver), taken.deliveries))
+        for sender, taken in self._taken.get(receiver, {}).items():
+            found.append(((sender, receiver), [] if taken.rule.is_due(now_ns) else taken.deliveries))
+            taken.forget()
         return found
+
+    def unacknowledged_in(self, hop: Hop, now_ns: int) -> list[int]:
+        """The same for one channel."""
+        self._catch_up()
+        taken = self._taken.get(hop[1], {}).get(hop[0])
+        if taken is None or taken.rule.is_due(now_ns):
+            return []
+        deliveries = taken.deliveries
+        taken.forget()
+        return deliveries
 
     def is_fresh(self, taken_ns: int, now_ns: int) -> bool:
         """Whether something taken at a time is not acknowledged yet, unless it was for the number of messages."""
@@ -230,9 +255,7 @@ class Deliveries:
         if taken is None:
             taken = by_sender[hop[0]] = _Taken(AckRule(self._interval_ns, self._every))
         if taken.rule.is_due(now_ns):
-            taken.rule.count = 0
-            taken.deliveries = []
+            taken.forget()
         taken.deliveries.append(delivery)
         if taken.rule.take(now_ns):
-            taken.rule.count = 0
-            taken.deliveries = []
+            taken.forget()

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from meshsim.drive.agenda import Agenda, Entry
 from meshsim.drive.backend import Backend
 from meshsim.drive.channels import Channels, Deliveries, Hop, Underway
 from meshsim.drive.kernel import ProcessState
 from meshsim.drive.network import Network
 from meshsim.drive.processes import Processes
-from meshsim.model.channel import Bounce, SenderCommand, WakeAt, closed_error
+from meshsim.model.channel import SERVER_CLOSED, Bounce, SenderCommand, WakeAt, closed_error
 from meshsim.model.commands import NodeCommand
 from meshsim.model.config import Config
 from meshsim.model.hops import HOPS_MAX, TTL_EXPIRED, processes_reached
@@ -31,6 +33,9 @@ from meshsim.trace.records import Body, MessageLost, MessageReturned, Record
 #: Why a message that nobody wants back is lost.
 RECEIVER_GONE = "the receiver is gone"
 CARRIER_GONE = "the process that had it is gone"
+
+#: A frame of this length is never seen: lengths are measured only against a smaller limit.
+_LENGTH_UNSEEN = 1 << 30
 
 #: Arguments of a delivery: from, to, what, cause, and when it was sent.
 Delivery = tuple[Node, Node, Envelope, int, int]
@@ -68,14 +73,21 @@ class Post:
         self._channels = Channels(plan)
         #: Channels that are closed for good.
         self.closed = self._channels.closed
-        #: Procs among their receiving ends, for whom the front end of their host takes messages in vain.
+        #: Processes that may run and still take no messages: their host gave up on them, or they closed their server.
         self._cut_off: set[Node] = set()
         self._deliveries = Deliveries(plan, records, self.route, self._first_stop)
-        #: When a process ended.
+        #: Since when nobody serves the address of a process: it has ended, or closed its server.
         self._ended_ns: dict[Node, int] = {}
-        self._ttl = Config.of(plan.config, plan.quirks_off).message_ttl_default
+        #: When the sender of a channel was told that its receiver closed its server.
+        self._told_ns: dict[Hop, int] = {}
+        config = Config.of(plan.config, plan.quirks_off)
+        self._ttl = config.message_ttl_default
         #: Whether a TTL can expire at all.
-        self.is_short_lived = self._ttl < HOPS_MAX
+        self._is_short_lived = self._ttl < HOPS_MAX
+        #: Length of the longest message; none unless it was made shorter than what nobody reaches.
+        self._length_max = config.codec_max_frame_length if config.codec_max_frame_length < _LENGTH_UNSEEN else None
+        #: Whether each message has to be looked at before it is sent.
+        self.is_strict = self._is_short_lived or self._length_max is not None
         processes.on_change = self._on_process_changed
 
     def route(self, actor: ActorId) -> Node | None:
@@ -103,7 +115,10 @@ class Post:
         if (src, first) in self.closed:
             self._give_back(src, envelope, cause, (closed_error(None),))
             return
-        reached = processes_reached(self._ttl, 1 if first == dst else 2) if self.is_short_lived else None
+        if self._length_max is not None and _length(envelope) > self._length_max:
+            self._send_oversize((src, first), Underway(src, dst, envelope, cause, self._agenda.instant))
+            return
+        reached = processes_reached(self._ttl, 1 if first == dst else 2) if self._is_short_lived else None
         if reached == 0:
             self._give_back(src, envelope, cause, (TTL_EXPIRED,))
             return
@@ -192,13 +207,16 @@ class Post:
         """The next process on the way is stopped or gone, or out of reach: the channel to it has the message now."""
         first = self._first_stop(src, dst)
         hop, since_ns = (src, first), sent_ns
-        if first != dst and self._processes.running[first]:
+        if first != dst and self._processes.running[first] and first not in self._ended_ns:
             hop, since_ns = (first, dst), self._agenda.now_ns
         message = Underway(src, dst, envelope, cause, since_ns)
+        if since_ns < self._told_ns.get(hop, since_ns):
+            self._refuse(hop, message, closed_error(SERVER_CLOSED))
+            return
         if hop in self.closed:
             self._refuse(hop, message, closed_error(None))
             return
-        stopped = self._processes.is_stopped(hop[1])
+        stopped = self._processes.is_stopped(hop[1]) and hop[1] not in self._ended_ns
         if not stopped and not envelope.returnable:
             self._record(dst, cause, MessageLost(envelope, RECEIVER_GONE))
             message.is_lost = True
@@ -234,10 +252,28 @@ class Post:
                 for delivery in deliveries:
                     self._hand_to_channel(hop, self._delivered(hop, delivery))
         if state is ProcessState.DEAD:
-            self._ended_ns[node] = now_ns
+            self._ended_ns.setdefault(node, now_ns)
             self._recall(node)
             for hop, commands in self._channels.disconnect(node, now_ns):
                 self._obey(hop, commands)
+
+    def close_server(self, node: Node) -> None:
+        """A process closes its server in an orderly way, and may live on."""
+        now_ns = self._agenda.instant
+        self._ended_ns[node] = now_ns
+        self._cut_off.update((node, *(each for each, front in self._processes.front.items() if front == node)))
+        for hop, _ in self._deliveries.unacknowledged(node, now_ns):
+            if not self._processes.is_gone(hop[0]):
+                self._told_ns[hop] = now_ns
+                self._channels.close_server(hop, now_ns)
+
+    def _send_oversize(self, hop: Hop, message: Underway) -> None:
+        """The channel closes with everything that is not acknowledged; what is on the wire arrives all the same."""
+        now_ns = self._agenda.instant
+        for delivery in self._deliveries.unacknowledged_in(hop, now_ns):
+            self._hand_to_channel(hop, self._delivered(hop, delivery))
+        length = _length(message.envelope)
+        self._obey(hop, self._channels.post(hop, message, now_ns, is_written=True, length=length))
 
     def _delivered(self, hop: Hop, delivery: int) -> Underway:
         """A message as it is in a channel that has carried it already."""
@@ -318,7 +354,7 @@ class Post:
         src, envelope, cause = message.src, message.envelope, message.cause
         at_ns = self.network.arrival(node, src, self._agenda.instant)
         processes = 1 if self._first_stop(node, src) == src else 2
-        expires = self.is_short_lived and processes_reached(self._ttl, processes) is not None
+        expires = self._is_short_lived and processes_reached(self._ttl, processes) is not None
         if at_ns is None or expires or not envelope.returnable:
             self._record(message.dst, cause, MessageLost(envelope, error))
         else:
@@ -355,3 +391,8 @@ class Post:
                 yield node, cause, envelope
         for message in self._channels.open_messages():
             yield message.dst, message.cause, message.envelope
+
+
+def _length(envelope: Envelope) -> int:
+    """Bytes of a frame: here those of the message as traces have it. The reference's encoding is another one."""
+    return len(msgspec.json.encode(envelope))

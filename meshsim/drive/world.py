@@ -19,6 +19,7 @@ from meshsim.drive.post import Post
 from meshsim.drive.processes import Processes
 from meshsim.model.commands import (
     CancelTimer,
+    CloseServer,
     ExitProcess,
     NodeCommand,
     SetTimer,
@@ -106,7 +107,7 @@ class World:
 
     def _carry_out_all(self, node: Node, commands: list[NodeCommand], cause: int) -> None:
         network, post = self._network, self.post
-        if network.uniform_ns is None or post.closed or post.is_short_lived:
+        if network.uniform_ns is None or post.closed or post.is_strict:
             for command in commands:
                 if type(command) is Envelope:
                     post.send(node, command, cause)
@@ -150,6 +151,8 @@ class World:
                 self.processes.start_host(node, Node(host), cause)
             case SignalProcess(name=name, signal=signal):
                 self.processes.signal_child(node, name, signal, cause)
+            case CloseServer():
+                self.post.close_server(node)
             case ExitProcess(code=code):
                 self.processes.exit(node, code, cause)
             case SignalSelf(signal=signal):

@@ -114,6 +114,13 @@ class ExitProcess(msgspec.Struct, frozen=True, tag="exit_process"):
     code: int
 
 
+class CloseServer(msgspec.Struct, frozen=True, tag="close_server"):
+    """Stop serving this process's address, in an orderly way: acknowledge what was taken, and tell who is connected.
+
+    Whoever dials from now on finds nobody. Source: supervision.md 3.7, 9.3; mesh_model.md 3.3.
+    """
+
+
 class BootProc(msgspec.Struct, tag="boot_proc"):
     """Begin a proc in this very process with this machine (whose `me` is set) as its first root actor.
 
@@ -182,6 +189,7 @@ Command = Union[
     KillTask,
     GiveBack,
     ExitProcess,
+    CloseServer,
     BootProc,
     DestroyProc,
     SignalSelf,
@@ -217,5 +225,14 @@ RuntimeCommand = Union[Command, ActorFinished, InitOver, UnlinkChildren]
 
 #: What leaves a node: the rest is carried out inside it.
 NodeCommand = Union[
-    Envelope, SetTimer, CancelTimer, ExitProcess, SignalSelf, SpawnProcess, StartHost, SignalProcess, Note
+    Envelope,
+    SetTimer,
+    CancelTimer,
+    ExitProcess,
+    CloseServer,
+    SignalSelf,
+    SpawnProcess,
+    StartHost,
+    SignalProcess,
+    Note,
 ]

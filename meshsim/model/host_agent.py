@@ -18,7 +18,7 @@ import msgspec
 
 from meshsim.model import host_errors
 from meshsim.model import status as resource
-from meshsim.model.commands import CancelTimer, Command, ExitProcess, Fail, Panic, SetTimer
+from meshsim.model.commands import CancelTimer, CloseServer, Command, ExitProcess, Fail, Panic, SetTimer
 from meshsim.model.config import Config, Value
 from meshsim.model.events import (
     ChildExited,
@@ -326,8 +326,12 @@ class HostAgent(msgspec.Struct):
     def _end_shutdown(self) -> list[Command]:
         self.shutdown = None
         self.deaf = self.mode is not HostMode.SERVING
-        late = [] if self.config.has("Q41") else self._acknowledge()
-        return [*late, ExitProcess(0)] if self.mode is HostMode.EXITING_PROCESS else late
+        commands = [] if self.config.has("Q41") else self._acknowledge()
+        if self.deaf:
+            commands.append(CloseServer())
+        if self.mode is HostMode.EXITING_PROCESS:
+            commands.append(ExitProcess(0))
+        return commands
 
     def _on_undeliverable(self, undeliverable: Undeliverable) -> list[Command]:
         """Q60: anything that comes back, but for the ack of a shutdown, is the end of the agent and its process.

@@ -24,6 +24,7 @@ from msgspec import UNSET, UnsetType
 from meshsim.model.agent_watch import AgentWatch
 from meshsim.model.commands import (
     CancelTimer,
+    CloseServer,
     Command,
     DestroyProc,
     ExitProcess,
@@ -370,7 +371,7 @@ class ProcAgent(msgspec.Struct):
         if self.phase is AgentPhase.STOPPING_ALL and actor in self.remaining:
             self.remaining.remove(actor)
             if not self.remaining:
-                return [ExitProcess(0)]
+                return self._end_process()
         return []
 
     def _stopped(self) -> list[Command]:
@@ -418,9 +419,13 @@ class ProcAgent(msgspec.Struct):
         self._move_to(AgentPhase.STOPPING_ALL)
         self.remaining = [entry.actor for entry in self.actor_states.values() if entry.actor is not None]
         if not self.remaining:
-            return [ExitProcess(0)]
+            return self._end_process()
         signals: list[Command] = [SignalActor(actor, "drain_and_stop", reason) for actor in self.remaining]
         return [*signals, SetTimer(self.me, STOP_ALL_TIMER, self.config.stop_actor_timeout)]
+
+    def _end_process(self) -> list[Command]:
+        """A process of the proc's own stops and drains its mailbox server first (3.7 step 4)."""
+        return [ExitProcess(0)] if self.in_process else [CloseServer(), ExitProcess(0)]
 
     def _on_timer(self, key: str, now_ns: int) -> list[Command]:
         match key:
@@ -430,7 +435,7 @@ class ProcAgent(msgspec.Struct):
                 return [*self._end_stuck(), *self._stopped()]
             case "stop_all":
                 kills: list[Command] = [KillTask(actor) for actor in self.remaining]
-                return [*kills, ExitProcess(0)]
+                return [*kills, *self._end_process()]
             case _:
                 raise AssertionError(f"unknown timer {key}")
 

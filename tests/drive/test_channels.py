@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_worlds import (
     CLIENT,
+    HOST0,
     HOST1,
     INSTANT,
     NOT_ACKNOWLEDGED,
+    NOT_DELIVERED,
     PROC,
     SPAWN,
     TEN_S,
@@ -24,13 +29,17 @@ from small_worlds import (
     work,
 )
 
+from meshsim.drive.channels import Deliveries
 from meshsim.faults.kinds import HostCrash, Signal, Stall
-from meshsim.model.channel import closed_error
-from meshsim.model.messages import Envelope
+from meshsim.model.channel import Acknowledge, AckRule, Arrived, ChannelReceiver, WakeAt, Woken, closed_error
+from meshsim.model.commands import CloseServer, ExitProcess, NodeCommand
+from meshsim.model.events import TimerFired
+from meshsim.model.ids import Node
+from meshsim.model.messages import Envelope, Work
 from meshsim.model.notes import Bounced
 from meshsim.scenario import schema
-from meshsim.trace.records import MessageLost, MessageReturned
-from meshsim.units import Duration
+from meshsim.trace.records import NO_CAUSE, MessageLost, MessageReturned, ProcessStarted, Record, RunEnded
+from meshsim.units import MS, Duration
 
 # --- delivered and not acknowledged ------------------------------------------------------------------------------
 
@@ -209,6 +218,81 @@ def test_a_proc_whose_host_gave_up_on_it_is_out_of_reach_although_both_are_well(
     assert [each.errors[0] == closed_error(None) for each in found(records, MessageReturned)] == [False, True, True]
 
 
+# --- servers that close in an orderly way ------------------------------------------------------------------------
+
+TOLD = closed_error("server closed the channel")
+
+
+def test_a_process_that_closes_its_server_owes_nothing_and_tells_who_is_connected() -> None:
+    """What it took is acknowledged; what is on the wire comes back at once with a reason, what comes later without."""
+    script = {
+        "host0": {2: [work("taken", HOST1)], 2.0995: [work("on the wire", HOST1)], 3: [work("late", HOST1)]},
+        "host1": {2.1: [CloseServer(), ExitProcess(0)]},
+    }
+
+    backend, records = run_script(bare(config=TEN_S), script)
+
+    assert backend.texts("host1") == [(2.001, "taken")]
+    assert returned(records) == [(2.1005, "on the wire"), (3.0, "late")]
+    assert [each.errors for each in found(records, MessageReturned)] == [(TOLD,), (closed_error(None),)]
+
+
+def test_nobody_tells_a_sender_that_was_never_connected() -> None:
+    """It dials, finds nobody, and waits for its time-out."""
+    script = {"host0": {3: [work("a", HOST1)]}, "host1": {2: [CloseServer()]}}
+
+    backend, records = run_script(bare(config=TEN_S), script)
+
+    assert backend.texts("host1") == []
+    assert returned(records) == [(13.023, "a")]
+    assert NOT_DELIVERED.fullmatch(found(records, MessageReturned)[0].errors[0])
+
+
+def test_a_host_that_closed_its_server_lives_on_and_its_procs_are_out_of_reach() -> None:
+    """Nothing passes its front end any more, although all their processes run."""
+    script = {
+        "host1": {0.5: [SPAWN], 2: [CloseServer()]},
+        "client": {1: [to_proc("before")], 3: [to_proc("after"), work("host", HOST1, CLIENT)]},
+    }
+
+    backend, records = run_script(bare(network=INSTANT, config=TEN_S), script)
+
+    assert (backend.texts("host1/p"), backend.texts("host1")) == ([(1.0, "before")], [])
+    assert returned(records) == [(3.0, "after"), (3.0, "host")]
+    assert found(records, RunEnded)[0].alive == ("host0", "host1", "client", "host1/p")
+
+
+def test_without_the_quirk_who_was_told_dials_again() -> None:
+    script = {"host0": {2: [work("taken", HOST1)], 3: [work("late", HOST1)]}, "host1": {2.1: [CloseServer()]}}
+
+    _, records = run_script(bare(config=TEN_S, quirks={"dead_client_cached_forever": False}), script)
+
+    assert returned(records) == [(13.023, "late")]
+
+
+# --- messages that are too large -------------------------------------------------------------------------------
+
+
+def test_a_message_that_is_too_large_closes_its_channel() -> None:
+    """It comes back at once, behind what was not acknowledged; everything later comes back too. Others go on."""
+    large = work("x" * 1000, HOST1)
+    script = {
+        "host0": {1: [work("old", HOST1)], 2: [work("new", HOST1)], 2.1: [large], 3: [work("late", HOST1)]},
+        "client": {3: [work("other", HOST1, CLIENT)]},
+    }
+
+    backend, records = run_script(bare(config={"codec_max_frame_length": 500}), script)
+
+    length = len(msgspec.json.encode(large))
+    assert backend.texts("host1") == [(1.001, "old"), (2.001, "new"), (3.001, "other")]
+    assert returned(records) == [(2.1, "new"), (2.1, "x" * 1000), (3.0, "late")]
+    too_large = closed_error(
+        f"rejecting oversize frame: len={length} > max=500. ack will not arrive before timeout; "
+        "increase CODEC_MAX_FRAME_LENGTH to allow."
+    )
+    assert [each.errors[0] for each in found(records, MessageReturned)] == [too_large, too_large, closed_error(None)]
+
+
 # --- messages that run out of hops -----------------------------------------------------------------------------
 
 
@@ -235,3 +319,93 @@ def test_a_message_expires_where_its_hops_are_used_up(ttl: int, place: str, come
     assert [text for _, text in backend.texts("host1/p")] == ([] if place else ["a"])
     assert returned(records) == ([] if comes_back is None else [(comes_back, "a")])
     assert [each.errors for each in found(records, MessageReturned)] == ([] if comes_back is None else [errors])
+
+
+# --- whatever happens ------------------------------------------------------------------------------------------
+
+
+@given(
+    gaps=st.lists(st.sampled_from([0, 100, 300, 499, 500, 700]), max_size=12),
+    every=st.integers(1, 4),
+    end=st.sampled_from([0, 200, 500, 900]),
+)
+def test_what_is_counted_from_a_trace_is_what_a_receiver_would_have_acknowledged(
+    gaps: list[int], every: int, end: int
+) -> None:
+    """The receiving end of `meshsim.model.channel`, fed with the same arrivals, is the judge."""
+    plan = bare(config={"message_ack_every_n_messages": every})
+    arrivals = list(itertools.accumulate(gap * MS for gap in gaps))
+    now_ns = (arrivals[-1] if arrivals else 0) + end * MS
+    started = Record(0, 0, "host0", NO_CAUSE, ProcessStarted("host", "", "", pdeathsig=True))
+    records = [started, *(Record(n, at_ns, "host1", 0, work("", HOST1)) for n, at_ns in enumerate(arrivals, 1))]
+    deliveries = Deliveries(plan, records, lambda _: Node("host0"), lambda _, dst: dst)
+
+    counted = deliveries.unacknowledged(Node("host1"), now_ns)
+
+    receiver: ChannelReceiver[int] = ChannelReceiver(AckRule(500 * MS, every))
+    acknowledged, wakes = 0, list[int]()
+    for seq, at_ns in [*enumerate(arrivals), (-1, now_ns)]:
+        due = [(wake, Woken()) for wake in sorted(wakes) if wake <= at_ns]
+        wakes = [wake for wake in wakes if wake > at_ns]
+        for when, event in [*due, *([(at_ns, Arrived(seq, seq))] if seq >= 0 else [])]:
+            for command in receiver.handle(event, when):
+                if isinstance(command, Acknowledge):
+                    acknowledged = command.through + 1
+                elif isinstance(command, WakeAt):
+                    wakes.append(command.at_ns)
+    assert [seqs for _, seqs in counted] == ([list(range(acknowledged + 1, len(arrivals) + 1))] if arrivals else [])
+
+
+NODES = ("host0", "host1", "host1/p", "client")
+ACTORS = {"host0": HOST0, "host1": HOST1, "host1/p": PROC, "client": CLIENT}
+MOMENTS = st.integers(8, 200).map(lambda tenth: tenth / 10)
+WORKS = st.tuples(MOMENTS, st.sampled_from(NODES), st.sampled_from(NODES), st.booleans()).filter(lambda w: w[1] != w[2])
+STRIKES = st.tuples(MOMENTS, st.sampled_from(NODES), st.sampled_from(["SIGSTOP", "SIGCONT", "SIGKILL", "close"]))
+
+
+@settings(max_examples=150, deadline=None)
+@given(works=st.lists(WORKS, max_size=15), strikes=st.lists(STRIKES, max_size=6), is_cached=st.booleans())
+def test_whatever_is_stopped_or_killed_every_message_has_its_ends(
+    works: list[tuple[float, str, str, bool]], strikes: list[tuple[float, str, str]], is_cached: bool
+) -> None:
+    """At most one delivery and one return; both only of a message that was delivered first. In order, of each pair."""
+    script: dict[str, dict[float, list[NodeCommand]]] = {node: {} for node in NODES}
+    script["host1"][0.5] = [SPAWN]
+    for number, (when, src, dst, returnable) in enumerate(sorted(works)):
+        # A proc takes its first step at 0.505, and its times count from there.
+        line = script[src].setdefault(when, [])
+        line.append(work(str(number), ACTORS[dst], ACTORS[src], returnable=returnable))
+    for when, node, what in strikes:
+        if what == "close":
+            script[node].setdefault(when, []).append(CloseServer())
+    faults = [Signal(target=node, signal=what, at=at(when)) for when, node, what in strikes if what != "close"]
+    config = {**TEN_S, "message_ack_every_n_messages": 3}
+    plan = bare(faults=faults, config=config, quirks={"dead_client_cached_forever": is_cached}, horizon_s=40)
+
+    _, records = run_script(plan, script)
+
+    ends: dict[str, list[str]] = {}
+    arrived: dict[tuple[str, str], list[int]] = {}
+    for record in records:
+        envelope = getattr(record.what, "envelope", record.what)
+        if isinstance(envelope, Envelope) and isinstance(envelope.message, Work):
+            ends.setdefault(envelope.message.text, []).append(type(record.what).__name__)
+            if record.what is envelope:
+                arrived.setdefault((envelope.sender, record.node), []).append(int(envelope.message.text))
+    assert {tuple(each) for each in ends.values()} <= {
+        ("Envelope",),
+        ("Envelope", "MessageReturned"),
+        ("MessageReturned", "Envelope"),
+        ("MessageReturned",),
+        ("MessageLost",),
+        ("InFlight",),
+    }
+    sent = {
+        command.message.text
+        for record in records
+        if isinstance(record.what, TimerFired)
+        for command in list(script[record.node].values())[int(record.what.key.removeprefix("line "))]
+        if isinstance(command, Envelope) and isinstance(command.message, Work)
+    }
+    assert set(ends) == sent
+    assert all(numbers == sorted(numbers) for numbers in arrived.values())

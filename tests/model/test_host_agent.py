@@ -3,7 +3,16 @@
 import pytest
 
 from meshsim.model import process, status
-from meshsim.model.commands import CancelTimer, ExitProcess, Fail, Panic, SetTimer, SignalProcess, SpawnProcess
+from meshsim.model.commands import (
+    CancelTimer,
+    CloseServer,
+    ExitProcess,
+    Fail,
+    Panic,
+    SetTimer,
+    SignalProcess,
+    SpawnProcess,
+)
 from meshsim.model.config import Config
 from meshsim.model.events import (
     ActorEnded,
@@ -348,7 +357,7 @@ def test_a_shutdown_climbs_ladder_b_step_by_step(agent):
         [answer(Ack()), stop_all(W0, "shutdown host"), SetTimer(ME, "terminate:w_0-1a", 7 * S)],
         [moved(W0, "Ready", "Stopping"), SignalProcess(W0, 15), SetTimer(ME, "terminate:w_0-1a", 7 * S)],
         [SignalProcess(W0, 9)],
-        [moved(W0, "Stopping", "Killed", "Killed(sig=9)")],
+        [moved(W0, "Stopping", "Killed", "Killed(sig=9)"), CloseServer()],
     ]
     assert (agent.busy, agent.deaf) == (True, True)
 
@@ -373,7 +382,7 @@ def test_no_more_children_than_allowed_are_ended_at_a_time(agent, max_in_flight)
             stop_all(W2, "shutdown host"),
             SetTimer(ME, "terminate:w_2-1c", 10 * S),
         ],
-        [ended(W2, "Ready", 0), CancelTimer(ME, "terminate:w_2-1c")],
+        [ended(W2, "Ready", 0), CancelTimer(ME, "terminate:w_2-1c"), CloseServer()],
     ]
 
 
@@ -395,6 +404,7 @@ def test_a_child_that_is_already_stopping_gets_sigterm_at_once(agent):
             moved(W0, "Stopping", "Killed", "Killed(sig=15)"),
             CancelTimer(ME, "request_stop:w_0-1a"),
             CancelTimer(ME, "terminate:w_0-1a"),
+            CloseServer(),
         ],
     ]
 
@@ -415,13 +425,13 @@ def test_a_child_that_never_got_ready_is_terminated_without_asking(agent):
 @pytest.mark.parametrize(
     ("mode", "commands", "busy"),
     [
-        (HostMode.PROCESS, [answer(Ack())], True),
-        (HostMode.EXITING_PROCESS, [answer(Ack()), ExitProcess(0)], True),
+        (HostMode.PROCESS, [answer(Ack()), CloseServer()], True),
+        (HostMode.EXITING_PROCESS, [answer(Ack()), CloseServer(), ExitProcess(0)], True),
         (HostMode.SERVING, [answer(Ack())], False),
     ],
 )
 def test_after_its_shutdown_a_host_is_deaf_gone_or_serving(agent, mode, commands, busy):
-    """supervision.md 9.3, step 5; a deaf host keeps every message in its mailbox."""
+    """supervision.md 9.3, step 5; a deaf host keeps every message in its mailbox, and takes no new ones."""
     agent.mode = mode
 
     assert (agent.handle(shutdown(), 1 * S), agent.busy) == (commands, busy)
@@ -618,7 +628,12 @@ def test_without_q40_a_stop_after_shutdown_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("mode", "last"), [(HostMode.PROCESS, []), (HostMode.EXITING_PROCESS, [ExitProcess(0)]), (HostMode.SERVING, [])]
+    ("mode", "last"),
+    [
+        (HostMode.PROCESS, [CloseServer()]),
+        (HostMode.EXITING_PROCESS, [CloseServer(), ExitProcess(0)]),
+        (HostMode.SERVING, []),
+    ],
 )
 def test_without_q41_a_shutdown_is_acknowledged_when_its_last_child_has_ended(mode, last):
     agent = with_ready(without("Q41", mode=mode), W0)

@@ -10,6 +10,7 @@ from machines import ALICE, CONFIG, MESH, Puppet, actor, agent, event_of, proc_n
 from meshsim.model import status
 from meshsim.model.boot import ConstructorError, NodeBoot, Program
 from meshsim.model.commands import (
+    CloseServer,
     ExitProcess,
     Fail,
     GiveBack,
@@ -378,6 +379,7 @@ def test_stop_all_ends_the_process_with_code_0():
     assert ends(begun) == [(actor_id(node.proc, "second"), "stopped: shutdown host")]
     assert done == [
         ActorStatusChanged(ROOT, ActorPhase.STOPPED, "stopped: instance is dropped"),
+        CloseServer(),
         ExitProcess(0),
     ]
 

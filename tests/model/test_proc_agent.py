@@ -4,7 +4,16 @@ import pytest
 from machines import ALICE, CONFIG, MESH, actor, actor_id, agent, event_of, proc
 from msgspec import UNSET
 
-from meshsim.model.commands import CancelTimer, ExitProcess, Fail, KillTask, SetTimer, SignalActor, SpawnActor
+from meshsim.model.commands import (
+    CancelTimer,
+    CloseServer,
+    ExitProcess,
+    Fail,
+    KillTask,
+    SetTimer,
+    SignalActor,
+    SpawnActor,
+)
 from meshsim.model.config import Config
 from meshsim.model.events import (
     ActorEnded,
@@ -302,7 +311,7 @@ def test_all_actors_are_stopped_at_once_then_the_process_ends():
         ],
         [],
         [],
-        [ExitProcess(0)],
+        [CloseServer(), ExitProcess(0)],
     ]
 
 
@@ -312,13 +321,13 @@ def test_actors_that_are_too_slow_are_aborted():
     machine.handle(tell(StopAll("shutdown host")), 0)
     machine.handle(ActorEnded(actor(0), actor_stopped("")), 1 * S)
 
-    assert machine.handle(TimerFired(ME, "stop_all"), 10 * S) == [KillTask(OTHER_ACTOR), ExitProcess(0)]
+    assert machine.handle(TimerFired(ME, "stop_all"), 10 * S) == [KillTask(OTHER_ACTOR), CloseServer(), ExitProcess(0)]
     assert machine.busy
 
 
 @pytest.mark.parametrize("entries", [[], [refused()]])
 def test_a_proc_without_actors_ends_at_once(entries):
-    assert agent_with(*entries).handle(tell(StopAll("shutdown host")), 0) == [ExitProcess(0)]
+    assert agent_with(*entries).handle(tell(StopAll("shutdown host")), 0) == [CloseServer(), ExitProcess(0)]
 
 
 # --- 8.5 supervision events --------------------------------------------------------------------------------
