@@ -50,6 +50,12 @@ class Backend(Protocol):
     def signal_itself(self, node: Node, signal: int) -> None:
         """Have the process bring a deadly signal upon itself: by a null write for SIGSEGV, else to its own pid."""
 
+    def write(self, node: Node, lines: tuple[str, ...]) -> None:
+        """Have the process write these lines to stderr."""
+
+    def written(self, node: Node, expected: tuple[str, ...]) -> tuple[str, ...]:
+        """`expected` if the process wrote that, in this order and perhaps among other lines; else all it did."""
+
     def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
         """Send a signal: by the host that owns the process (to its process group), or from outside (None)."""
 

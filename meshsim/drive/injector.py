@@ -14,6 +14,7 @@ import simpy
 from msgspec import UNSET
 
 from meshsim.drive.kernel import ProcessState
+from meshsim.drive.output import shouted
 from meshsim.drive.stage import SCENARIO, MissingError, References
 from meshsim.faults.kinds import (
     Abort,
@@ -32,9 +33,11 @@ from meshsim.faults.kinds import (
     Resume,
     SelfFail,
     SelfUngracefulFail,
+    Shout,
     Signal,
     SigSegv,
     Stall,
+    StartFails,
     StopItself,
     SubscriberGone,
     When,
@@ -58,7 +61,7 @@ class MissedError(Exception):
 def inject(world: World) -> None:
     """Start a SimPy process for every fault of the plan."""
     for index, fault in enumerate(world.plan.faults):
-        if not isinstance(fault, InitFails):
+        if not isinstance(fault, InitFails | StartFails):
             world.env.process(_life(world, index, fault))
 
 
@@ -152,6 +155,14 @@ class Strike:
         seq = self.struck(node, f"_exit({code})")
         self.world.processes.exit(node, code, seq)
 
+    def shout(self, node: Node, lines: tuple[str, ...], code: int | None) -> None:
+        if self.world.table.state(node) is ProcessState.STOPPED:
+            raise MissedError(f"{node} is stopped: it cannot write")
+        seq = self.struck(node, shouted(lines, code))
+        self.world.processes.write(node, lines)
+        if code is not None:
+            self.world.processes.exit(node, code, seq)
+
     def send_signal(self, node: Node, number: int) -> None:
         seq = self.struck(node, signal_name(number))
         self.world.processes.signal(node, number, seq)
@@ -165,6 +176,10 @@ class Strike:
 
 def _exit(strike: Strike, fault: Exit) -> None:
     strike.end_process(strike.process(fault.target), fault.code)
+
+
+def _shout(strike: Strike, fault: Shout) -> None:
+    strike.shout(strike.process(fault.target), tuple(fault.lines), fault.exit)
 
 
 def _controller_exit(strike: Strike, fault: ControllerExit) -> None:
@@ -256,6 +271,7 @@ def _subscriber_gone(strike: Strike, fault: SubscriberGone) -> None:
 #: What each kind of fault does. A new kind gets a row here, and its struct in `meshsim.faults.kinds`.
 STRIKES: dict[type, Callable[..., None]] = {
     Exit: _exit,
+    Shout: _shout,
     Signal: _signal,
     Stall: _stall,
     Resume: _resume,

@@ -13,7 +13,10 @@ from typing import Any
 
 from meshsim.drive.agenda import Agenda, Entry
 from meshsim.drive.backend import Backend
+from meshsim.drive.false_starts import false_starts
 from meshsim.drive.kernel import Change, Process, ProcessState, ProcessTable
+from meshsim.drive.output import Output, shouted
+from meshsim.faults.kinds import StartFails
 from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import SpawnProcess
 from meshsim.model.events import ChildExited, Event, Started
@@ -24,7 +27,10 @@ from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import stream_key
 from meshsim.trace.records import (
     NO_CAUSE,
+    WORLD,
     Body,
+    FaultMissed,
+    FaultStruck,
     KernelDisagreed,
     ProcessContinued,
     ProcessDied,
@@ -65,6 +71,8 @@ class Processes:
         self._record = record
         self._step = step
         self._inbox: dict[Node, list[Entry]] = {}
+        self._output: dict[Node, Output] = {}
+        self._false_starts = false_starts(plan)
         #: Called when a process is stopped, goes on or has ended, before anything that follows from it.
         self.on_change: Callable[[Node, ProcessState], None] = lambda *_: None
 
@@ -173,10 +181,44 @@ class Processes:
             self.reachable[each] = self.running[each] and (front is None or self.running[front])
 
     def _boot(self, node: Node, cause: int) -> None:
-        if self.running[node]:
+        if node in self._false_starts and self.running[node]:
+            index, fault = self._false_starts[node]
+            self._agenda.post(self._agenda.instant + int(fault.after), self._fail_start, node, index, fault, cause)
+        elif self.running[node]:
             self._step(node, Started(), cause)
         else:
             self.hold(node, self._boot, node, cause)
+
+    def _fail_start(self, node: Node, index: int, fault: StartFails, cause: int) -> None:
+        """A process that was to boot a proc ends instead."""
+        if self.is_stopped(node):
+            self.hold(node, self._fail_start, node, index, fault, cause)
+        elif self.is_gone(node):
+            self._record(WORLD, cause, FaultMissed(index, "start_fails", fault.target, f"{node} is gone"))
+        else:
+            lines = tuple(fault.lines)
+            struck = FaultStruck(index, "start_fails", node, shouted(lines, fault.code))
+            seq = self._record(WORLD, cause, struck)
+            self.write(node, lines)
+            self.exit(node, fault.code, seq)
+
+    # --- output --------------------------------------------------------------------------------------------
+
+    def write(self, node: Node, lines: tuple[str, ...]) -> None:
+        """The process writes these lines to stderr."""
+        if lines:
+            self._backend.write(node, lines)
+            self._output.setdefault(node, Output()).write(lines, self._agenda.instant)
+
+    def _read_all(self, node: Node, cause: int) -> Output:
+        """What a dead process had written, held against what the machine says it printed."""
+        output = self._output.get(node) or Output()
+        expected = tuple(output.lines)
+        if expected:
+            written = self._backend.written(node, expected)
+            if written != expected:
+                self._disagree(node, cause, "\n".join(expected), "\n".join(written))
+        return output
 
     # --- ending, stopping, continuing ------------------------------------------------------------------------
 
@@ -229,6 +271,8 @@ class Processes:
                 case ProcessState.DEAD:
                     self._set_running(change.node, running=False)
                     self.on_change(change.node, change.state)
+                    if change.node in self._output:
+                        self._output[change.node].end(self._agenda.instant)
                     seq = self._record(change.node, cause, ProcessDied(change.why))
                     self._wait_for(change.node, seq)
                 case ProcessState.REAPED:
@@ -265,7 +309,9 @@ class Processes:
             seq, status = self._reap(node, parent, cause)
             process = self.table.processes[node]
             if process.kind == "proc":  # Who started a host does not ask what became of it.
-                self._step(parent, ChildExited(Name(process.name), status), seq)
+                output = self._read_all(node, seq)
+                exited = ChildExited(Name(process.name), status, tuple(output.lines), output.unread)
+                self._step(parent, exited, seq)
         else:
             self._reap(node, None, cause)
 

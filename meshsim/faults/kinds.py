@@ -135,6 +135,23 @@ class InitFails(_Fault, frozen=True, kw_only=True, tag="init_fails"):
     after: Duration = duration(0)
 
 
+class Shout(_Fault, frozen=True, kw_only=True, tag="shout"):
+    """The process of the target writes lines to stderr and, if a code is given, calls `_exit(code)` right after."""
+
+    lines: Annotated[list[str], msgspec.Meta(min_length=1, max_length=1_000)]
+    exit: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
+
+
+class StartFails(_Fault, frozen=True, kw_only=True, tag="start_fails"):
+    """The process of the target proc ends instead of starting. Strikes when it is spawned: no `at`, no `when`."""
+
+    code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
+    #: What it writes to stderr before.
+    lines: Annotated[list[str], msgspec.Meta(max_length=1_000)] = []
+    #: How long it takes to end.
+    after: Duration = duration(0)
+
+
 class HostCrash(_Fault, frozen=True, kw_only=True, tag="host_crash"):
     """The host's process is killed; the kernel's parent-death signal takes its procs."""
 
@@ -174,6 +191,8 @@ Fault = Union[
     Hang,
     StopItself,
     InitFails,
+    Shout,
+    StartFails,
     HostCrash,
     ControllerExit,
     ControllerKill,

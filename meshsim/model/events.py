@@ -56,11 +56,15 @@ class ActorEnded(msgspec.Struct, frozen=True, tag="actor_ended"):
     status: ActorStatus
 
 
-class ChildExited(msgspec.Struct, frozen=True, tag="child_exited"):
+class ChildExited(msgspec.Struct, frozen=True, tag="child_exited", omit_defaults=True):
     """A child process of this host ended, and this is what waiting for it returned."""
 
     name: Name
     status: ExitStatus
+    #: What it wrote to stderr.
+    stderr: tuple[str, ...] = ()
+    #: How many of the last lines had not been read when it ended (Q3).
+    unread: int = 0
 
 
 class ProcDestroyed(msgspec.Struct, frozen=True, tag="proc_destroyed"):

@@ -355,7 +355,7 @@ class HostAgent(msgspec.Struct):
 
     def _on_child_exited(self, exited: ChildExited, now_ns: int) -> list[Command]:
         manager, name = self._processes, exited.name
-        commands = manager.on_exited(name, exited.status, now_ns)
+        commands = manager.on_exited(exited, now_ns)
         if name in self.creating:
             commands += self._fail_creation(name, host_errors.terminal(manager.children[name].status))
             commands += self._cancel_ready_timer(name)

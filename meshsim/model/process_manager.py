@@ -7,7 +7,7 @@ kind (`meshsim.model.ladder`). The table of pids that the launcher keeps is the 
 How processes really start and end is the conductor's business: `SpawnProcess` and `SignalProcess` go out,
 `ProcReady` and `ChildExited` come back.
 
-Source: supervision.md 3. Quirks: Q1, Q4 to Q6, Q58, Q63.
+Source: supervision.md 3. Quirks: Q1 to Q6, Q58, Q63.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import msgspec
 from meshsim.model import process
 from meshsim.model.commands import CancelTimer, Command, SetTimer, SignalProcess, SpawnProcess
 from meshsim.model.config import Config, clamped_concurrency
+from meshsim.model.events import ChildExited
 from meshsim.model.ids import (
     FIRST_EPHEMERAL_PORT,
     ActorId,
@@ -39,10 +40,16 @@ from meshsim.model.status import Status
 BOOTSTRAP_COMMAND = "bootstrap"
 
 
+#: How many lines of output are kept according to the description of the attribute.
+PROMISED_TAIL_LINES = 100
+
+
 class Child(msgspec.Struct):
     """One process, as the process manager keeps it."""
 
     status: ProcStatus = process.STARTING
+    #: How many lines of its stderr are kept; none unless it is piped.
+    tail_lines: int = 0
     #: Ladders by kind; A and B can climb side by side.
     ladders: dict[LadderKind, Ladder] = {}
 
@@ -66,7 +73,7 @@ class ProcessManager(msgspec.Struct):
 
     def start(self, name: Name, spec: ProcSpec, now_ns: int) -> list[Command]:
         """Start a child; it is Running at once and Ready when it calls back."""
-        self.children[name] = Child()
+        self.children[name] = Child(tail_lines=self._tail_lines(spec))
         port, self.next_port = self.next_port, self.next_port + 1
         self.callbacks[port] = name
         pdeathsig = Config.of(spec.config).mesh_bootstrap_enable_pdeathsig
@@ -79,6 +86,23 @@ class ProcessManager(msgspec.Struct):
         """A child calls back. It counts whenever it comes; a child that is stopping or gone does not get Ready."""
         name = self.callbacks.pop(port)
         return name, self._mark(name, process.ready(self._wall(now_ns), ready.addr, ready.agent))
+
+    def _tail_lines(self, spec: ProcSpec) -> int:
+        """The proc's own configuration beats that of the host (3.5).
+
+        Q2: no lines by default. Off: the hundred that the description promises.
+        """
+        lines = int(spec.config.get("MESH_TAIL_LOG_LINES", self.config.mesh_tail_log_lines))
+        return lines or (0 if self.config.has("Q2") else PROMISED_TAIL_LINES)
+
+    def _tail(self, exited: ChildExited) -> tuple[str, ...]:
+        """The last lines that are not empty, as far as they were read when the child ended.
+
+        Q3: what it wrote last is not waited for. Off: everything is read first.
+        """
+        read = len(exited.stderr) - (exited.unread if self.config.has("Q3") else 0)
+        lines = [line for line in exited.stderr[:read] if line]
+        return tuple(lines[max(len(lines) - self.children[exited.name].tail_lines, 0) :])
 
     # --- questions -------------------------------------------------------------------------------------------
 
@@ -125,9 +149,13 @@ class ProcessManager(msgspec.Struct):
         """The launcher goes: SIGKILL to every process group that is still in its table (3.6)."""
         return [SignalProcess(name, SIGKILL) for name, child in self.children.items() if not child.status.is_exit]
 
-    def on_exited(self, name: Name, status: process.ExitStatus, now_ns: int) -> list[Command]:
+    def on_exited(self, exited: ChildExited, now_ns: int) -> list[Command]:
         """What waiting for a child returned: its status, and the end of its ladders."""
-        commands = self._mark(name, self._classified(name, status))
+        name = exited.name
+        status = self._classified(name, exited.status)
+        if status.phase is ProcPhase.STOPPED:
+            status = msgspec.structs.replace(status, stderr_tail=self._tail(exited))
+        commands = self._mark(name, status)
         for ladder in self.children[name].ladders.values():
             commands += self._carry_out(name, ladder, ladder.climb(Moment.EXITED), now_ns)
         return commands

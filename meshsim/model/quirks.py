@@ -20,7 +20,6 @@ import msgspec
 _ALLOCATED = "belongs to the allocated path"
 _SLICES = "needs slices of meshes"
 _SINK = "needs the supervision sink of the root client"
-_STDIO = "needs piped output of child processes"
 
 
 class Quirk(msgspec.Struct, frozen=True):
@@ -94,9 +93,14 @@ QUIRKS: dict[str, Quirk] = {
             2,
             "3.5",
             "No lines of a child's output are kept by default, though the description promises 100.",
-            stays="a configuration attribute decides it: tail_log_lines",
+            off="The last hundred lines of a child's output are kept unless tail_log_lines says otherwise.",
         ),
-        _quirk(3, "3.5", "The last lines of a child's output can be lost.", missing=_STDIO),
+        _quirk(
+            3,
+            "3.5",
+            "The last lines of a child's output can be lost.",
+            off="All that a child wrote is read before its tail is taken.",
+        ),
         _quirk(
             4,
             "3.8",

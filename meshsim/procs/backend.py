@@ -50,6 +50,7 @@ from meshsim.procs.wire import (
     Spawned,
     Step,
     StepThrough,
+    Write,
 )
 
 if TYPE_CHECKING:
@@ -152,6 +153,15 @@ class LockstepBackend:
         peer.tell(SignalYourself(signal), "the request to die")
         if not peer.has_ended(wait_s=self._deadline_s):
             raise BackendError(f"{node} survived signal {signal} for {self._deadline_s:g}s{peer.tail()}")
+
+    def write(self, node: Node, lines: tuple[str, ...]) -> None:
+        self._peers[node].ask(Write(lines), REPLIES, "lines to write")
+
+    def written(self, node: Node, expected: tuple[str, ...]) -> tuple[str, ...]:
+        """Among whatever else the process printed."""
+        printed = self.stderr_of(node).decode(errors="replace").split("\n")
+        rest = iter(printed)
+        return expected if all(line in rest for line in expected) else tuple(printed)
 
     def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
         peer = self._peers[node]

@@ -32,6 +32,7 @@ from meshsim.procs.wire import (
     Spawned,
     Step,
     StepThrough,
+    Write,
 )
 
 #: What a node says at its own end; it takes nothing after that.
@@ -98,6 +99,10 @@ def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
         case StepThrough():
             channel.send(_step_through(node, request))
         case Ping():
+            channel.send(Done())
+        case Write(lines=lines):
+            sys.stderr.write("".join(f"{line}\n" for line in lines))
+            sys.stderr.flush()
             channel.send(Done())
         case Exit():
             _end(request.code)

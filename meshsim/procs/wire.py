@@ -70,6 +70,12 @@ class Ping(msgspec.Struct, frozen=True, array_like=True, tag="ping"):
     """To a node: are you there? A signal that was sent before is dealt with by the time it answers."""
 
 
+class Write(msgspec.Struct, frozen=True, array_like=True, tag="write"):
+    """To a node: write these lines to stderr."""
+
+    lines: tuple[str, ...]
+
+
 class Exit(msgspec.Struct, frozen=True, array_like=True, tag="exit"):
     """To a node: end yourself. No reply."""
 
@@ -107,7 +113,7 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     reason: str
 
 
-NodeRequest = Union[Step, StepThrough, Ping, Exit, SignalYourself, Spawn, Kill, Reap]
+NodeRequest = Union[Step, StepThrough, Ping, Write, Exit, SignalYourself, Spawn, Kill, Reap]
 ZygoteRequest = Union[Load, Farewell, Spawn, Reap]
 Reply = Union[Ready, Spawned, Reaped, Done, Refused]
 

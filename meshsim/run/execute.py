@@ -80,6 +80,8 @@ class _Limited:
         self.start = backend.start
         self.spawn = backend.spawn
         self.exit = backend.exit
+        self.write = backend.write
+        self.written = backend.written
         self.signal_itself = backend.signal_itself
         self.steps_through = backend.steps_through
         self.step_through = backend.step_through

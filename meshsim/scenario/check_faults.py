@@ -24,14 +24,17 @@ from meshsim.faults.kinds import (
     Resume,
     SelfFail,
     SelfUngracefulFail,
+    Shout,
     Signal,
     SigSegv,
     Stall,
+    StartFails,
     StopItself,
     SubscriberGone,
 )
 from meshsim.faults.matching import ConditionError, check_condition
 from meshsim.faults.signals import SIGNAL_NUMBERS, SignalError, is_deadly, signal_number
+from meshsim.model.tags import tag_of
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import Scenario
 from meshsim.scenario.world import Declared, Kind, World
@@ -69,10 +72,10 @@ def check_positive(key: str, duration: Duration | None) -> None:
 
 
 def _check_moment(key: str, fault: Fault, horizon: Duration) -> None:
-    if isinstance(fault, InitFails):
+    if isinstance(fault, InitFails | StartFails):
         given = "at" if fault.at is not None else "when" if fault.when is not None else ""
         if given:
-            raise ScenarioError(f"{key}.{given}", "init_fails strikes when its target is spawned, leave it out")
+            raise ScenarioError(f"{key}.{given}", f"{tag_of(fault)} strikes when its target is spawned, leave it out")
         return
     if fault.at is None and fault.when is None:
         raise ScenarioError(key, "expected at or when: the time or the record at which it strikes")
@@ -106,6 +109,12 @@ def _check_target(key: str, fault: Fault, world: World) -> None:
         case Hang():
             world.actor(fault.target, target)
             check_positive(f"{key}.for", fault.for_)
+        case Shout():
+            world.process(fault.target, target)
+            _check_lines(f"{key}.lines", fault.lines)
+        case StartFails():
+            world.proc_of_its_own(fault.target, target)
+            _check_lines(f"{key}.lines", fault.lines)
         case HostCrash():
             world.member(fault.target, (Kind.HOST,), target)
         case ControllerExit():
@@ -124,6 +133,12 @@ def _check_children(key: str, fault: Panic | SigSegv | ProcessExit, target: Decl
     if fault.send_to_children and target.actor_type != "WrapperActor":
         message = f"expected a WrapperActor as target, {target.actor_type} has no children"
         raise ScenarioError(f"{key}.send_to_children", message)
+
+
+def _check_lines(key: str, lines: list[str]) -> None:
+    for index, line in enumerate(lines):
+        if "\n" in line or "\r" in line:
+            raise ScenarioError(f"{key}[{index}]", "expected one line", value=line)
 
 
 def _check_signal(key: str, text: str) -> None:

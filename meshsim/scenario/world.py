@@ -142,6 +142,15 @@ class World:
         """Something that is an OS process, or lives in one."""
         return self.member(text, tuple(Kind), key)
 
+    def proc_of_its_own(self, text: str, key: str) -> None:
+        """One rank of a proc mesh, on a host that starts a process for it."""
+        self.member(text, (Kind.PROCS,), key)
+        node = self.node(text, key)
+        if node in self._in_process:
+            raise ScenarioError(
+                key, f"expected a proc with a process of its own, it lives in that of {node}", value=text
+            )
+
     def node(self, text: str, key: str) -> str:
         """The process that a target is, or lives in, as traces and links call it: `host1/workers_0`."""
         declared, rank = self.process(text, key), self._parsed(text, key).rank

@@ -44,6 +44,12 @@ class SimBackend:
     def signal_itself(self, node: Node, signal: int) -> None:
         """As `exit`."""
 
+    def write(self, node: Node, lines: tuple[str, ...]) -> None:
+        """As `exit`: who wants to know what was written has it already."""
+
+    def written(self, node: Node, expected: tuple[str, ...]) -> tuple[str, ...]:
+        return expected
+
     def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
         """As `exit`: what follows from the signal is in the process table."""
 

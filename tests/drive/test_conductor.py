@@ -24,7 +24,7 @@ from small_worlds import (
 
 from meshsim.drive.backend import BackendError
 from meshsim.drive.kernel import ProcessState
-from meshsim.faults.kinds import Exit, Fault, HostCrash, Signal, Stall
+from meshsim.faults.kinds import Exit, Fault, HostCrash, Shout, Signal, Stall
 from meshsim.model.commands import CancelTimer, ExitProcess, NodeCommand, SetTimer, SignalProcess, SpawnProcess
 from meshsim.model.events import ChildExited, Event, TimerFired
 from meshsim.model.ids import ActorId, Name, Node, PortRef
@@ -288,6 +288,11 @@ class OtherStatus(SimBackend):
         return ExitStatus(signal=9)
 
 
+class OtherWords(SimBackend):
+    def written(self, node: Node, expected: tuple[str, ...]) -> tuple[str, ...]:
+        return ("well", "well")
+
+
 class OtherState(SimBackend):
     def observe(self, node: Node, expected: ProcessState) -> ProcessState:
         return ProcessState.RUNNING
@@ -298,13 +303,14 @@ class OtherState(SimBackend):
     [
         (OtherStatus, KernelDisagreed("exited with code 3", "killed by signal 9")),
         (OtherState, KernelDisagreed("dead", "running")),
+        (OtherWords, KernelDisagreed("oh\nno", "well\nwell")),
     ],
 )
 def test_a_kernel_that_disagrees_ends_the_run_and_is_a_violation(
     backend: Callable[..., SimBackend], finding: KernelDisagreed
 ) -> None:
     """It is a finding about the model and no retry: what came after would mean nothing."""
-    plan = mesh(horizon_s=60, faults=[Exit(target="workers[1]", code=3, at=at(9))])
+    plan = mesh(horizon_s=60, faults=[Shout(target="workers[1]", lines=["oh", "no"], exit=3, at=at(9))])
 
     records = run_on(backend(default_program()), plan).records
 

@@ -27,9 +27,11 @@ from meshsim.faults.kinds import (
     Resume,
     SelfFail,
     SelfUngracefulFail,
+    Shout,
     Signal,
     SigSegv,
     Stall,
+    StartFails,
     StopItself,
     SubscriberGone,
     When,
@@ -67,10 +69,10 @@ def struck(records: Sequence[Record]) -> Struck:
 
 
 def test_every_kind_of_fault_has_a_strike() -> None:
-    """All but the failing init, which is a parameter of the spawn."""
+    """All but the failing init and the failing start, which strike with the spawn."""
     kinds = set(Fault.__args__)  # type: ignore[attr-defined] # a Union
 
-    assert set(STRIKES) == kinds - {InitFails}
+    assert set(STRIKES) == kinds - {InitFails, StartFails}
 
 
 @pytest.mark.parametrize(
@@ -152,6 +154,35 @@ def test_a_failing_init_is_a_parameter_of_the_spawn() -> None:
     failed = [status.text for status in found(records, ActorStatusChanged) if "no luck" in status.text]
     assert len(failed) == 1
     assert "no luck" in str(found(records, OperationEnded)[1].error)
+
+
+@pytest.mark.parametrize(
+    ("code", "detail", "ends"),
+    [(None, "2 lines to stderr", []), (0, "2 lines to stderr, _exit(0)", [ExitStatus(code=0)])],
+)
+def test_a_shout_is_lines_and_perhaps_an_exit(code: int | None, detail: str, ends: list[ExitStatus]) -> None:
+    records = run_sim(with_faults(Shout(target="workers[1]", lines=["a", "b"], exit=code, at=at(5)))).records
+
+    assert struck(records) == [(5.0, FaultStruck(0, "shout", "host0/workers_1", detail))]
+    assert [record.what.status for record in records if reaped_of(record, "host0/workers_1")] == ends
+
+
+def test_a_stopped_process_cannot_shout() -> None:
+    faults = [Stall(target="workers[1]", at=at(5)), Shout(target="workers[1]", lines=["a"], at=at(6))]
+
+    records = run_sim(with_faults(*faults)).records
+
+    assert [missed.why for missed in found(records, FaultMissed)] == ["host0/workers_1 is stopped: it cannot write"]
+
+
+def test_a_start_that_fails_ends_the_process_in_its_first_step() -> None:
+    """Or later, by so much: here in the second that follows the start of both procs, one after the other."""
+    fault = StartFails(target="workers[1]", code=4, after=at(1))
+
+    records = run_sim(with_faults(fault)).records
+
+    assert struck(records) == [(1.012, FaultStruck(0, "start_fails", "host0/workers_1", "_exit(4)"))]
+    assert "exit_code: 4" in str(found(records, OperationEnded)[0].error)
 
 
 def test_a_subscriber_that_is_gone_has_dropped_its_reference_without_a_word() -> None:

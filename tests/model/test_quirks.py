@@ -23,9 +23,8 @@ def test_every_quirk_is_a_sentence_with_a_source():
 
 
 def test_quirks_of_parts_that_do_not_exist_yet_are_not_modelled():
-    """Allocation, slices, comm actors, piped output and the supervision sink come later."""
+    """Allocation, slices, comm actors and the supervision sink come later."""
     assert [quirk.id for quirk in QUIRKS.values() if not quirk.modelled] == [
-        "Q3",
         "Q17",
         "Q34",
         "Q35",

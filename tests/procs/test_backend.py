@@ -96,6 +96,19 @@ def test_answers_larger_than_any_buffer_arrive_whole(backend: LockstepBackend) -
     assert echoed == warned(A, f"{long} at 7")
 
 
+def test_lines_are_really_written(backend: LockstepBackend) -> None:
+    """Each in its own process, also after its end; what is among other lines in this order counts as written."""
+    backend.write(A, ("one", "two"))
+    backend.write(A, ("", "three"))
+    backend.write(B, ("other",))
+    backend.exit(A, 3)
+
+    assert backend.stderr_of(A) == b"one\ntwo\n\nthree\n"
+    assert backend.written(A, ("one", "three")) == ("one", "three")
+    assert backend.written(A, ("two", "one")) == ("one", "two", "", "three", "")
+    assert backend.written(B, ("other",)) == ("other",)
+
+
 def test_nodes_have_no_descriptor_but_their_own(backend: LockstepBackend) -> None:
     """An inherited copy of a sibling's socket would hide that sibling's death. Hosts hold one pidfd a child."""
     (of_a,) = backend.step(A, work("descriptors"), 0)
