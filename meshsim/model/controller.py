@@ -102,7 +102,7 @@ class ActorMeshController(MeshKeeper):
                 return self._on_timer(key, now_ns)
             case Started():
                 self.monitoring = True
-                return [*self._reschedule(now_ns), *self._next_heartbeat()]
+                return [*self._reschedule(now_ns), *self._next_heartbeat(), *self._next_keepalive()]
             case CleanupStarted():
                 return self._on_cleanup(now_ns)
             case ClockSet(offset_ns=offset):
@@ -156,6 +156,8 @@ class ActorMeshController(MeshKeeper):
                 return self._on_stop_idle(now_ns)
             case "heartbeat":
                 return [*self._tell_subscribers(None), *self._next_heartbeat()]
+            case "keepalive":
+                return self._on_keepalive_due(now_ns)
             case _:
                 raise AssertionError(f"unknown timer {key}")
 

@@ -18,6 +18,7 @@ from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId, Name, PortRef, acto
 from meshsim.model.messages import (
     Envelope,
     GetRankStatus,
+    KeepAlive,
     MeshFailed,
     RankStatus,
     StateReply,
@@ -55,6 +56,7 @@ CLEANUP_REASON = "actor mesh controller cleanup"
 
 STOP_IDLE_TIMER = "stop_idle"
 HEARTBEAT_TIMER = "heartbeat"
+KEEPALIVE_TIMER = "keepalive"
 
 
 class ControllerPhase(Enum):
@@ -134,6 +136,29 @@ class MeshKeeper(msgspec.Struct):
         if self.config.has("Q16"):
             return []
         return [SetTimer(self.me, HEARTBEAT_TIMER, self.config.supervision_poll_frequency)]
+
+    # --- keepalives beside the poll (14.3) -------------------------------------------------------------------
+
+    def _next_keepalive(self) -> list[Command]:
+        """Q56: a poll keeps the actors alive, once every host has answered. Off: a timer does, while a poll waits."""
+        if self.config.has("Q56") or not self.config.mesh_orphan_timeout or not self.monitoring:
+            return []
+        return [SetTimer(self.me, KEEPALIVE_TIMER, self.config.supervision_poll_frequency)]
+
+    def _on_keepalive_due(self, now_ns: int) -> list[Command]:
+        """Nobody waits for it: whom it does not reach, the poll finds silent."""
+        polling = self.phase in (ControllerPhase.QUERYING_PROCS, ControllerPhase.QUERYING_ACTORS)
+        agents = agents_of(self.mesh.procs, tuple(self.dead))
+        if not polling or len(self.dead) == len(self.mesh.procs.procs):
+            return self._next_keepalive()
+        message = KeepAlive(self._wall(now_ns) + self.config.mesh_orphan_timeout, self.mesh.name)
+        try:
+            casts = cast(self.me, agents, message, self.config, returnable=False)
+        except CastError as error:
+            return [Warned(self.me, str(error)), *self._next_keepalive()]
+        return [*casts, *self._next_keepalive()]
+
+    # --- what comes back (5.9) -------------------------------------------------------------------------------
 
     def _on_undeliverable(self, undeliverable: Undeliverable) -> list[Command]:
         """A dead subscriber is forgotten; anything else that comes back is the end of the controller (Q57)."""

@@ -83,6 +83,13 @@ class KeepaliveGetState(msgspec.Struct, frozen=True, gc=False, tag="keepalive_ge
     reply: PortRef
 
 
+class KeepAlive(msgspec.Struct, frozen=True, gc=False, tag="keep_alive"):
+    """Moves the expiry of the actor and asks for nothing. The reference has no such message (Q56 off)."""
+
+    expires_after_ns: int
+    name: Name
+
+
 class GetRankStatus(msgspec.Struct, frozen=True, tag="get_rank_status"):
     name: Name
     reply: PortRef
@@ -309,6 +316,7 @@ Message = Union[
     StopAll,
     GetState,
     KeepaliveGetState,
+    KeepAlive,
     GetRankStatus,
     ListResources,
     SetClientConfig,

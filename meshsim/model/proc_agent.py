@@ -56,6 +56,7 @@ from meshsim.model.messages import (
     Envelope,
     GetRankStatus,
     GetState,
+    KeepAlive,
     KeepaliveGetState,
     ProcReady,
     RankStatus,
@@ -189,6 +190,8 @@ class ProcAgent(msgspec.Struct):
         match envelope.message:
             case KeepaliveGetState(expires_after_ns=expires, name=name, reply=reply):
                 return [*self._on_keepalive(name, expires, now_ns), self._state_reply(name, reply)]
+            case KeepAlive(expires_after_ns=expires, name=name):
+                return self._on_keepalive(name, expires, now_ns)
             case GetState(name=name, reply=reply):
                 return [self._state_reply(name, reply)]
             case GetRankStatus(name=name, reply=reply):

@@ -340,7 +340,12 @@ QUIRKS: dict[str, Quirk] = {
             "A failed actor mesh spawn leaves actors behind that nobody owns.",
             off="Every actor of a spawn that failed is stopped.",
         ),
-        _quirk(48, "11.3", "Waiting for statuses ends when every rank is anything but NotExist."),
+        _quirk(
+            48,
+            "11.3",
+            "Waiting for statuses ends when every rank is anything but NotExist.",
+            stays="it cannot be seen: who is asked answers when the creation is over, and nobody says Initializing",
+        ),
         _quirk(
             49,
             "12.4",
@@ -384,7 +389,7 @@ QUIRKS: dict[str, Quirk] = {
             56,
             "14.3",
             "One slow host can hold up polls until healthy actors are reaped as orphans.",
-            stays="configuration decides it: get_proc_state_max_idle below mesh_orphan_timeout avoids it",
+            off="While a poll waits, a timer keeps the actors alive.",
         ),
         _quirk(
             57,

@@ -15,6 +15,7 @@ from meshsim.model.messages import (
     ForwardMessage,
     GetRankStatus,
     GetState,
+    KeepAlive,
     KeepaliveGetState,
     MeshFailed,
     Message,
@@ -53,7 +54,7 @@ def _details(message: Message) -> str:
             return f"({reason})"
         case GetState(name=name) | KeepaliveGetState(name=name) | GetRankStatus(name=name) | ProcReady(name=name):
             return name
-        case WatchActor(name=name):
+        case WatchActor(name=name) | KeepAlive(name=name):
             return name
         case StateReply(state=state) | ActorStateChanged(state=state):
             return f"{state.name} {state.status}"

@@ -37,7 +37,7 @@ from meshsim.model.commands import CancelTimer, SetTimer
 from meshsim.model.config import Config
 from meshsim.model.events import CleanupStarted, Started, TimerFired
 from meshsim.model.ids import PortRef
-from meshsim.model.keeper import HEARTBEAT_TIMER, ControllerPhase
+from meshsim.model.keeper import HEARTBEAT_TIMER, KEEPALIVE_TIMER, ControllerPhase
 from meshsim.model.messages import (
     Envelope,
     GetState,
@@ -256,6 +256,56 @@ def test_heartbeats_have_a_timer_of_their_own():
     assert started[-1] == due
     assert beat == [to_subscriber(ALICE, None), due]
     assert heartbeats(poll) == 0
+
+
+# --- keepalives: Q56 -------------------------------------------------------------------------------------------
+
+KEEPALIVE_DUE = SetTimer(CONTROLLER, KEEPALIVE_TIMER, P)
+
+
+def kept_alive(machine, now_ns):
+    """Agents that a timer keeps alive at this time, and until when."""
+    commands = machine.handle(TimerFired(CONTROLLER, KEEPALIVE_TIMER), now_ns)
+    assert commands[-1] == KEEPALIVE_DUE
+    return [(c.dest, c.message.expires_after_ns, c.returnable) for c in commands[:-1]]
+
+
+def test_actors_are_kept_alive_while_a_poll_waits():
+    """Q56: by a timer that goes on all the time, and does nothing when no poll is in its way."""
+    machine = controller(off="Q56")
+    assert KEEPALIVE_DUE in machine.handle(Started(), 0)
+    orphan_timeout = machine.config.mesh_orphan_timeout
+
+    idle = kept_alive(machine, P)
+    port = asked_procs(machine, P)
+    waiting_for_hosts = kept_alive(machine, 2 * P)
+    machine.handle(proc_reply(0, port), 2 * P)
+    machine.handle(proc_reply(1, port), 2 * P)
+    waiting_for_agents = kept_alive(machine, 3 * P)
+
+    assert idle == []
+    assert waiting_for_hosts == [(agent(rank), 2 * P + orphan_timeout, False) for rank in range(2)]
+    assert waiting_for_agents == [(agent(rank), 3 * P + orphan_timeout, False) for rank in range(2)]
+
+
+def test_the_dead_are_not_kept_alive():
+    """Neither one among others, nor all."""
+    machine = controller(off="Q18 Q19 Q56")
+    proc_polled(machine, GONE, WELL)
+
+    assert [dest for dest, _, _ in kept_alive(machine, 2 * P)] == [agent(1)]
+    machine.dead[1] = DEAD
+    assert kept_alive(machine, 2 * P) == []
+
+
+def test_nobody_is_kept_alive_without_an_orphan_timeout_or_after_the_end():
+    """Then the timer does not go on either."""
+    never = controller_of([RUNNING], config=Config.of({"mesh_orphan_timeout": 0}, ("Q56",)))
+    over = controller(off="Q56")
+    over.handle(CleanupStarted(failed=False), 0)
+
+    assert KEEPALIVE_DUE not in never.handle(Started(), 0)
+    assert over.handle(TimerFired(CONTROLLER, KEEPALIVE_TIMER), P) == []
 
 
 # --- changes of a rank: Q20, Q21, Q22, Q26, Q54, Q25 ---------------------------------------------------------------

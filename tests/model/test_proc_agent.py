@@ -33,6 +33,7 @@ from meshsim.model.messages import (
     Envelope,
     GetRankStatus,
     GetState,
+    KeepAlive,
     KeepaliveGetState,
     ProcReady,
     RankStatus,
@@ -224,6 +225,15 @@ def test_a_keepalive_moves_the_expiry_and_is_a_plain_question_besides(entry, exp
 
     assert commands == [*notes, *plain]
     assert machine.actor_states[MESH].expires_ns == expires_ns
+
+
+def test_a_keepalive_that_asks_for_nothing_moves_the_expiry_all_the_same():
+    """While a poll waits (Q56 off)."""
+    machine = agent_with(alive(expires_ns=5 * S))
+
+    assert machine.handle(tell(KeepAlive(9 * S, MESH)), 4 * S) == []
+    assert machine.actor_states[MESH].expires_ns == 9 * S
+    assert machine.handle(tell(KeepAlive(9 * S, OTHER)), 4 * S) == []
 
 
 def test_a_keepalive_for_an_unknown_name_is_a_plain_question():
