@@ -374,10 +374,14 @@ class Post:
     # --- order and end ---------------------------------------------------------------------------------------
 
     def lane(self, entry: Entry) -> Hop | None:
-        """Messages from one process to another keep their order, whatever the tie order."""
+        """Messages from one process to another keep their order, whatever the tie order; so do those that come back."""
         function, arguments = entry
         if function is self.deliver or function in (self._deliver_late, self._expire):
             return arguments[0], arguments[1]
+        if function == self._give_back or (
+            function == self._hand_over and isinstance(arguments[1].message, Undeliverable)
+        ):
+            return arguments[0], arguments[0]
         return None
 
     def under_way(self) -> Iterator[tuple[Node, int, Envelope]]:
