@@ -21,8 +21,13 @@ from meshsim.model.messages import Envelope, Operate
 from meshsim.model.notes import MeshSpawned, OperationEnded
 from meshsim.model.operations import (
     ActorMeshRef,
+    AskActors,
+    AskProcs,
     AttachHosts,
+    AwaitEvent,
     CastTo,
+    CloneRef,
+    CountSubscribers,
     DropHosts,
     DropRef,
     EndSelf,
@@ -31,7 +36,9 @@ from meshsim.model.operations import (
     ProcMeshRef,
     ProcRef,
     QueryMesh,
+    SendRef,
     ShutdownHosts,
+    SliceMesh,
     SpawnActors,
     SpawnHosts,
     SpawnProcs,
@@ -39,21 +46,30 @@ from meshsim.model.operations import (
     StopAllOf,
     StopProcs,
     SubscribeTo,
+    UnsubscribeFrom,
 )
 from meshsim.model.region import Region
 from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import NOT_BEGUN
-from meshsim.scenario.plan import Plan, Step, subject_of
+from meshsim.scenario.cutting import cut
+from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import (
+    ActorStatesOp,
     AttachHostsOp,
     CastOp,
+    CloneOp,
+    CountSubscribersOp,
     DropHostsOp,
     DropOp,
     EndOp,
     ListProcsOp,
+    NextEventOp,
     OperationSpec,
+    ProcStatesOp,
     QueryOp,
+    SendRefOp,
     ShutdownHostsOp,
+    SliceOp,
     SpawnActorsOp,
     SpawnHostsOp,
     SpawnProcsOp,
@@ -61,7 +77,9 @@ from meshsim.scenario.schema import (
     StopAllOp,
     StopProcsOp,
     SubscribeOp,
+    UnsubscribeOp,
 )
+from meshsim.scenario.subjects import subject_of
 from meshsim.scenario.world import started_hosts
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import NO_CAUSE, WORLD
@@ -157,6 +175,10 @@ class References:
             for step in plan.steps
             if isinstance(step.operation, SpawnActorsOp)
         }
+        #: References with names of their own, by name: what each is made of.
+        self._made: dict[str, SliceOp | CloneOp] = {
+            step.operation.name: step.operation for step in plan.steps if isinstance(step.operation, SliceOp | CloneOp)
+        }
 
     def operation(self, spec: OperationSpec) -> Operation:
         """The model's form of an operation.
@@ -197,22 +219,60 @@ class References:
                 return ShutdownHosts(tuple(hosts) or self._plan.hosts)
             case SubscribeOp(mesh=mesh, returnable=returnable):
                 return SubscribeTo(self.actors(mesh), returnable)
+            case UnsubscribeOp(mesh=mesh):
+                return UnsubscribeFrom(self.actors(mesh))
+            case NextEventOp(mesh=mesh, limit=limit):
+                return AwaitEvent(self.actors(mesh), int(limit or 0))
+            case CountSubscribersOp(mesh=mesh):
+                return CountSubscribers(self.actors(mesh))
+            case SliceOp(name=name, mesh=mesh) if self._is_procs(mesh):
+                return SliceMesh(name, mesh, procs=self.procs(name))
+            case SliceOp(name=name, mesh=mesh):
+                return SliceMesh(name, mesh, actors=self.actors(name))
+            case CloneOp(name=name, mesh=mesh, shared=shared):
+                return CloneRef(self.actors(name), mesh, shared)
+            case SendRefOp(mesh=mesh, to=to):
+                return SendRef(self.actors(mesh), self._actor(to))
             case DropOp(mesh=mesh):
                 return DropRef(self.actors(mesh))
             case CastOp(mesh=mesh, text=text, busy=busy):
                 return CastTo(self.actors(mesh), text, int(busy))
             case QueryOp(mesh=mesh):
                 return QueryMesh(self.actors(mesh))
+            case ActorStatesOp(mesh=mesh, keepalive=keepalive):
+                return AskActors(self.actors(mesh), int(keepalive or 0))
+            case ProcStatesOp(procs=procs):
+                return AskProcs(self.procs(procs))
             case EndOp(reason=reason):
                 return EndSelf(reason)
 
+    def _actor(self, name: str) -> ActorId:
+        actor = self._directory.actor(name)
+        if actor is None:
+            raise MissingError(f"{name} does not exist")
+        return actor
+
+    def _is_procs(self, label: str) -> bool:
+        made = self._made.get(label)
+        return label in self._extents if made is None else self._is_procs(made.mesh)
+
     def actors(self, label: str) -> ActorMeshRef:
+        match self._made.get(label):
+            case CloneOp(mesh=mesh):
+                return self.actors(mesh).copied(label)
+            case SliceOp(mesh=mesh) as chosen:
+                whole = self.actors(mesh)
+                return whole.sliced(cut(whole.procs.region, chosen), label)
         spawned = self._spawned(label)
         return ActorMeshRef(label, spawned.name, self.procs(self._procs_of[label]), spawned.controller)
 
     def procs(self, label: str) -> ProcMeshRef:
         found = self._procs.get(label)
-        if found is None:
+        chosen = self._made.get(label)
+        if found is None and isinstance(chosen, SliceOp):
+            whole = self.procs(chosen.mesh)
+            found = self._procs[label] = whole.sliced(cut(whole.region, chosen), label)
+        elif found is None:
             spawned = self._spawned(label)
             refs = tuple(_proc_ref(ProcId(proc), rank) for rank, proc in enumerate(spawned.members))
             root_comm = None if spawned.root_comm is UNSET else spawned.root_comm

@@ -24,7 +24,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, NameSource
-from meshsim.model.messages import CauseFault, Envelope, MeshFailed, Operate, Undeliverable, Work
+from meshsim.model.messages import CauseFault, Envelope, MeshFailed, MeshRefSent, Operate, Undeliverable, Work
 from meshsim.model.supervision import (
     ActorErrorKind,
     ActorSupervisionEvent,
@@ -106,7 +106,10 @@ class TestActor(msgspec.Struct):
             case ChildFailed(event=child_event):
                 heard = self.context.hears("parent", MeshFailure(None, None, child_event))
                 return [heard, *self._decide(child_event, UnhandledSupervisionEvent(child_event))]
-            case CleanupStarted() | ClockSet() | ActorEnded():
+            case ClockSet(offset_ns=offset):
+                self.context.clock_offset_ns = offset
+                return []
+            case CleanupStarted() | ActorEnded():
                 return []
             case _:
                 raise AssertionError(f"unexpected event {event!r}")
@@ -136,6 +139,9 @@ class TestActor(msgspec.Struct):
                 return self._misbehave(fault)
             case Operate() as operate:
                 return self.context.operate(operate, now_ns)
+            case MeshRefSent(mesh=mesh):
+                self.context.refs.receive(mesh)
+                return []
             case MeshFailed(failure=MeshFailure() as failure):
                 heard = self.context.hears("owner", failure)
                 return [heard, *self._decide(failure.event, unhandled(self.me, failure.event, now_ns))]

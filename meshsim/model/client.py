@@ -23,7 +23,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId
-from meshsim.model.messages import Envelope, MeshFailed, Operate, Undeliverable, Work
+from meshsim.model.messages import Envelope, MeshFailed, MeshRefSent, Operate, Undeliverable, Work
 from meshsim.model.notes import Warned
 from meshsim.model.supervision import MeshFailure
 
@@ -54,7 +54,10 @@ class Client(msgspec.Struct):
                 return self.context.on_spawned(event, now_ns)
             case ChildFailed(event=child_event):
                 return [self.context.hears("parent", MeshFailure(None, None, child_event))]
-            case Started() | CleanupStarted() | ClockSet() | ActorEnded():
+            case ClockSet(offset_ns=offset):
+                self.context.clock_offset_ns = offset
+                return []
+            case Started() | CleanupStarted() | ActorEnded():
                 return []
             case _:
                 raise AssertionError(f"unexpected event {event!r}")
@@ -63,6 +66,9 @@ class Client(msgspec.Struct):
         match envelope.message:
             case Operate() as operate:
                 return self.context.operate(operate, now_ns)
+            case MeshRefSent(mesh=mesh):
+                self.context.refs.receive(mesh)
+                return []
             case MeshFailed(failure=MeshFailure() as failure):
                 return [self.context.hears("owner", failure)]
             case Undeliverable(envelope=returned, errors=errors):

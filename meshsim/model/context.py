@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from meshsim.model.calls import AwaitRun
 from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
 from meshsim.model.config import Config
@@ -27,19 +28,27 @@ from meshsim.model.ids import (
     proc_of,
 )
 from meshsim.model.mesh_poll import MeshPoll, MeshPollPhase
-from meshsim.model.messages import Envelope, MeshFailed, Operate, StateReply, StopAll, Work
+from meshsim.model.messages import Envelope, MeshFailed, MeshRefSent, Operate, StateReply, StopAll, Work
 from meshsim.model.notes import OperationEnded, OperationStarted, Warned
 from meshsim.model.operations import (
     ActorMeshRef,
+    AskActors,
+    AskProcs,
     AttachHosts,
+    AwaitEvent,
     CastTo,
+    CloneRef,
+    CountSubscribers,
     DropHosts,
     DropRef,
     EndSelf,
     ListProcs,
     Operation,
+    ProcMeshRef,
     QueryMesh,
+    SendRef,
     ShutdownHosts,
+    SliceMesh,
     SpawnActors,
     SpawnHosts,
     SpawnProcs,
@@ -47,21 +56,25 @@ from meshsim.model.operations import (
     StopAllOf,
     StopProcs,
     SubscribeTo,
+    UnsubscribeFrom,
+    label_of,
 )
 from meshsim.model.procedures import (
     PORTS_EACH,
+    CountRun,
     Procedure,
     QueryRun,
     SpawnActorsRun,
     SpawnProcsRun,
     StopActorsRun,
 )
+from meshsim.model.refs import WATCHDOG, HeldRef, References
+from meshsim.model.state_queries import ActorStatesRun, ProcStatesRun
 from meshsim.model.stop_by_name import StopByNameRun
 from meshsim.model.stopping import Outcome, StopProcsRun
 from meshsim.model.subscription import Subscription, heard
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure, actor_stopped, failure_text
 from meshsim.model.tags import tag_of
-from meshsim.model.waits import IdleLimit
 
 #: Of a revision whose controllers only clean up.
 NO_ANSWER = "the controllers of this revision do not say how their meshes are"
@@ -71,13 +84,18 @@ MESH_STOPPED = "mesh stopped"
 
 #: Procedures that have a controller spawned, named after their mesh.
 _SPAWNERS = (SpawnActorsRun, SpawnProcsRun, SpawnHostsRun, AttachRun)
+#: What waits for a supervision event of a reference.
+Waiting = AwaitRun
+
+#: What carries out an operation that takes time.
+Run = Procedure | ActorStatesRun | ProcStatesRun | Waiting
 
 
 class Running(msgspec.Struct):
     """An operation in progress."""
 
     started: OperationStarted
-    run: Procedure
+    run: Run
 
 
 class Context(msgspec.Struct):
@@ -89,23 +107,25 @@ class Context(msgspec.Struct):
     next_port: int = FIRST_EPHEMERAL_PORT
     #: By first port of the operation; an operation's ports are consecutive.
     running: dict[int, Running] = {}
-    #: By port.
-    subscriptions: dict[int, Subscription] = {}
+    #: The references it holds; nothing before it uses a mesh.
+    references: References | None = None
     #: By port: meshes that this actor polls itself, as their controllers do not.
     polls: dict[int, MeshPoll] = {}
     #: Labels of meshes by name, as this actor knows them: for owners, who are told names.
     labels: dict[Name, str] = {}
-    #: Meshes whose controller was taken by a stop already (12.5 step 1).
-    stopped: list[Name] = []
-    #: Meshes whose reference has no controller any more, with their failure: none after a stop that failed (Q52).
-    closed: dict[Name, MeshFailure | None] = {}
+    clock_offset_ns: int = 0
+
+    @property
+    def refs(self) -> References:
+        if self.references is None:
+            self.references = References(self.me, self.config)
+        return self.references
 
     def accepts(self, port: int) -> bool:
         if port in self.polls:
             return self.polls[port].accepts(port)
-        subscription = self.subscriptions.get(port)
-        if subscription is not None:
-            return subscription.accepts(port)
+        if self.references is not None and port in self.references.subscriptions:
+            return self.references.subscriptions[port].accepts(port)
         running = self.running.get(port) or self.running.get(port - 1)
         return running is not None and running.run.accepts(port)
 
@@ -114,19 +134,23 @@ class Context(msgspec.Struct):
     def operate(self, operate: Operate, now_ns: int) -> list[Command]:
         """Begin an operation of the scenario."""
         operation = operate.operation
-        label = _label(operation)
-        started = OperationStarted(operate.index, self.me, tag_of(operation), label)
-        procedure = self._procedure(operation)
+        started = OperationStarted(operate.index, self.me, tag_of(operation), label_of(operation))
+        if isinstance(operation, AwaitEvent):
+            return self._await_event(operation, started, now_ns)
+        procedure = self._procedure(operation, now_ns)
         if procedure is None:
             commands, outcome = self._at_once(operation, now_ns)
             return [started, *commands, _ended(self.me, started, outcome)]
+        return [started, *self._run(started, procedure, now_ns)]
+
+    def _run(self, started: OperationStarted, procedure: Run, now_ns: int) -> list[Command]:
         port = self.next_port
         self.next_port += PORTS_EACH
         running = Running(started, procedure)
         self.running[port] = running
-        return [started, *procedure.start(now_ns), *self._settle(port, running, now_ns)]
+        return [*procedure.start(now_ns), *self._settle(port, running, now_ns)]
 
-    def _procedure(self, operation: Operation) -> Procedure | None:
+    def _procedure(self, operation: Operation, now_ns: int) -> Run | None:
         """The procedure that carries an operation out; none for those that wait for nothing."""
         me, config, port = self.me, self.config, self.next_port
         key = f"operation:{port}"
@@ -136,11 +160,14 @@ class Context(msgspec.Struct):
             case SpawnActors():
                 return SpawnActorsRun(me, operation, config, self.names, port, key)
             case StopActors(mesh=mesh, reason=reason) if not config.revision.monitors:
-                self._close_polls(mesh.name)
+                self._close_polls(mesh)
                 return StopByNameRun(me, mesh, reason, config, port, key)
-            case StopActors(mesh=mesh, reason=reason) if mesh.controller and mesh.name not in self.stopped:
-                self.stopped.append(mesh.name)
-                return StopActorsRun(me, mesh, reason, config, port)
+            case StopActors(mesh=mesh, reason=reason):
+                held = self.refs.hold(mesh)
+                if held.taken or held.mesh.controller is None:
+                    return None
+                held.taken = True
+                return StopActorsRun(me, held.mesh, reason, config, port)
             case StopProcs(procs=procs, reason=reason):
                 return StopProcsRun(me, procs, reason, config, port, key)
             case ShutdownHosts(hosts=hosts):
@@ -153,20 +180,38 @@ class Context(msgspec.Struct):
                 return AttachRun(me, hosts, config, port, key, self.names.draw("hosts"))
             case QueryMesh(mesh=mesh) if config.revision.monitors:
                 return QueryRun(me, mesh, port)
+            case CountSubscribers(mesh=mesh):
+                return CountRun(me, mesh, port)
+            case AskActors(mesh=mesh, keepalive_ns=keepalive):
+                expires = now_ns + self.clock_offset_ns + keepalive if keepalive else None
+                return ActorStatesRun(me, mesh.procs, config, port, key, name=mesh.name, expires_after_ns=expires)
+            case AskProcs(procs=procs):
+                return ProcStatesRun(me, procs, config, port, key)
             case _:
                 return None
 
     def _at_once(self, operation: Operation, now_ns: int) -> tuple[list[Command], Outcome]:
         match operation:
-            case SubscribeTo():
-                return self._subscribe(operation, now_ns)
+            case SubscribeTo(mesh=mesh):
+                return self._subscribe(self.refs.hold(mesh), now_ns, returnable=operation.returnable)
+            case UnsubscribeFrom(mesh=mesh):
+                return list(self.refs.unsubscribe(self.refs.hold(mesh))), Outcome()
             case DropRef(mesh=mesh):
-                for subscription in self._subscriptions_to(mesh.name):
-                    subscription.drop()
-                self._close_polls(mesh.name)
+                self.refs.drop(self.refs.hold(mesh))
+                self._close_polls(mesh)
                 return [], Outcome()
             case QueryMesh():
                 return [], Outcome(error=NO_ANSWER)
+            case SliceMesh(procs=ProcMeshRef(region=region)):
+                return [], Outcome(result=str(region))
+            case SliceMesh(actors=ActorMeshRef() as made, source=source):
+                self.refs.make(made, source, shared=False)
+                return [], Outcome(result=str(made.procs.region))
+            case CloneRef(made=made, source=source, shared=shared):
+                self.refs.make(made, source, shared=shared)
+                return [], Outcome()
+            case SendRef(mesh=mesh, to=to):
+                return [Envelope(self.me, to, MeshRefSent(self.refs.to_send(self.refs.hold(mesh))))], Outcome()
             case CastTo():
                 return self._cast(operation)
             case StopAllOf(agents=agents, reason=reason):
@@ -177,7 +222,7 @@ class Context(msgspec.Struct):
                 return [StopSelf(reason)], Outcome()
             case StopActors(mesh=mesh):
                 # Q52: a second stop is Ok and does nothing but forget the controller.
-                self._forget_controller(mesh.name, None)
+                self.refs.forget_controller(self.refs.hold(mesh), None)
                 return [], Outcome()
             case _:
                 raise AssertionError(f"no way to carry out {operation!r}")
@@ -190,7 +235,7 @@ class Context(msgspec.Struct):
     def _cast(self, operation: CastTo) -> tuple[list[Command], Outcome]:
         """12.2: refused when this actor knows the mesh to be unhealthy; else to every rank."""
         mesh = operation.mesh
-        failure = self._health(mesh.name)
+        failure = self._health(self.refs.hold(mesh))
         if failure is not None:
             return [], Outcome(error=failure_text(failure, self.config.quirks_off))
         work = Work(operation.text, operation.busy_ns)
@@ -205,29 +250,19 @@ class Context(msgspec.Struct):
         if outcome is None:
             return []
         del self.running[port]
-        if isinstance(running.run, StopActorsRun) and outcome.error is not None and not self.config.has("Q52"):
-            self.stopped.remove(running.run.mesh.name)  # It may be tried again.
-        if isinstance(running.run, StopActorsRun) and outcome.error is None:
-            mesh = running.run.mesh
-            actor = actor_id(mesh.procs.procs[0].proc_id, mesh.name)
-            event = ActorSupervisionEvent(actor, None, now_ns, actor_stopped(MESH_STOPPED))
-            self._forget_controller(mesh.name, MeshFailure(mesh.name, None, event))
+        if isinstance(running.run, StopActorsRun):
+            self._after_stop(running.run.mesh, outcome, now_ns)
         return [_ended(self.me, running.started, outcome)]
 
-    def _forget_controller(self, name: Name, failure: MeshFailure | None) -> None:
-        """12.5 steps 1 and 4: the reference has no controller any more; what it knows of the mesh is all it will."""
-        self.closed[name] = failure or self._health(name)
-        for subscription in self._subscriptions_to(name):
-            subscription.look_away()
-
-    def _health(self, name: Name) -> MeshFailure | None:
-        """The failure of a mesh, as far as this actor knows."""
-        failure = self.closed.get(name)
-        for subscription in self._subscriptions_to(name):
-            failure = failure or subscription.unhealthy
-        for poll in self._polls_of(name):
-            failure = failure or poll.unhealthy
-        return failure
+    def _after_stop(self, mesh: ActorMeshRef, outcome: Outcome, now_ns: int) -> None:
+        """12.5: a stop that failed changes nothing but that it cannot be tried again (Q52)."""
+        held = self.refs.hold(mesh)
+        if outcome.error is not None:
+            held.taken = self.config.has("Q52")
+            return
+        actor = actor_id(mesh.procs.procs[0].proc_id, mesh.name)
+        event = ActorSupervisionEvent(actor, None, now_ns, actor_stopped(MESH_STOPPED))
+        self.refs.forget_controller(held, MeshFailure(mesh.name, None, event))
 
     # --- what arrives ----------------------------------------------------------------------------------------
 
@@ -236,21 +271,24 @@ class Context(msgspec.Struct):
         if envelope.port in self.polls:
             poll = self.polls[envelope.port]
             assert isinstance(envelope.message, StateReply)
-            return self._found(poll, *poll.on_reply(envelope.message, now_ns))
-        subscription = self.subscriptions.get(envelope.port)
+            return self._found(poll, *poll.on_reply(envelope.message, now_ns), now_ns)
+        subscription = None if self.references is None else self.references.subscriptions.get(envelope.port)
         if subscription is not None:
             assert isinstance(envelope.message, MeshFailed)
-            return subscription.on_message(envelope.message, now_ns)
+            commands = subscription.on_message(envelope.message, now_ns)
+            return [*commands, *self._published(subscription, now_ns)] if subscription.unseen else commands
         port = envelope.port if envelope.port in self.running else envelope.port - 1
         return self._advance(port, envelope, now_ns)
 
     def on_timer(self, fired: TimerFired, now_ns: int) -> list[Command]:
         kind, _, number = fired.key.partition(":")
         port = int(number)
-        if kind == "watchdog":
-            return self.subscriptions[port].on_timer(now_ns)
+        if kind == WATCHDOG:
+            subscription = self.refs.subscriptions[port]
+            commands = subscription.on_timer(now_ns)
+            return [*commands, *self._published(subscription, now_ns)] if subscription.timed_out else commands
         if kind == "poll":
-            return self._found(self.polls[port], *self.polls[port].on_timer(now_ns))
+            return self._found(self.polls[port], *self.polls[port].on_timer(now_ns), now_ns)
         return self._advance(port, fired, now_ns)
 
     def on_spawned(self, spawned: ActorSpawned, now_ns: int) -> list[Command]:
@@ -272,31 +310,20 @@ class Context(msgspec.Struct):
         label = self.labels.get(Name(failure.actor_mesh_name or ""), "")
         return heard(self.me, role, label, failure)
 
-    # --- subscriptions -----------------------------------------------------------------------------------------
+    # --- supervision events (12.3, 12.4) -----------------------------------------------------------------------
 
-    def _subscribe(self, operation: SubscribeTo, now_ns: int) -> tuple[list[Command], Outcome]:
-        """12.4: one subscription for each mesh and context, however often events are awaited."""
-        mesh = operation.mesh
+    def _wait(self, held: HeldRef, now_ns: int, *, returnable: bool = True) -> tuple[list[Command], MeshFailure | None]:
+        """Begin to wait for an event: one subscription for each reference, however often events are awaited."""
         if not self.config.revision.monitors:
-            return self._poll(mesh), Outcome()
-        if mesh.controller is None or mesh.name in self.closed:
-            failure = self._health(mesh.name)
-            if failure is None:
-                return [], Outcome(error=NO_CONTROLLER)
-            return [heard(self.me, "subscriber", mesh.label, failure)], Outcome()
-        for subscription in self._subscriptions_to(mesh.name):
-            return subscription.again(now_ns), Outcome()
+            return self._poll(held.mesh), None
         port = self.next_port
-        self.next_port += 1
-        limit = self.config.supervision_watchdog_timeout
-        watchdog = IdleLimit(self.me, f"watchdog:{port}", limit)
-        subscription = Subscription(self.me, mesh, self.config, port, watchdog, operation.returnable)
-        self.subscriptions[port] = subscription
-        return subscription.start(now_ns), Outcome()
+        commands, failure = self.refs.wait(held, port, now_ns, returnable=returnable)
+        self.next_port += port in self.refs.subscriptions
+        return commands, failure
 
     def _poll(self, mesh: ActorMeshRef) -> list[Command]:
-        """Who wants to know asks for itself (10.9); once for each mesh, however often it is wanted."""
-        if self._polls_of(mesh.name):
+        """Who wants to know asks for itself (10.9); once for each reference, however often it is wanted."""
+        if self._polls_of(mesh):
             return []
         port = self.next_port
         self.next_port += 1
@@ -304,19 +331,90 @@ class Context(msgspec.Struct):
         self.polls[port] = poll
         return poll.start()
 
-    def _found(self, poll: MeshPoll, commands: list[Command], failures: list[MeshFailure]) -> list[Command]:
-        return [*commands, *(heard(self.me, "subscriber", poll.mesh.label, failure) for failure in failures)]
+    def _found(
+        self, poll: MeshPoll, commands: list[Command], failures: list[MeshFailure], now_ns: int
+    ) -> list[Command]:
+        mesh, found = poll.mesh, list(commands)
+        for failure in failures:
+            found.append(heard(self.me, "subscriber", mesh.mesh, failure, mesh.own_label))
+            found += self._tell(self._waiting_for(mesh.label), failure, now_ns)
+        return found
 
-    def _polls_of(self, name: Name) -> list[MeshPoll]:
-        return [p for p in self.polls.values() if p.mesh.name == name and p.phase is not MeshPollPhase.CLOSED]
+    def _polls_of(self, mesh: ActorMeshRef) -> list[MeshPoll]:
+        return [p for p in self.polls.values() if p.mesh.label == mesh.label and p.phase is not MeshPollPhase.CLOSED]
 
-    def _close_polls(self, name: Name) -> None:
-        for poll in self._polls_of(name):
+    def _close_polls(self, mesh: ActorMeshRef) -> None:
+        for poll in self._polls_of(mesh):
             poll.close()
 
-    def _subscriptions_to(self, name: Name) -> list[Subscription]:
-        """The subscription of the reference that this actor has now: at most one."""
-        return [s for s in self.subscriptions.values() if s.mesh.name == name and not s.dropped]
+    def _health(self, held: HeldRef) -> MeshFailure | None:
+        """What is known to be wrong with a mesh: learnt from its controller, or by asking."""
+        failure = self.refs.health(held).failure
+        for poll in self._polls_of(held.mesh):
+            failure = failure or poll.unhealthy
+        return failure
+
+    def _without_controller(self, held: HeldRef) -> tuple[list[Command], Outcome]:
+        """12.4 step 1: what is known of the mesh is the event."""
+        failure = self._health(held)
+        if failure is None:
+            return [], Outcome(error=NO_CONTROLLER)
+        text = failure_text(failure, self.config.quirks_off)
+        return [heard(self.me, "subscriber", held.mesh.mesh, failure, held.mesh.own_label)], Outcome(result=text)
+
+    def _subscribe(self, held: HeldRef, now_ns: int, *, returnable: bool) -> tuple[list[Command], Outcome]:
+        """Await one event after the other."""
+        if not self.config.revision.monitors:
+            return self._poll(held.mesh), Outcome()
+        if held.mesh.controller is None:
+            commands, outcome = self._without_controller(held)
+            return commands, Outcome(error=outcome.error)
+        held.looping = True
+        commands, _ = self._wait(held, now_ns, returnable=returnable)
+        return [*commands, *self.refs.look_on(held, now_ns)], Outcome()
+
+    def _await_event(self, operation: AwaitEvent, started: OperationStarted, now_ns: int) -> list[Command]:
+        """Await one event."""
+        held = self.refs.hold(operation.mesh)
+        if held.mesh.controller is None and self.config.revision.monitors:
+            commands, outcome = self._without_controller(held)
+            return [started, *commands, _ended(self.me, started, outcome)]
+        first, failure = self._wait(held, now_ns)
+        key = f"operation:{self.next_port}"
+        run = AwaitRun(self.me, held.mesh.label, key, operation.limit_ns, self.config.quirks_off)
+        if failure is not None:
+            run.on_failure(failure)
+            return [started, *first, _ended(self.me, started, run.outcome or Outcome())]
+        return [started, *first, *self._run(started, run, now_ns)]
+
+    def _published(self, subscription: Subscription, now_ns: int) -> list[Command]:
+        """Something new is in the cell of a subscription: whoever waits looks at it, and all see the same."""
+        commands: list[Command] = []
+        for held in self.refs.watching(subscription.port):
+            waiting = self._waiting_for(held.mesh.label)
+            if not waiting and not held.looping:
+                continue
+            more, failure = self.refs.look(held, now_ns)
+            commands += more
+            if failure is not None:
+                commands += [*self._tell(waiting, failure, now_ns), *self.refs.look_on(held, now_ns)]
+        return commands
+
+    def _waiting_for(self, label: str) -> list[int]:
+        """Operations that wait for an event of this reference."""
+        return [
+            port
+            for port, running in self.running.items()
+            if isinstance(running.run, Waiting) and running.run.ref == label
+        ]
+
+    def _tell(self, ports: list[int], failure: MeshFailure, now_ns: int) -> list[Command]:
+        commands: list[Command] = []
+        for port in ports:
+            running = self.running[port]
+            assert isinstance(running.run, Waiting)
+            commands += [*running.run.on_failure(failure), *self._settle(port, running, now_ns)]
+        return commands
 
 
 def _ended(me: ActorId, started: OperationStarted, outcome: Outcome) -> OperationEnded:
@@ -328,26 +426,3 @@ def _ended(me: ActorId, started: OperationStarted, outcome: Outcome) -> Operatio
         error=outcome.error,
         result=outcome.result,
     )
-
-
-def _label(operation: Operation) -> str:
-    """What an operation is about, in the scenario's words."""
-    match operation:
-        case SpawnProcs(label=label) | SpawnActors(label=label):
-            return label
-        case StopActors(mesh=mesh) | SubscribeTo(mesh=mesh) | DropRef(mesh=mesh):
-            return mesh.label
-        case CastTo(mesh=mesh) | QueryMesh(mesh=mesh):
-            return mesh.label
-        case StopProcs(procs=procs):
-            return procs.label
-        case StopAllOf(label=label):
-            return label
-        case SpawnHosts(label=label):
-            return label
-        case ShutdownHosts(hosts=hosts) | AttachHosts(hosts=hosts) | DropHosts(hosts=hosts):
-            return ",".join(hosts)
-        case ListProcs(host=host):
-            return host
-        case EndSelf():
-            return ""

@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from msgspec import UNSET
 
 from meshsim.model.casting import CastError, agents_of, cast
-from meshsim.model.commands import Command, Fail, SetTimer
+from meshsim.model.commands import Command, Fail, Panic, SetTimer
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
 from meshsim.model.health import (
     fate_of,
@@ -33,6 +33,7 @@ from meshsim.model.health import (
     missing_actor,
     missing_proc,
     silent_agent,
+    silent_proc,
 )
 from meshsim.model.ids import PortRef, proc_name_of, proc_of
 from meshsim.model.keeper import ControllerPhase, MeshKeeper
@@ -54,11 +55,7 @@ from meshsim.model.messages import (
     reply_to,
 )
 from meshsim.model.notes import ControllerStalled, PollEnded, PollStarted, Warned
-from meshsim.model.status import (
-    RUNNING,
-    State,
-    timeout,
-)
+from meshsim.model.status import RUNNING, State
 from meshsim.model.supervision import (
     ActorPhase,
     ActorStatus,
@@ -67,7 +64,7 @@ from meshsim.model.supervision import (
     MeshFailure,
     UnhandledSupervisionEvent,
 )
-from meshsim.model.waits import IdleLimit, Progress, StateQuery
+from meshsim.model.waits import IdleLimit, PaddingError, Progress, StateQuery
 from meshsim.units import S
 
 CHECK_TIMER = "check_state"
@@ -87,6 +84,12 @@ class ActorMeshController(MeshKeeper):
     @property
     def busy(self) -> bool:
         return self.phase is not _IDLE
+
+    @property
+    def is_sliced(self) -> bool:
+        """Whether the mesh lives on a slice of procs, whose create ranks go up, but are not 0, 1, 2, …"""
+        procs = self.mesh.procs.procs
+        return procs[-1].create_rank != len(procs) - 1
 
     def accepts(self, port: int) -> bool:
         if self.query is not None:
@@ -196,36 +199,37 @@ class ActorMeshController(MeshKeeper):
     def _on_proc_state(self, envelope: Envelope, reply: StateReply, now_ns: int) -> list[Command]:
         query = self.query
         assert query is not None
-        progress = query.take(reply, now_ns)
+        sliced = self.is_sliced and not self.config.has("Q44")
+        progress = query.take(reply, now_ns, self._rank_of(envelope, reply.state.name) if sliced else None)
         if progress is Progress.NOT_EXIST and not self.config.has("Q24"):
             progress = query.put(self._rank_of(envelope, reply.state.name), missing_proc(reply.state), now_ns)
         if progress is _WAITING:
             return []
         if progress is Progress.NOT_EXIST:
             return [query.idle.cancel(), *self._on_query_error("proc", _not_exist(reply.state), None, now_ns)]
-        return [query.idle.cancel(), *self._on_proc_states(now_ns)]
+        return [query.idle.cancel(), *self._on_proc_states(query.states(), now_ns)]
 
     def _on_procs_idle(self, now_ns: int) -> list[Command]:
+        """Ranks that did not answer count as Timeout. A mesh on a slice of procs may be the end of it (Q44)."""
         assert self.query is not None
-        return self.query.idle.fired(now_ns) or self._on_proc_states(now_ns)
+        rest = self.query.idle.fired(now_ns)
+        if rest:
+            return rest
+        try:
+            states = self.query.padded(self._silent_proc)
+        except PaddingError as error:
+            return [Panic(str(error))]
+        return self._on_proc_states(states, now_ns)
 
-    def _on_proc_states(self, now_ns: int) -> list[Command]:
+    def _silent_proc(self, rank: int) -> State:
+        return silent_proc(self.mesh.procs.procs[rank].proc_id, self.config.get_proc_state_max_idle)
+
+    def _on_proc_states(self, states: list[State], now_ns: int) -> list[Command]:
         """Step 4: tell of procs that are terminating. Nothing else is done then (Q19); off: they are left out."""
-        assert self.query is not None
-        query, self.query = self.query, None
-        dead: dict[int, State] = {}
-        for rank in range(query.count):
-            state = query.received.get(rank)
-            if state is not None and state.status == RUNNING:
-                continue
-            if state is None:
-                # A rank that did not answer counts as Timeout, without a state (9.7 step 3).
-                name = proc_name_of(self.mesh.procs.procs[rank].proc_id)
-                state = State(name, timeout(self.config.get_proc_state_max_idle))
-            if state.status.is_terminating:
-                dead[rank] = state
+        self.query = None
+        dead = {rank: state for rank, state in enumerate(states) if state.status.is_terminating}
         commands = self._tell_of_procs(dead, now_ns)
-        if not dead or not (self.config.has("Q19") or len(dead) == query.count):
+        if not dead or not (self.config.has("Q19") or len(dead) == len(states)):
             return [*commands, *self._query_actors(now_ns)]
         self._move_to(ControllerPhase.IDLE)
         if not self.config.has("Q18"):

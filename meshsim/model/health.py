@@ -6,7 +6,7 @@ Source: supervision.md 5.7, 5.10, 5.12, 10.5.
 from __future__ import annotations
 
 from meshsim.model.config import Config
-from meshsim.model.ids import ActorId, Name
+from meshsim.model.ids import ActorId, Name, ProcId, proc_name_of
 from meshsim.model.mapping import NO_STATUS, proc_status_to_actor_status
 from meshsim.model.status import STOPPED, ActorState, ProcState, State, Status, StatusKind, failed, timeout
 from meshsim.model.supervision import (
@@ -65,6 +65,11 @@ def silent_agent(config: Config, name: Name, agent: ActorId, rank: int, wall_ns:
     status = actor_failed(Generic(text)) if config.revision.silence_fails else STOPPED_SILENTLY
     event = ActorSupervisionEvent(agent, None, wall_ns, status)
     return State(name, timeout(limit_ns), ActorState(agent, rank, (event,)))
+
+
+def silent_proc(proc: ProcId, limit_ns: int) -> State:
+    """What stands for a proc whose host did not answer within a limit: no state at all (9.7 step 3)."""
+    return State(proc_name_of(proc), timeout(limit_ns))
 
 
 def missing_actor(reported: State, actor: ActorId, rank: int, wall_ns: int) -> State:

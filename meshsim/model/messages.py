@@ -16,7 +16,7 @@ from msgspec import UNSET, UnsetType
 
 from meshsim.model.cast_tree import Frame
 from meshsim.model.ids import ActorId, Name, PortRef
-from meshsim.model.operations import Operation
+from meshsim.model.operations import ActorMeshRef, Operation
 from meshsim.model.region import Region
 from meshsim.model.selection import Selection
 from meshsim.model.status import Run, State
@@ -184,6 +184,12 @@ class MeshFailed(msgspec.Struct, frozen=True, gc=False, tag="mesh_failed"):
     failure: MeshFailure | None
 
 
+class MeshRefSent(msgspec.Struct, frozen=True, tag="mesh_ref"):
+    """A reference to an actor mesh, given to another actor."""
+
+    mesh: ActorMeshRef
+
+
 # --- casts (mesh_model.md 4) --------------------------------------------------------------------------------
 
 
@@ -338,6 +344,7 @@ Message = Union[
     CommMeshConfig,
     CastMessage,
     ForwardMessage,
+    MeshRefSent,
     ActorEvent,
     ProcReady,
     Undeliverable,

@@ -110,7 +110,7 @@ class SubscriberRemoved(msgspec.Struct, frozen=True, tag="subscriber_removed"):
     subscriber: ActorId
 
 
-class Heard(msgspec.Struct, frozen=True, tag="heard"):
+class Heard(msgspec.Struct, frozen=True, tag="heard", omit_defaults=True):
     """Somebody was told of a failure.
 
     `role` is `owner` (MeshFailure on its handler port), `subscriber` (its subscription delivered a failure),
@@ -130,6 +130,8 @@ class Heard(msgspec.Struct, frozen=True, tag="heard"):
     #: Actor the event is about.
     actor: ActorId
     failure: MeshFailure
+    #: Scenario label of the reference through which it was heard, when that is a slice or a copy.
+    ref: str = ""
 
 
 class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):

@@ -13,6 +13,7 @@ from typing import Literal, Union
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from meshsim.model.extent import BaseRank, ViewRank
 from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.region import Region
 
@@ -41,14 +42,74 @@ class ProcMeshRef(msgspec.Struct, frozen=True):
     #: What the whole mesh covers, for a slice of it; none for the root itself.
     root_region: Region | None = None
 
+    def sliced(self, region: Region, label: str) -> ProcMeshRef:
+        """The procs of a part of this mesh, create ranks and all; `label` is what the scenario calls it (10.8).
 
-class ActorMeshRef(msgspec.Struct, frozen=True):
-    """A ranked collection of same-named actors, one on each proc; the controller if it has one."""
+        Raises:
+            ViewError: this mesh does not have all of the region.
+        """
+        ranks = self.region.remap(self.region.subset(region))
+        assert ranks is not None, "a subset has a place for each of its ranks"
+        procs = tuple(self.procs[rank] for rank in ranks)
+        root_region = self.root_region or self.region
+        return msgspec.structs.replace(self, label=label, region=region, procs=procs, root_region=root_region)
+
+
+class ActorMeshRef(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A ranked collection of same-named actors, one on each proc; the controller if it has one.
+
+    What is sent to another actor is proc mesh, name and controller; health and subscription are every holder's own
+    (supervision.md 12.1). `label` is the scenario's name for the reference.
+    """
 
     label: str
     name: Name
     procs: ProcMeshRef
     controller: ActorId | None = None
+    #: The scenario's name for the mesh, when this is a reference with a name of its own: a slice or a copy.
+    mesh_label: str = ""
+    #: Where the mesh was spawned, when this is a part of it. The reference forgets that (Q17).
+    spawned_on: Region | None = None
+
+    @property
+    def mesh(self) -> str:
+        """The scenario's name for the mesh."""
+        return self.mesh_label or self.label
+
+    @property
+    def own_label(self) -> str:
+        """The name that the reference has beside the mesh's, if any."""
+        return self.label if self.mesh_label else ""
+
+    @property
+    def identity(self) -> tuple[ProcMeshRef, Name]:
+        """What makes two references equal in the modelled system: not who holds them, nor their controllers."""
+        return self.procs, self.name
+
+    def copied(self, label: str) -> ActorMeshRef:
+        """The same ranks under another label: a clone (12.1)."""
+        return msgspec.structs.replace(self, label=label, mesh_label=self.mesh)
+
+    def sliced(self, region: Region, label: str) -> ActorMeshRef:
+        """A part of it, under a label of its own.
+
+        Raises:
+            ViewError: this mesh does not have all of the region.
+        """
+        procs = self.procs.sliced(region, self.procs.label)
+        spawned_on = self.spawned_on or self.procs.region
+        return msgspec.structs.replace(self.copied(label), procs=procs, spawned_on=spawned_on)
+
+    def concerns(self, rank: int, *, mixed_ranks: bool) -> bool:
+        """Whether a failure with this rank is about a rank of this reference (12.4 step 2).
+
+        Q17 (`mixed_ranks`): the rank is one of the view that the mesh was spawned on, and is looked up among base
+        ranks; the two are the same for meshes on whole proc meshes alone. Off: it is translated.
+        """
+        base_rank = BaseRank(rank)
+        if not mixed_ranks:
+            base_rank = (self.spawned_on or self.procs.region).base_rank_of(ViewRank(rank))
+        return self.procs.region.contains_base_rank(base_rank)
 
 
 class SpawnProcs(msgspec.Struct, frozen=True, tag="spawn_procs"):
@@ -138,6 +199,56 @@ class SubscribeTo(msgspec.Struct, frozen=True, tag="subscribe_to", omit_defaults
     returnable: bool = True
 
 
+class UnsubscribeFrom(msgspec.Struct, frozen=True, tag="unsubscribe"):
+    """Give up a subscription with a word to the controller (supervision.md 5.4)."""
+
+    mesh: ActorMeshRef
+
+
+class AwaitEvent(msgspec.Struct, frozen=True, tag="next_event"):
+    """Await one supervision event of a mesh (supervision.md 12.4); given up after `limit_ns`, if that is not 0."""
+
+    mesh: ActorMeshRef
+    limit_ns: int = 0
+
+
+class CountSubscribers(msgspec.Struct, frozen=True, tag="count_subscribers"):
+    """Ask the controller how many subscribe to its mesh (supervision.md 5.5)."""
+
+    mesh: ActorMeshRef
+
+
+class SliceMesh(msgspec.Struct, frozen=True, tag="slice"):
+    """Cut a part out of a mesh: a value, nobody is told. Of an actor mesh it is a reference of its own (12.1); of a
+    proc mesh actors can be spawned on it (10.8).
+    """
+
+    label: str
+    #: Label of what it is cut from.
+    source: str
+    actors: ActorMeshRef | None = None
+    procs: ProcMeshRef | None = None
+
+
+class CloneRef(msgspec.Struct, frozen=True, tag="clone"):
+    """Copy a reference to an actor mesh, without what is known of the mesh (supervision.md 12.1).
+
+    A `shared` copy has the health and the subscription of the other one, each if it was in use.
+    """
+
+    made: ActorMeshRef
+    #: Label of the reference that is copied.
+    source: str
+    shared: bool = False
+
+
+class SendRef(msgspec.Struct, frozen=True, tag="send_ref"):
+    """Send a reference to another actor, serialised (supervision.md 12.1)."""
+
+    mesh: ActorMeshRef
+    to: ActorId
+
+
 class DropRef(msgspec.Struct, frozen=True, tag="drop_ref"):
     """Drop the reference to a mesh without a word: no Unsubscribe is sent (supervision.md 12.3)."""
 
@@ -158,6 +269,19 @@ class QueryMesh(msgspec.Struct, frozen=True, tag="query_mesh"):
     mesh: ActorMeshRef
 
 
+class AskActors(msgspec.Struct, frozen=True, tag="actor_states"):
+    """Ask the agents of a mesh how its actors are, as a keepalive if `keepalive_ns` is not 0 (supervision.md 10.5)."""
+
+    mesh: ActorMeshRef
+    keepalive_ns: int = 0
+
+
+class AskProcs(msgspec.Struct, frozen=True, tag="proc_states"):
+    """Ask the hosts how the procs of a mesh are (supervision.md 9.7)."""
+
+    procs: ProcMeshRef
+
+
 class EndSelf(msgspec.Struct, frozen=True, tag="end_self"):
     """The actor that is asked stops itself: an owner that ends (supervision.md 12.6)."""
 
@@ -176,8 +300,35 @@ Operation = Union[
     DropHosts,
     ShutdownHosts,
     SubscribeTo,
+    UnsubscribeFrom,
+    AwaitEvent,
+    CountSubscribers,
+    SliceMesh,
+    CloneRef,
+    SendRef,
     DropRef,
     CastTo,
     QueryMesh,
+    AskActors,
+    AskProcs,
     EndSelf,
 ]
+
+
+def label_of(operation: Operation) -> str:
+    """What an operation is about, in the scenario's words."""
+    match operation:
+        case SpawnProcs() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh():
+            return operation.label
+        case ListProcs(host=host):
+            return host
+        case StopProcs(procs=procs) | AskProcs(procs=procs):
+            return procs.label
+        case CloneRef(made=made):
+            return made.label
+        case ShutdownHosts(hosts=hosts) | AttachHosts(hosts=hosts) | DropHosts(hosts=hosts):
+            return ",".join(hosts)
+        case EndSelf():
+            return ""
+        case _:
+            return operation.mesh.label

@@ -38,10 +38,12 @@ from meshsim.model.messages import (
     Envelope,
     GetRankStatus,
     GetState,
+    GetSubscriberCount,
     ProcSpec,
     RankStatus,
     StateReply,
     Stop,
+    SubscriberCount,
 )
 from meshsim.model.notes import MeshSpawned
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef, SpawnActors, SpawnProcs
@@ -415,6 +417,28 @@ class QueryRun(msgspec.Struct):
         return []
 
 
+class CountRun(msgspec.Struct):
+    """Ask a controller how many subscribe to its mesh (5.5)."""
+
+    me: ActorId
+    mesh: ActorMeshRef
+    port: int
+    outcome: Outcome | None = None
+
+    def accepts(self, port: int) -> bool:
+        return port == self.port
+
+    def start(self, now_ns: int) -> list[Command]:
+        assert self.mesh.controller is not None
+        return [Envelope(self.me, self.mesh.controller, GetSubscriberCount(PortRef(self.me, self.port)))]
+
+    def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
+        assert isinstance(event, Envelope)
+        assert isinstance(event.message, SubscriberCount)
+        self.outcome = Outcome(result=str(event.message.count))
+        return []
+
+
 Procedure = (
     SpawnProcsRun
     | SpawnActorsRun
@@ -422,6 +446,7 @@ Procedure = (
     | StopByNameRun
     | StopProcsRun
     | QueryRun
+    | CountRun
     | ShutdownRun
     | ListProcsRun
     | SpawnHostsRun

@@ -18,7 +18,6 @@ from typing import Final, Literal
 import msgspec
 
 _ALLOCATED = "belongs to the allocated path"
-_SLICES = "needs slices of meshes"
 _SINK = "needs the supervision sink of the root client"
 
 
@@ -178,7 +177,7 @@ QUIRKS: dict[str, Quirk] = {
             17,
             "5.12, 12.4",
             "Failures carry ranks of different rank spaces, and references filter by a third.",
-            missing=_SLICES,
+            off="A failure names the rank in the mesh as it was spawned; a reference hears of exactly its own ranks.",
         ),
         _quirk(
             18,
@@ -326,7 +325,12 @@ QUIRKS: dict[str, Quirk] = {
             "A failed proc mesh spawn leaves procs behind.",
             off="Every proc of a spawn that failed is stopped.",
         ),
-        _quirk(44, "9.7, 10.5", "Padding silent ranks of a slice panics the asker.", missing=_SLICES),
+        _quirk(
+            44,
+            "9.7, 10.5",
+            "Padding silent ranks of a slice panics the asker.",
+            off="Replies are told apart by who gives them: of a slice, too, exactly the silent ranks are padded.",
+        ),
         _quirk(
             45,
             "10.2",
@@ -350,7 +354,7 @@ QUIRKS: dict[str, Quirk] = {
             49,
             "12.4",
             "A client that is slow to look sees only the latest message of its subscription.",
-            stays="the watch of a subscription holds one value: that is its interface",
+            off="Every failure waits in the subscription until it was looked at.",
         ),
         _quirk(
             50, "12.4", "Waiting again returns the same failure at once.", off="What was heard once is not heard again."

@@ -1,14 +1,14 @@
 """One subscription of one actor to one mesh: the forwarder, the watch cell and the watchdog.
 
-A forwarder takes what the controller sends and publishes the latest value; every message, heartbeats included, re-arms
-the watchdog. Silence longer than its limit means "the controller is dead", and that is final (Q51; off: whoever waits
-again subscribes again).
+A forwarder takes what the controller sends and publishes the latest value (Q49; off: failures queue up until somebody
+looks); every message, heartbeats included, re-arms the watchdog. Silence longer than its limit means "the controller is
+dead", and that is final (Q51; off: whoever waits again subscribes again). Who looks, and what that changes, is in
+`meshsim.model.refs`.
 
     WATCHING ──failure──▶ WATCHING   ──silence──▶ TIMED_OUT ──DropRef──▶ CLOSED,   ──waiting again (Q51 off)──▶ WATCHING
     WATCHING ──DropRef──▶ DROPPED ──next message, silence──▶ CLOSED   (the message after that bounces)
     WATCHING ──the actor stopped the mesh──▶ UNWATCHED ──DropRef──▶ DROPPED, ──silence──▶ CLOSED
-
-The context that holds a subscription awaits events in a loop, so every interesting value is heard.
+    WATCHING ──unsubscribe──▶ CLOSED   (the controller is told)
 
 Source: supervision.md 12.3, 12.4.
 """
@@ -21,7 +21,6 @@ import msgspec
 
 from meshsim.model.commands import Command
 from meshsim.model.config import Config
-from meshsim.model.extent import BaseRank
 from meshsim.model.ids import ActorId, PortRef
 from meshsim.model.messages import Envelope, MeshFailed, Subscribe, Unsubscribe
 from meshsim.model.notes import Heard, Heartbeat, Warned
@@ -52,7 +51,12 @@ class SubscriptionPhase(Enum):
 #: Nothing comes back from a time-out; a dropped reference lives for one more message, or one more silence.
 TRANSITIONS: dict[SubscriptionPhase, frozenset[SubscriptionPhase]] = {
     SubscriptionPhase.WATCHING: frozenset(
-        {SubscriptionPhase.TIMED_OUT, SubscriptionPhase.UNWATCHED, SubscriptionPhase.DROPPED}
+        {
+            SubscriptionPhase.TIMED_OUT,
+            SubscriptionPhase.UNWATCHED,
+            SubscriptionPhase.DROPPED,
+            SubscriptionPhase.CLOSED,
+        }
     ),
     SubscriptionPhase.TIMED_OUT: frozenset({SubscriptionPhase.CLOSED, SubscriptionPhase.WATCHING}),
     SubscriptionPhase.UNWATCHED: frozenset({SubscriptionPhase.DROPPED, SubscriptionPhase.CLOSED}),
@@ -65,7 +69,7 @@ _FORWARDING = (SubscriptionPhase.WATCHING, SubscriptionPhase.UNWATCHED, Subscrip
 
 
 class Subscription(msgspec.Struct):
-    """State of a forwarder and of what its actor knows about the mesh."""
+    """State of a forwarder and of the cell that it publishes to."""
 
     me: ActorId
     mesh: ActorMeshRef
@@ -75,10 +79,10 @@ class Subscription(msgspec.Struct):
     #: Whether what cannot be delivered to the port comes back to the controller.
     returnable: bool = True
     phase: SubscriptionPhase = SubscriptionPhase.WATCHING
-    #: The watch cell: the latest message, heartbeats included (Q49).
+    #: The watch cell: the latest message, none for a heartbeat.
     latest: MeshFailure | None = None
-    #: Health of the mesh as this actor knows it; casts are refused when there is a failure (12.2).
-    unhealthy: MeshFailure | None = None
+    #: What was published since somebody looked: at most the latest failure; with Q49 off all of them.
+    unseen: list[MeshFailure] = []
 
     def start(self, now_ns: int) -> list[Command]:
         return [*self._warn_if_short(), *self._subscribe(now_ns)]
@@ -106,6 +110,7 @@ class Subscription(msgspec.Struct):
         return port == self.port and self.phase in _FORWARDING
 
     def on_message(self, message: MeshFailed, now_ns: int) -> list[Command]:
+        """Publish it. Nobody looks any more once the reference was dropped or has no controller."""
         if self.phase is SubscriptionPhase.DROPPED:
             self._move_to(SubscriptionPhase.CLOSED)
             return []
@@ -113,44 +118,56 @@ class Subscription(msgspec.Struct):
         self.latest = message.failure
         if self.phase is SubscriptionPhase.UNWATCHED:
             return []
-        return [Heartbeat(self.me, self.mesh.label)] if message.failure is None else self._look(message.failure)
+        if self.config.has("Q49"):
+            self.unseen = []
+        if message.failure is None:
+            return [Heartbeat(self.me, self.mesh.label)]
+        self.unseen.append(message.failure)
+        return []
 
-    def again(self, now_ns: int) -> list[Command]:
-        """Events are awaited once more: the current value is heard at once, if it is of interest (Q50, Q51).
+    def look(self, now_ns: int) -> tuple[list[Command], MeshFailure | None]:
+        """12.4 steps 2 and 3: the failure that the cell has for this reference, if any; after a time-out always one.
 
-        Off: what was heard is not heard again, and after a time-out it is asked whether the controller lives after all.
+        Q50: a value that was looked at before counts again for as long as it is the current one. Off: it does not.
         """
         if self.phase is SubscriptionPhase.TIMED_OUT:
-            return self._conclude(now_ns) if self.config.has("Q51") else self._retry(now_ns)
-        return self._look(self.latest) if self.latest is not None and self.config.has("Q50") else []
-
-    def _retry(self, now_ns: int) -> list[Command]:
-        self._move_to(SubscriptionPhase.WATCHING)
-        self.latest = self.unhealthy = None
-        return self._subscribe(now_ns)
-
-    def _look(self, failure: MeshFailure) -> list[Command]:
-        return self._hear(failure, "subscriber") if self._interesting(failure) else []
+            return self._conclude(now_ns)
+        if self.phase is not SubscriptionPhase.WATCHING:
+            return [], None
+        while self.unseen:
+            failure = self.unseen.pop(0)
+            if self._interesting(failure):
+                return [], failure
+        if self.latest is not None and self.config.has("Q50") and self._interesting(self.latest):
+            return [], self.latest
+        return [], None
 
     def _interesting(self, failure: MeshFailure) -> bool:
-        """A rank counts only when this reference's region has it as a base rank."""
-        return failure.rank is None or self.mesh.procs.region.contains_base_rank(BaseRank(failure.rank))
+        """A failure with a rank counts only when this reference has the rank."""
+        return failure.rank is None or self.mesh.concerns(failure.rank, mixed_ranks=self.config.has("Q17"))
+
+    def retry(self, now_ns: int) -> list[Command]:
+        """Q51 off: after a time-out it is asked whether the controller lives after all."""
+        self._move_to(SubscriptionPhase.WATCHING)
+        self.latest, self.unseen = None, []
+        return self._subscribe(now_ns)
+
+    @property
+    def timed_out(self) -> bool:
+        return self.phase is SubscriptionPhase.TIMED_OUT
 
     def on_timer(self, now_ns: int) -> list[Command]:
-        """The watchdog: perhaps there was a sign of life since it was set."""
+        """The watchdog: perhaps there was a sign of life since it was set; else `timed_out` or closed."""
         if self.phase not in _FORWARDING:
             return []
         rest = self.watchdog.fired(now_ns)
-        if rest:
-            return rest
-        if self.phase is not SubscriptionPhase.WATCHING:
-            self._move_to(SubscriptionPhase.CLOSED)
-            return []
-        self._move_to(SubscriptionPhase.TIMED_OUT)
-        return self._conclude(now_ns)
+        if not rest:
+            watched = self.phase is SubscriptionPhase.WATCHING
+            self._move_to(SubscriptionPhase.TIMED_OUT if watched else SubscriptionPhase.CLOSED)
+        return rest
 
-    def _conclude(self, now_ns: int) -> list[Command]:
-        """12.4 step 3: silence means that the controller is dead."""
+    def _conclude(self, now_ns: int) -> tuple[list[Command], MeshFailure]:
+        """Silence means that the controller is dead; every look says so again."""
         controller = self.mesh.controller
         assert controller is not None
         text = (
@@ -158,17 +175,18 @@ class Subscription(msgspec.Struct):
         )
         status = ActorStatus(ActorPhase.FAILED, error=Generic(text))
         event = ActorSupervisionEvent(controller, None, now_ns, status)
-        unsubscribe = Envelope(self.me, controller, Unsubscribe(self._ref), returnable=False)
-        return [unsubscribe, *self._hear(MeshFailure(self.mesh.name, None, event), "watchdog")]
+        return [self._goodbye()], MeshFailure(self.mesh.name, None, event)
 
-    def _hear(self, failure: MeshFailure, role: str) -> list[Command]:
-        """12.4 step 4: a status that is no end clears the health (sent with Q25 off alone)."""
-        self.unhealthy = failure if failure.event.actor_status.is_terminal else None
-        return [heard(self.me, role, self.mesh.label, failure)]
+    def _goodbye(self) -> Envelope:
+        assert self.mesh.controller is not None
+        return Envelope(self.me, self.mesh.controller, Unsubscribe(self._ref), returnable=False)
 
-    @property
-    def dropped(self) -> bool:
-        return self.phase in (SubscriptionPhase.DROPPED, SubscriptionPhase.CLOSED)
+    def unsubscribe(self) -> list[Command]:
+        """The forwarder ends at once, and the controller is told; one that ended already said what it had to."""
+        if self.phase not in (SubscriptionPhase.WATCHING, SubscriptionPhase.UNWATCHED):
+            return []
+        self._move_to(SubscriptionPhase.CLOSED)
+        return [self._goodbye(), self.watchdog.cancel()]
 
     def look_away(self) -> None:
         """The reference loses its controller; what still comes is not looked at."""
@@ -187,8 +205,8 @@ class Subscription(msgspec.Struct):
         self.phase = phase
 
 
-def heard(listener: ActorId, role: str, mesh: str, failure: MeshFailure) -> Heard:
-    """The note that somebody was told of a failure."""
+def heard(listener: ActorId, role: str, mesh: str, failure: MeshFailure, ref: str = "") -> Heard:
+    """The note that somebody was told of a failure; `ref` names a slice or a copy through which it was."""
     status = failure.event.actor_status
     return Heard(
         listener=listener,
@@ -199,4 +217,5 @@ def heard(listener: ActorId, role: str, mesh: str, failure: MeshFailure) -> Hear
         text=status_text(status, failure.event.occurred_at_ns),
         actor=failure.event.actor_id,
         failure=failure,
+        ref=ref,
     )

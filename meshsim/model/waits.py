@@ -11,6 +11,7 @@ Source: supervision.md 9.7, 10.5 (state queries), 11.1 to 11.3 (status waits).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 
 import msgspec
@@ -65,7 +66,11 @@ class IdleLimit(msgspec.Struct):
 
 
 class StateQuery(msgspec.Struct):
-    """Collects one state from each of `count` ranks, keyed by create rank."""
+    """Collects one state from each of `count` ranks, keyed by create rank.
+
+    Whoever asks a slice finds replies with create ranks beyond its count, and no other place for them (Q44; off: the
+    asker says which view rank a reply is about).
+    """
 
     port: int
     idle: IdleLimit
@@ -73,11 +78,12 @@ class StateQuery(msgspec.Struct):
     received: dict[int, State] = {}
     replies: int = 0
 
-    def take(self, reply: StateReply, now_ns: int) -> Progress:
+    def take(self, reply: StateReply, now_ns: int, view_rank: int | None = None) -> Progress:
+        """Take a reply, under its create rank or under the view rank that its receiver knows."""
         state = reply.state.state
         if not isinstance(state, (ActorState, ProcState)):
             return Progress.NOT_EXIST
-        return self.put(state.create_rank, reply.state, now_ns)
+        return self.put(state.create_rank if view_rank is None else view_rank, reply.state, now_ns)
 
     def put(self, rank: int, state: State, now_ns: int) -> Progress:
         """Take what is known of one rank."""
@@ -87,6 +93,29 @@ class StateQuery(msgspec.Struct):
             return Progress.COMPLETE
         self.idle.deadline_ns = now_ns + self.idle.limit_ns
         return _WAITING
+
+    def states(self) -> list[State]:
+        """The state of each rank of the view, when all have answered: in order of create rank."""
+        return [self.received[rank] for rank in sorted(self.received)]
+
+    def padded(self, pad: Callable[[int], State]) -> list[State]:
+        """The same when some ranks are silent, with `pad` of each of those (9.7 and 10.5, step 3).
+
+        Raises:
+            PaddingError: a reply has a create rank that the view does not have; the asker panics (Q44).
+        """
+        silent = [rank for rank in range(self.count) if rank not in self.received]
+        if len(silent) != self.count - len(self.received):
+            raise PaddingError(len(silent), self.count - len(self.received))
+        states = {**self.received, **{rank: pad(rank) for rank in silent}}
+        return [states[rank] for rank in sorted(states)]
+
+
+class PaddingError(AssertionError):
+    """There are more ranks without a reply than replies missing; the text is that of the assertion."""
+
+    def __init__(self, silent: int, missing: int) -> None:
+        super().__init__(f"assertion `left == right` failed\n  left: {silent}\n right: {missing}")
 
 
 class StatusWait(msgspec.Struct):

@@ -80,9 +80,13 @@ class Bounds:
             case "spawn_actors":
                 # 10.7: the wait of spawning, behind a proc query.
                 return replies * c.actor_spawn_max_idle + replies * c.get_proc_state_max_idle + SLACK_NS
-            case "stop_actors" | "query_mesh":
+            case "stop_actors" | "query_mesh" | "count_subscribers":
                 # 14.4: behind a poll that runs, or a stop before it.
                 return self.poll_ns(ranks) + replies * c.actor_spawn_max_idle + SLACK_NS
+            case "actor_states":
+                return replies * c.get_actor_state_max_idle + SLACK_NS
+            case "proc_states":
+                return replies * c.get_proc_state_max_idle + SLACK_NS
             case "stop_procs":
                 return replies * c.proc_stop_max_idle + SLACK_NS
             case "attach_hosts":
@@ -91,6 +95,8 @@ class Bounds:
                 # The reference has no limit here (14.4: "unlimited if host dead"). Chosen here: a host acknowledges
                 # behind one spawn, or the message is known to be undeliverable.
                 return max(hosts, 1) * (c.host_spawn_ready_timeout + c.message_delivery_timeout) + SLACK_NS
+            case "unsubscribe" | "slice" | "clone" | "send_ref":
+                return SLACK_NS
             case "spawn_hosts" | "drop_hosts" | "stop_all" | "subscribe_to" | "drop_ref" | "cast_to" | "end_self":
                 return SLACK_NS
             case _:

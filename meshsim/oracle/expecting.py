@@ -82,7 +82,7 @@ def _matching(expectation: Hears | NeverHears, evidence: Evidence) -> list[tuple
         for record, heard in evidence.heard
         if heard.listener == listener
         and expectation.role in (None, heard.role)
-        and expectation.mesh in (None, heard.mesh)
+        and expectation.mesh in (None, heard.ref or heard.mesh)
         and expectation.rank in (None, heard.rank)
         and expectation.status in (None, heard.status)
         and (

@@ -19,7 +19,8 @@ from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import Asked, Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan, Step, subject_of
+from meshsim.scenario.plan import Plan, Step
+from meshsim.scenario.subjects import subject_of
 from meshsim.trace.compare import first_divergence
 from meshsim.trace.digest import digest
 from meshsim.trace.directory import Directory

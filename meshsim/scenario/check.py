@@ -19,16 +19,24 @@ from meshsim.scenario.check_faults import check_faults
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
+    ActorStatesOp,
     AttachHostsOp,
     CastOp,
+    CloneOp,
+    CountSubscribersOp,
     DropHostsOp,
     DropOp,
     EndOp,
     ListProcsOp,
+    NextEventOp,
     OperationSpec,
+    ProcStatesOp,
     QueryOp,
     Scenario,
+    SendRefOp,
     ShutdownHostsOp,
+    Slice,
+    SliceOp,
     SpawnActorsOp,
     SpawnHostsOp,
     SpawnProcsOp,
@@ -37,6 +45,7 @@ from meshsim.scenario.schema import (
     StopProcsOp,
     SubscribeOp,
     Topology,
+    UnsubscribeOp,
 )
 from meshsim.scenario.world import Kind, World
 from meshsim.units import DURATION_NS_MAX, format_duration
@@ -123,6 +132,9 @@ def _check_topology(topology: Topology, world: World) -> None:
         key = f"topology.procs[{index}]"
         world.add_procs(key, procs.name, procs.hosts, procs.per_host)
         world.member(procs.by, (Kind.CLIENT,), f"{key}.by")
+    of_procs = [index for index, chosen in enumerate(topology.slices) if slices_procs(topology, chosen)]
+    for index in of_procs:
+        _check_slice(topology, index, world)
     _check_ownership(topology)
     for index, actors in enumerate(topology.actors):
         key = f"topology.actors[{index}]"
@@ -130,6 +142,9 @@ def _check_topology(topology: Topology, world: World) -> None:
         _check_actor_type(key, actors)
         _check_controller(key, actors)
         world.add_actors(key, actors.name, actors.procs, actors.actor, system=actors.system)
+    for index in range(len(topology.slices)):
+        if index not in of_procs:
+            _check_slice(topology, index, world)
     for index, subscriber in enumerate(topology.subscribers):
         key = f"topology.subscribers[{index}]"
         world.controlled(subscriber.mesh, f"{key}.mesh")
@@ -140,6 +155,21 @@ def _check_controller(key: str, actors: Actors | SpawnActorsOp) -> None:
     if actors.system and actors.controller != "polling":
         message = "a system mesh has no controller"
         raise ScenarioError(f"{key}.controller", message, value=actors.controller)
+
+
+def slices_procs(topology: Topology, chosen: Slice) -> bool:
+    """Whether a slice of the topology is one of procs, directly or of another slice."""
+    known = {procs.name for procs in topology.procs}
+    for each in topology.slices:
+        if each.mesh in known:
+            known.add(each.name)
+    return chosen.mesh in known
+
+
+def _check_slice(topology: Topology, index: int, world: World) -> None:
+    key = f"topology.slices[{index}]"
+    world.add_slice(key, topology.slices[index])
+    world.context(topology.slices[index].by, f"{key}.by")
 
 
 def _check_ownership(topology: Topology) -> None:
@@ -178,7 +208,7 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             _check_actor_type(key, operation)
             _check_controller(key, operation)
             world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
-        case StopProcsOp():
+        case StopProcsOp() | ProcStatesOp():
             world.named(operation.procs, Kind.PROCS, f"{key}.procs")
         case StopAllOp():
             _check_procs(operation.target, world, f"{key}.target")
@@ -189,8 +219,17 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
         case ShutdownHostsOp() | AttachHostsOp() | DropHostsOp():
             for index, host in enumerate(operation.hosts):
                 world.named(host, Kind.HOST, f"{key}.hosts[{index}]")
-        case SubscribeOp() | QueryOp():
+        case SliceOp():
+            world.add_slice(key, operation)
+        case CloneOp():
+            world.add_clone(key, operation.name, operation.mesh)
+        case SendRefOp():
+            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
+            world.context(operation.to, f"{key}.to")
+        case SubscribeOp() | UnsubscribeOp() | QueryOp() | CountSubscribersOp():
             world.controlled(operation.mesh, f"{key}.mesh")
+        case NextEventOp() | ActorStatesOp():
+            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case StopActorsOp() | DropOp() | CastOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case EndOp():

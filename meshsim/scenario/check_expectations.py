@@ -18,25 +18,8 @@ from meshsim.oracle.expectations import (
 )
 from meshsim.scenario.check_faults import check_positive, check_record
 from meshsim.scenario.errors import ScenarioError
-from meshsim.scenario.schema import (
-    AttachHostsOp,
-    CastOp,
-    DropHostsOp,
-    DropOp,
-    EndOp,
-    ListProcsOp,
-    OperationSpec,
-    QueryOp,
-    Scenario,
-    ShutdownHostsOp,
-    SpawnActorsOp,
-    SpawnHostsOp,
-    SpawnProcsOp,
-    StopActorsOp,
-    StopAllOp,
-    StopProcsOp,
-    SubscribeOp,
-)
+from meshsim.scenario.schema import Scenario
+from meshsim.scenario.subjects import subject_of
 from meshsim.scenario.world import Kind, World
 
 _PROCESS = re.compile(r"running|stopped|exited (?:\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])|killed (?:[1-9]|[1-5]\d|6[0-4])")
@@ -94,7 +77,8 @@ def _check_hearing(key: str, expectation: Hears | NeverHears, world: World) -> N
     world.context(expectation.listener, f"{key}.listener")
     ranks = None
     if expectation.mesh is not None:
-        ranks = world.named(expectation.mesh, Kind.ACTORS, f"{key}.mesh").ranks
+        mesh = world.named(expectation.mesh, Kind.ACTORS, f"{key}.mesh")
+        ranks = world.names[mesh.of].ranks if mesh.of else mesh.ranks  # A slice is told the ranks of its mesh.
     rank = expectation.rank
     if rank is not None and (rank < 0 or (ranks is not None and rank >= ranks)):
         allowed = "a rank" if ranks is None else f"a rank of {expectation.mesh}, 0..{ranks - 1}"
@@ -150,34 +134,12 @@ def _labels(scenario: Scenario) -> _Labels:
     topology = scenario.topology
     for tag, names in (
         ("spawn_procs", [procs.name for procs in topology.procs]),
+        ("slice", [chosen.name for chosen in topology.slices]),
         ("spawn_actors", [actors.name for actors in topology.actors]),
         ("subscribe", [subscriber.mesh for subscriber in topology.subscribers]),
     ):
         if names:
             labels[tag] = set(names)
     for operation in scenario.operations:
-        labels.setdefault(tag_of(operation), set()).add(_label(operation))
+        labels.setdefault(tag_of(operation), set()).add(subject_of(operation))
     return labels
-
-
-def _label(operation: OperationSpec) -> str:
-    """What an operation is about, as its records say it."""
-    match operation:
-        case SpawnProcsOp() | SpawnActorsOp():
-            return operation.name
-        case StopProcsOp():
-            return operation.procs
-        case StopActorsOp() | SubscribeOp() | DropOp() | CastOp() | QueryOp():
-            return operation.mesh
-        case StopAllOp():
-            return operation.target
-        case ListProcsOp():
-            return operation.host
-        case SpawnHostsOp():
-            return operation.name
-        case ShutdownHostsOp() | AttachHostsOp() | DropHostsOp():
-            return ",".join(operation.hosts)
-        case EndOp():
-            return ""
-        case _:
-            assert_never(operation)

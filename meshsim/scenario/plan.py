@@ -17,30 +17,20 @@ from meshsim.model.config import Layer, Value, resolve
 from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF, turned_off
 from meshsim.model.revision import REVISIONS, Revision
 from meshsim.oracle.expectations import Expectation, Known
-from meshsim.scenario.check import check, resolved_config
+from meshsim.scenario.check import check, resolved_config, slices_procs
 from meshsim.scenario.decode import decode, decode_hook
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import Loaded
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.schema import (
-    AttachHostsOp,
-    CastOp,
-    DropHostsOp,
-    DropOp,
-    EndOp,
-    ListProcsOp,
     Network,
     OperationSpec,
-    QueryOp,
     Relaxed,
     Scenario,
-    ShutdownHostsOp,
+    Slice,
+    SliceOp,
     SpawnActorsOp,
-    SpawnHostsOp,
     SpawnProcsOp,
-    StopActorsOp,
-    StopAllOp,
-    StopProcsOp,
     SubscribeOp,
     Topology,
 )
@@ -170,9 +160,13 @@ def _steps(scenario: Scenario) -> tuple[Step, ...]:
 
 
 def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
-    """The topology as operations: procs, then actors, then subscribers, each as they are written."""
+    """The topology as operations: procs, then actors, then subscribers, each as they are written, and slices behind
+    what they are cut from.
+    """
     for procs in topology.procs:
         yield SpawnProcsOp(by=procs.by, name=procs.name, hosts=procs.hosts, per_host=procs.per_host)
+    of_procs = [chosen for chosen in topology.slices if slices_procs(topology, chosen)]
+    yield from map(_slice, of_procs)
     for actors in topology.actors:
         yield SpawnActorsOp(
             by=actors.owner,
@@ -184,8 +178,13 @@ def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
             system=actors.system,
             controller=actors.controller,
         )
+    yield from (_slice(chosen) for chosen in topology.slices if chosen not in of_procs)
     for subscriber in topology.subscribers:
         yield SubscribeOp(by=subscriber.by, mesh=subscriber.mesh)
+
+
+def _slice(chosen: Slice) -> SliceOp:
+    return SliceOp(by=chosen.by, name=chosen.name, mesh=chosen.mesh, range=chosen.range, index=chosen.index)
 
 
 def _with_nodes(scenario: Scenario) -> Network:
@@ -246,26 +245,3 @@ def _with_defaults(config: Mapping[str, Value], before: Revision, after: Revisio
     """The configuration with the defaults of another revision; a value that equals a default counts as one."""
     own, others = resolve({Layer.FILE: dict(before.defaults)}), resolve({Layer.FILE: dict(after.defaults)})
     return {name: others[name] if value == own[name] else value for name, value in config.items()}
-
-
-def subject_of(spec: OperationSpec) -> str:
-    """What an operation is about: the name of a mesh or of procs, or hosts; empty when it is about its own actor."""
-    match spec:
-        case SpawnProcsOp(name=name) | SpawnActorsOp(name=name):
-            return name
-        case StopActorsOp(mesh=mesh) | SubscribeOp(mesh=mesh) | DropOp(mesh=mesh):
-            return mesh
-        case CastOp(mesh=mesh) | QueryOp(mesh=mesh):
-            return mesh
-        case StopProcsOp(procs=procs):
-            return procs
-        case StopAllOp(target=target):
-            return target
-        case ListProcsOp(host=host):
-            return host
-        case SpawnHostsOp(name=name):
-            return name
-        case ShutdownHostsOp(hosts=hosts) | AttachHostsOp(hosts=hosts) | DropHostsOp(hosts=hosts):
-            return ",".join(hosts)
-        case EndOp():
-            return ""

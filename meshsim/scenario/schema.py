@@ -63,8 +63,24 @@ class Subscriber(_Part, frozen=True, kw_only=True):
     by: str
 
 
+class Slice(_Part, frozen=True, kw_only=True):
+    """A part of a mesh, with a name of its own."""
+
+    name: Label
+    #: A proc mesh, an actor mesh, or a slice of one.
+    mesh: str
+    #: Ranks of a dimension that stays: `"2..4"`, `"1.."`, `"0..=3"`, `"0:8:2"`.
+    range: dict[str, str] = {}
+    #: One rank of a dimension that goes away.
+    index: dict[str, int] = {}
+    #: The client or actor that has it.
+    by: str = "client"
+
+
 class Topology(_Part, frozen=True, kw_only=True):
-    """The world at the start. Brought up in this order: procs, actors, subscribers, as they are written."""
+    """The world at the start. Brought up in this order: procs, slices of procs, actors, slices of actors, subscribers;
+    each as they are written.
+    """
 
     #: Number of hosts: host0, host1, …
     hosts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
@@ -73,6 +89,7 @@ class Topology(_Part, frozen=True, kw_only=True):
     #: Client processes; each is an OS process with a root client.
     clients: list[Label] = msgspec.field(default_factory=lambda: ["client"])
     procs: list[Procs] = []
+    slices: list[Slice] = []
     actors: list[Actors] = []
     subscribers: list[Subscriber] = []
 
@@ -176,6 +193,40 @@ class SubscribeOp(_Operation, frozen=True, kw_only=True, tag="subscribe"):
     returnable: bool = True
 
 
+class UnsubscribeOp(_Operation, frozen=True, kw_only=True, tag="unsubscribe"):
+    mesh: str
+
+
+class NextEventOp(_Operation, frozen=True, kw_only=True, tag="next_event"):
+    mesh: str
+    #: When to give up; never without it.
+    limit: Duration | None = None
+
+
+class CountSubscribersOp(_Operation, frozen=True, kw_only=True, tag="count_subscribers"):
+    mesh: str
+
+
+class SliceOp(_Operation, frozen=True, kw_only=True, tag="slice"):
+    name: Label
+    #: A proc mesh, an actor mesh, or a slice of one.
+    mesh: str
+    range: dict[str, str] = {}
+    index: dict[str, int] = {}
+
+
+class CloneOp(_Operation, frozen=True, kw_only=True, tag="clone"):
+    name: Label
+    mesh: str
+    #: With the health and the subscription of the other one, as far as they are in use.
+    shared: bool = False
+
+
+class SendRefOp(_Operation, frozen=True, kw_only=True, tag="send_ref"):
+    mesh: str
+    to: str
+
+
 class DropOp(_Operation, frozen=True, kw_only=True, tag="drop"):
     mesh: str
 
@@ -188,6 +239,16 @@ class CastOp(_Operation, frozen=True, kw_only=True, tag="cast"):
 
 class QueryOp(_Operation, frozen=True, kw_only=True, tag="query"):
     mesh: str
+
+
+class ActorStatesOp(_Operation, frozen=True, kw_only=True, tag="actor_states"):
+    mesh: str
+    #: How long the actors are wanted from now on; a plain query without it.
+    keepalive: Duration | None = None
+
+
+class ProcStatesOp(_Operation, frozen=True, kw_only=True, tag="proc_states"):
+    procs: str
 
 
 class EndOp(_Operation, frozen=True, kw_only=True, tag="end"):
@@ -208,9 +269,17 @@ OperationSpec = Union[
     DropHostsOp,
     ShutdownHostsOp,
     SubscribeOp,
+    UnsubscribeOp,
+    NextEventOp,
+    CountSubscribersOp,
+    SliceOp,
+    CloneOp,
+    SendRefOp,
     DropOp,
     CastOp,
     QueryOp,
+    ActorStatesOp,
+    ProcStatesOp,
     EndOp,
 ]
 

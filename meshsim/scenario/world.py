@@ -11,9 +11,21 @@ from math import prod
 import msgspec
 
 from meshsim.faults.targets import Target, TargetError, parse_target
+from meshsim.model.extent import Extent, ViewRank
+from meshsim.model.region import Region
 from meshsim.model.registry import CONTEXT_TYPES
+from meshsim.scenario.cutting import checked_cut
 from meshsim.scenario.errors import ScenarioError, shown
-from meshsim.scenario.schema import Scenario, SpawnActorsOp, SpawnHostsOp, SpawnProcsOp, Topology
+from meshsim.scenario.schema import (
+    CloneOp,
+    Scenario,
+    Slice,
+    SliceOp,
+    SpawnActorsOp,
+    SpawnHostsOp,
+    SpawnProcsOp,
+    Topology,
+)
 
 #: Procs that all meshes of a scenario may have together.
 PROCS_MAX = 1_000_000
@@ -39,6 +51,10 @@ class Declared(msgspec.Struct, frozen=True):
     hosts: tuple[str, ...] = ()
     actor_type: str = ""
     system: bool = False
+    #: The ranks of a mesh, among those of its first proc mesh.
+    region: Region | None = None
+    #: The mesh that this is a reference to: a slice, a clone.
+    of: str = ""
 
     @property
     def may_own(self) -> bool:
@@ -89,7 +105,8 @@ class World:
         self._procs += ranks
         if self._procs > PROCS_MAX:
             raise ScenarioError(key, f"expected at most {PROCS_MAX} procs in all meshes together", value=self._procs)
-        self._add(name, Declared(Kind.PROCS, key, ranks, name, tuple(on)), f"{key}.name")
+        extent = Extent.of((("hosts", len(on)),)).concat(Extent.of(tuple(per_host.items())))
+        self._add(name, Declared(Kind.PROCS, key, ranks, name, tuple(on), region=Region.of(extent)), f"{key}.name")
 
     def add_hosts(self, key: str, name: str, count: int) -> None:
         """Hosts that a client starts: `name0`, `name1`, …"""
@@ -99,7 +116,24 @@ class World:
     def add_actors(self, key: str, name: str, procs: str, actor_type: str, *, system: bool) -> None:
         """An actor mesh, one actor on each proc of a proc mesh."""
         on = self.named(procs, Kind.PROCS, f"{key}.procs")
-        declared = Declared(Kind.ACTORS, key, on.ranks, procs, on.hosts, actor_type, system)
+        declared = Declared(Kind.ACTORS, key, on.ranks, on.procs, on.hosts, actor_type, system, on.region)
+        self._add(name, declared, f"{key}.name")
+
+    def add_slice(self, key: str, chosen: Slice | SliceOp) -> None:
+        """A part of a proc mesh or of an actor mesh."""
+        whole = self.mesh(chosen.mesh, f"{key}.mesh")
+        assert whole.region is not None, "a mesh has ranks"
+        region = checked_cut(whole.region, chosen, key)
+        self._refer(chosen.name, whole, region, key, chosen.mesh)
+
+    def add_clone(self, key: str, name: str, mesh: str) -> None:
+        """Another reference to the same ranks."""
+        whole = self.named(mesh, Kind.ACTORS, f"{key}.mesh")
+        assert whole.region is not None, "a mesh has ranks"
+        self._refer(name, whole, whole.region, key, mesh)
+
+    def _refer(self, name: str, whole: Declared, region: Region, key: str, mesh: str) -> None:
+        declared = msgspec.structs.replace(whole, key=key, ranks=region.num_ranks, region=region, of=whole.of or mesh)
         self._add(name, declared, f"{key}.name")
 
     def _add(self, name: str, declared: Declared, key: str) -> None:
@@ -117,6 +151,13 @@ class World:
             raise self._no_such(name, name, (kind,), key)
         return declared
 
+    def mesh(self, name: str, key: str) -> Declared:
+        """A proc mesh or an actor mesh."""
+        declared = self.names.get(name)
+        if declared is None or declared.kind not in (Kind.PROCS, Kind.ACTORS):
+            raise self._no_such(name, name, (Kind.PROCS, Kind.ACTORS), key)
+        return declared
+
     def controlled(self, name: str, key: str) -> Declared:
         """An actor mesh that has a controller."""
         declared = self.named(name, Kind.ACTORS, key)
@@ -130,6 +171,9 @@ class World:
         declared = self.names.get(target.name)
         if declared is None or declared.kind not in kinds:
             raise self._no_such(text, target.name, kinds, key)
+        if declared.of:
+            message = f"expected a rank of {declared.of}, {target.name} is a reference to it"
+            raise ScenarioError(key, message, value=text, word="")
         if target.rank is None and declared.ranks:
             message = f"expected one rank, {target.name} has ranks 0..{declared.ranks - 1}"
             raise ScenarioError(key, message, value=text, word="")
@@ -156,7 +200,9 @@ class World:
         declared, rank = self.process(text, key), self._parsed(text, key).rank
         if rank is None:
             return text
-        host, rank_on_host = divmod(rank, declared.ranks // len(declared.hosts))
+        assert declared.region is not None, "a mesh has ranks"
+        base_rank = declared.region.base_rank_of(ViewRank(rank))
+        host, rank_on_host = divmod(base_rank, self.names[declared.procs].ranks // len(declared.hosts))
         if declared.hosts[host] in self._in_process:
             return declared.hosts[host]
         return f"{declared.hosts[host]}/{declared.procs}_{rank_on_host}"
@@ -200,8 +246,9 @@ def _declared_anywhere(scenario: Scenario) -> dict[str, str]:
     places = {procs.name: f"topology.procs[{index}]" for index, procs in enumerate(scenario.topology.procs)}
     for index, actors in enumerate(scenario.topology.actors):
         places[actors.name] = f"topology.actors[{index}]"
+    places |= {slice_.name: f"topology.slices[{index}]" for index, slice_ in enumerate(scenario.topology.slices)}
     for index, operation in enumerate(scenario.operations):
-        if isinstance(operation, SpawnProcsOp | SpawnActorsOp):
+        if isinstance(operation, SpawnProcsOp | SpawnActorsOp | SliceOp | CloneOp):
             places.setdefault(operation.name, f"operations[{index}]")
         elif isinstance(operation, SpawnHostsOp):
             for host in started_hosts(operation.name, operation.count):

@@ -18,6 +18,7 @@ from meshsim.model.messages import (
     KeepAlive,
     KeepaliveGetState,
     MeshFailed,
+    MeshRefSent,
     Message,
     Number,
     Operate,
@@ -60,6 +61,8 @@ def _details(message: Message) -> str:
             return f"{state.name} {state.status}"
         case RankStatus(runs=runs):
             return "; ".join(f"{start}..{end} {status}" for start, end, status in runs) or "(empty)"
+        case MeshRefSent(mesh=mesh):
+            return mesh.label
         case MeshFailed(failure=None):
             return "(heartbeat)"
         case MeshFailed(failure=failure) if failure is not None:

@@ -1,5 +1,6 @@
 """What an actor that owns and uses meshes can do: operations side by side, subscriptions, health (12, 9, 10)."""
 
+import msgspec
 import pytest
 from machines import (
     CLIENT,
@@ -16,7 +17,7 @@ from machines import (
     proc_mesh,
 )
 
-from meshsim.model.commands import SetTimer, SpawnChild, StopSelf
+from meshsim.model.commands import CancelTimer, SetTimer, SpawnChild, StopSelf
 from meshsim.model.context import Context
 from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.ids import Name, NameSource, PortRef
@@ -24,21 +25,29 @@ from meshsim.model.messages import (
     Ack,
     Envelope,
     GetState,
+    GetSubscriberCount,
     MeshFailed,
+    MeshRefSent,
     Operate,
     ShutdownHost,
     StateReply,
     Stop,
     Subscribe,
+    SubscriberCount,
     Work,
 )
-from meshsim.model.notes import Heard, MeshSpawned, OperationEnded, OperationStarted
+from meshsim.model.notes import Heard, Heartbeat, MeshSpawned, OperationEnded, OperationStarted
 from meshsim.model.operations import (
+    AwaitEvent,
     CastTo,
+    CloneRef,
+    CountSubscribers,
     DropRef,
     EndSelf,
     QueryMesh,
+    SendRef,
     ShutdownHosts,
+    SliceMesh,
     SpawnActors,
     SpawnProcs,
     StopActors,
@@ -242,7 +251,7 @@ def test_there_is_one_subscription_for_each_mesh_however_often_events_are_awaite
 
     begin, end = started("subscribe_to", "a"), over("subscribe_to", "a")
     assert (quiet, loud) == ([begin, end], [begin, heard(BOOM), end])
-    assert list(machine.subscriptions) == [1024]
+    assert list(machine.refs.subscriptions) == [1024]
 
 
 def test_the_watchdog_of_a_subscription_is_its_own():
@@ -262,6 +271,105 @@ def test_without_a_controller_there_is_nothing_to_await():
     commands = did(context(), SubscribeTo(actor_mesh(2, controller=None)))
 
     assert commands == [started("subscribe_to", "a"), over("subscribe_to", "a", text)]
+
+
+def test_an_event_that_is_there_is_the_next_one():
+    """It is heard, and what it says is the result; as often as it is awaited (Q50)."""
+    machine = context()
+    did(machine, SubscribeTo(A))
+    machine.on_port(from_controller(MeshFailed(BOOM), 1024), 1)
+
+    assert did(machine, AwaitEvent(A)) == [
+        started("next_event", "a"),
+        heard(BOOM),
+        over("next_event", "a", result=failure_text(BOOM)),
+    ]
+
+
+def test_whoever_awaits_an_event_is_told_of_the_one_that_comes():
+    """Two wait on one subscription, one of them with a limit: both see the same, and it is heard once."""
+    machine = context()
+    first = did(machine, AwaitEvent(A), index=0)
+    second = did(machine, AwaitEvent(A, 5 * S), index=1)
+
+    heartbeat = machine.on_port(from_controller(MeshFailed(None), 1024), 1)
+    told = machine.on_port(from_controller(MeshFailed(BOOM), 1024), 2)
+
+    assert first[1:] == [
+        Envelope(CLIENT, CONTROLLER, Subscribe(PortRef(CLIENT, 1024))),
+        SetTimer(CLIENT, "watchdog:1024", W),
+    ]
+    assert second[1:] == [SetTimer(CLIENT, "operation:1027", 5 * S)]
+    assert heartbeat == [Heartbeat(CLIENT, "a")]
+    assert told == [
+        heard(BOOM),
+        over("next_event", "a", result=failure_text(BOOM), index=0),
+        CancelTimer(CLIENT, "operation:1027"),
+        over("next_event", "a", result=failure_text(BOOM), index=1),
+    ]
+
+
+def test_a_wait_that_is_given_up_leaves_the_subscription():
+    """test_subscriber_count_stable_across_supervision_calls: the next one needs none of its own."""
+    machine = context()
+    did(machine, AwaitEvent(A, 5 * S))
+
+    given_up = machine.on_timer(TimerFired(CLIENT, "operation:1025"), 5 * S)
+    again = did(machine, AwaitEvent(A, 5 * S))
+
+    assert given_up == [over("next_event", "a", "deadline has elapsed")]
+    assert [type(command) for command in again] == [OperationStarted, SetTimer]
+    assert list(machine.refs.subscriptions) == [1024]
+
+
+def test_who_awaits_a_silent_controller_hears_the_watchdog():
+    machine = context()
+    did(machine, AwaitEvent(A))
+
+    said, noted, done = machine.on_timer(TimerFired(CLIENT, "watchdog:1024"), W)
+
+    assert (type(said), noted.role) == (Envelope, "watchdog")
+    assert "timed out reaching controller" in done.result
+
+
+def test_an_event_of_a_mesh_without_controller_is_what_is_known_of_it():
+    machine = context()
+    nothing = did(machine, AwaitEvent(actor_mesh(2, controller=None)))
+    stopped(machine := context(), STOPPED, STOPPED)
+
+    assert nothing[1:] == [over("next_event", "a", "unexpected healthy state while controller is gone")]
+    assert did(machine, AwaitEvent(A))[1:] == [
+        heard(MESH_STOPPED),
+        over("next_event", "a", result=failure_text(MESH_STOPPED)),
+    ]
+
+
+def test_subscribers_are_counted_by_the_controller():
+    machine = context()
+
+    asked = did(machine, CountSubscribers(A))
+    told = machine.on_port(from_controller(SubscriberCount(3), 1024), 1)
+
+    assert asked[1:] == [Envelope(CLIENT, CONTROLLER, GetSubscriberCount(PortRef(CLIENT, 1024)))]
+    assert told == [over("count_subscribers", "a", result="3")]
+
+
+def test_references_are_made_at_once_and_sent_as_they_are():
+    """The result of a slice is its region. Who gets a reference gets its controller, not what is known."""
+    machine = context()
+    half = A.sliced(A.procs.region.range("hosts", 1), "half")
+    other = actor(0)
+
+    made = did(machine, SliceMesh("half", "a", actors=half))
+    procs = did(machine, SliceMesh("part", "w", procs=half.procs))
+    copied = did(machine, CloneRef(half.copied("copy"), "half"))
+    sent = did(machine, SendRef(half.copied("copy"), other))
+
+    assert made[1:] == [over("slice", "half", result="1+hosts=1/1")]
+    assert procs[1:] == [over("slice", "part", result="1+hosts=1/1")]
+    assert copied[1:] == [over("clone", "copy")]
+    travels = msgspec.structs.replace(half.copied("copy"), spawned_on=None)
+    assert sent[1:] == [Envelope(CLIENT, other, MeshRefSent(travels)), over("send_ref", "copy")]
 
 
 # --- stop (12.5) -------------------------------------------------------------------------------------------

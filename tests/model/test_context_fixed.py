@@ -21,11 +21,9 @@ from meshsim.model.events import TimerFired
 from meshsim.model.ids import NameSource, PortRef
 from meshsim.model.messages import Envelope, GetState, MeshFailed, Operate, StateReply, Stop, Subscribe
 from meshsim.model.notes import Heard, OperationEnded, OperationStarted
-from meshsim.model.operations import Operation, SpawnActors, SpawnProcs, StopActors
+from meshsim.model.operations import CastTo, Operation, SpawnActors, SpawnProcs, StopActors, SubscribeTo
 from meshsim.model.status import RUNNING, STOPPED, MeshState, State, failed, timeout
-from meshsim.model.subscription import Subscription, SubscriptionPhase
 from meshsim.model.supervision import ActorPhase, ActorStatus, Generic, MeshFailure, actor_failed
-from meshsim.model.waits import IdleLimit
 from meshsim.units import S
 
 PORT = 1024
@@ -148,48 +146,58 @@ def test_a_stop_that_failed_can_be_tried_again():
     assert third[1:] == [OperationEnded(0, CLIENT, "stop_actors", "a", None)]
 
 
-# --- subscriptions: Q25, Q50, Q51 ------------------------------------------------------------------------------
+# --- waiting for events: Q25, Q50, Q51 -------------------------------------------------------------------------
 
 
 def watching(off):
-    own = config(off)
-    limit = own.supervision_watchdog_timeout
-    machine = Subscription(CLIENT, actor_mesh(2), own, PORT, IdleLimit(CLIENT, f"watchdog:{PORT}", limit))
-    machine.start(0)
+    machine = context(off)
+    begun(machine, SubscribeTo(actor_mesh(2)))
     return machine
+
+
+def told(machine, failure, now_ns=0):
+    return machine.on_port(Envelope(CONTROLLER, CLIENT, MeshFailed(failure), PORT), now_ns)
+
+
+def is_refused(machine):
+    return begun(machine, CastTo(actor_mesh(2)))[-1].error is not None
 
 
 def test_what_was_heard_is_not_heard_again():
     """Q50: the current value is looked at once."""
     machine = watching("Q50")
-    first = machine.on_message(MeshFailed(BOOM), 0)
+    first = told(machine, BOOM)
 
     assert len(first) == 1
-    assert machine.again(S) == []
-    assert machine.unhealthy == BOOM
+    assert [type(command) for command in begun(machine, SubscribeTo(actor_mesh(2)))] == [
+        OperationStarted,
+        OperationEnded,
+    ]
+    assert is_refused(machine)
 
 
 def test_waiting_again_after_a_time_out_subscribes_again():
-    """Q51: the false alarm is forgotten, and a new silence would be a new alarm."""
+    """Q51: the false alarm is forgotten."""
     machine = watching("Q51")
-    limit = machine.watchdog.limit_ns
-    machine.on_timer(limit)
+    limit = machine.config.supervision_watchdog_timeout
+    machine.on_timer(TimerFired(CLIENT, f"watchdog:{PORT}"), limit)
+    before = is_refused(machine)
 
-    commands = machine.again(2 * limit)
+    commands = begun(machine, SubscribeTo(actor_mesh(2)), 2 * limit)
 
-    assert commands == [
+    assert commands[1:-1] == [
         Envelope(CLIENT, CONTROLLER, Subscribe(PortRef(CLIENT, PORT))),
         SetTimer(CLIENT, f"watchdog:{PORT}", limit),
     ]
-    assert (machine.phase, machine.unhealthy) == (SubscriptionPhase.WATCHING, None)
+    assert (before, is_refused(machine)) == (True, False)
 
 
 def test_a_recovery_clears_what_is_known_of_the_mesh():
     """Q25: said by the controller; the rule of 12.4 step 4 for a status that is no end."""
     machine = watching("Q25")
-    machine.on_message(MeshFailed(BOOM), 0)
+    told(machine, BOOM)
 
-    commands = machine.on_message(MeshFailed(WELL), 0)
+    commands = told(machine, WELL)
 
     assert commands == [Heard(CLIENT, "subscriber", "a", None, "Recovered", "idle", actor(0), WELL)]
-    assert machine.unhealthy is None
+    assert not is_refused(machine)

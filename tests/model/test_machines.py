@@ -75,7 +75,16 @@ from meshsim.model.messages import (
     Unsubscribe,
     Work,
 )
-from meshsim.model.operations import CastTo, DropRef, QueryMesh, StopActors, StopProcs, SubscribeTo
+from meshsim.model.operations import (
+    AwaitEvent,
+    CastTo,
+    DropRef,
+    QueryMesh,
+    StopActors,
+    StopProcs,
+    SubscribeTo,
+    UnsubscribeFrom,
+)
 from meshsim.model.proc_agent import AgentPhase, ProcAgent
 from meshsim.model.process import ExitStatus, classify
 from meshsim.model.quirks import PROFILES
@@ -334,12 +343,20 @@ def test_a_runtime_does_the_same_whenever_it_is_told_the_same(choices):
 
 def client_events(machine, timers, past):
     mesh = actor_mesh(2)
-    operations = [SubscribeTo(mesh), DropRef(mesh), CastTo(mesh), QueryMesh(mesh), StopActors(mesh, "enough")]
+    operations = [
+        SubscribeTo(mesh),
+        AwaitEvent(mesh, 5),
+        UnsubscribeFrom(mesh),
+        DropRef(mesh),
+        CastTo(mesh),
+        QueryMesh(mesh),
+        StopActors(mesh, "enough"),
+    ]
     operations.append(StopProcs(proc_mesh(2), "enough"))
     events = [TimerFired(CLIENT, key) for key in sorted(timers)]
     events += [Envelope(ALICE.actor, CLIENT, Operate(0, operation)) for operation in operations]
     failure = MeshFailure(MESH, 0, BOOM)
-    for port, subscription in machine.context.subscriptions.items():
+    for port, subscription in machine.context.refs.subscriptions.items():
         if subscription.accepts(port):
             events += [Envelope(CONTROLLER, CLIENT, MeshFailed(told), port) for told in (None, failure)]
     for port, running in machine.context.running.items():

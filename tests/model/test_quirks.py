@@ -23,13 +23,11 @@ def test_every_quirk_is_a_sentence_with_a_source():
 
 
 def test_quirks_of_parts_that_do_not_exist_yet_are_not_modelled():
-    """Allocation, slices, comm actors and the supervision sink come later."""
+    """Allocation and the supervision sink come later."""
     assert [quirk.id for quirk in QUIRKS.values() if not quirk.modelled] == [
-        "Q17",
         "Q34",
         "Q35",
         "Q42",
-        "Q44",
         "Q46",
     ]
 

@@ -4,11 +4,11 @@ import msgspec
 import pytest
 from machines import CLIENT, CONFIG, CONTROLLER, MESH, actor, actor_mesh, event_of
 
-from meshsim.model.commands import SetTimer
+from meshsim.model.commands import CancelTimer, SetTimer
 from meshsim.model.config import Config
 from meshsim.model.ids import PortRef
 from meshsim.model.messages import Envelope, MeshFailed, Subscribe, Unsubscribe
-from meshsim.model.notes import Heard, Heartbeat, Warned
+from meshsim.model.notes import Heartbeat, Warned
 from meshsim.model.subscription import TRANSITIONS, Subscription, SubscriptionPhase
 from meshsim.model.supervision import Generic, MeshFailure, actor_failed, actor_stopped
 from meshsim.model.waits import IdleLimit
@@ -25,8 +25,8 @@ def subscription(config=CONFIG):
     return Subscription(CLIENT, actor_mesh(2), config, PORT, watchdog)
 
 
-def watching():
-    machine = subscription()
+def watching(config=CONFIG):
+    machine = subscription(config)
     machine.start(0)
     return machine
 
@@ -35,17 +35,11 @@ def failure_of(rank, actor_status=None):
     return MeshFailure(MESH, rank, event_of(actor(0), actor_status or actor_failed(Generic("boom"))))
 
 
-def heard(failure, role="subscriber", *, status="Failed", text="failed: boom"):
-    return Heard(CLIENT, role, "a", failure.rank, status, text, failure.event.actor_id, failure)
-
-
-def watchdog_heard(at_ns):
+def silence(at_ns):
+    """What a look makes of a controller that is silent."""
     text = f"timed out reaching controller {CONTROLLER} for mesh {MESH}. Assuming controller's proc is dead"
     failure = MeshFailure(MESH, None, event_of(CONTROLLER, actor_failed(Generic(text)), at_ns=at_ns))
-    return [
-        Envelope(CLIENT, CONTROLLER, Unsubscribe(PortRef(CLIENT, PORT)), returnable=False),
-        heard(failure, "watchdog", text=f"failed: {text}"),
-    ]
+    return [Envelope(CLIENT, CONTROLLER, Unsubscribe(PortRef(CLIENT, PORT)), returnable=False)], failure
 
 
 # --- start -------------------------------------------------------------------------------------------------
@@ -64,7 +58,8 @@ def test_a_port_may_ask_for_no_returns_and_is_unsubscribed_as_it_was_subscribed(
     port = PortRef(CLIENT, PORT, returnable=False)
 
     assert machine.start(0)[0].message == Subscribe(port)
-    assert machine.on_timer(W)[0].message == Unsubscribe(port)
+    machine.on_timer(W)
+    assert machine.look(W)[0][0].message == Unsubscribe(port)
 
 
 @pytest.mark.parametrize(
@@ -86,52 +81,47 @@ def test_a_watchdog_that_a_poll_can_outlast_is_warned_of(limit_ns, warnings):
     assert commands[:-2] == [Warned(CLIENT, text) for text in warnings]
 
 
-# --- what is heard -----------------------------------------------------------------------------------------
+# --- what is in the cell -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("message", "notes"),
+    ("message", "notes", "seen"),
     [
-        (HEARTBEAT, [Heartbeat(CLIENT, "a")]),
-        (MeshFailed(failure_of(1)), [heard(failure_of(1))]),
-        (
-            MeshFailed(failure_of(None, STOP_WORD)),
-            [
-                heard(
-                    failure_of(None, STOP_WORD),
-                    status="Stopped",
-                    text="stopped: ActorMeshController received explicit stop request",
-                )
-            ],
-        ),
-        (MeshFailed(failure_of(2)), []),
+        (HEARTBEAT, [Heartbeat(CLIENT, "a")], None),
+        (MeshFailed(failure_of(1)), [], failure_of(1)),
+        (MeshFailed(failure_of(None, STOP_WORD)), [], failure_of(None, STOP_WORD)),
+        (MeshFailed(failure_of(2)), [], None),
     ],
     ids=["heartbeat", "rank of the mesh", "whole mesh", "rank of another slice"],
 )
-def test_failures_of_its_own_ranks_are_heard(message, notes):
+def test_failures_of_its_own_ranks_are_seen(message, notes, seen):
     """A failure without rank concerns everybody; one with a rank only those whose region has it."""
     machine = watching()
 
     assert machine.on_message(message, 1 * S) == notes
+    assert machine.look(2 * S) == ([], seen)
     assert machine.latest == message.failure
 
 
-def test_the_latest_message_is_all_that_is_kept():
-    """Q49: a heartbeat after a query error hides it from whoever looks again."""
-    machine = watching()
-    for message in (MeshFailed(failure_of(0)), MeshFailed(failure_of(1)), HEARTBEAT):
-        machine.on_message(message, 1 * S)
+@pytest.mark.parametrize(
+    ("off", "messages", "looks"),
+    [
+        ("", [failure_of(0), failure_of(1)], [failure_of(1), failure_of(1)]),
+        ("", [failure_of(0), failure_of(1), None], [None, None]),
+        ("", [failure_of(0), failure_of(2)], [None, None]),
+        ("Q49", [failure_of(0), failure_of(1)], [failure_of(0), failure_of(1), failure_of(1)]),
+        ("Q49", [failure_of(0), None, failure_of(2)], [failure_of(0), None]),
+        ("Q50", [failure_of(0), failure_of(1)], [failure_of(1), None]),
+        ("Q49 Q50", [failure_of(0), failure_of(1)], [failure_of(0), failure_of(1), None]),
+    ],
+)
+def test_who_is_slow_to_look_sees_the_latest_message_alone(off, messages, looks):
+    """Q49: what came before it is lost, to a heartbeat or to a rank of others too. Q50: it is seen by every look."""
+    machine = watching(Config.of({}, tuple(off.split())))
+    for message in messages:
+        machine.on_message(MeshFailed(message), 1 * S)
 
-    assert machine.again(2 * S) == []
-    assert machine.unhealthy == failure_of(1)
-
-
-def test_who_looks_again_hears_the_current_failure_at_once():
-    """Q50."""
-    machine = watching()
-    machine.on_message(MeshFailed(failure_of(0)), 1 * S)
-
-    assert [machine.again(2 * S), machine.again(3 * S)] == [[heard(failure_of(0))]] * 2
+    assert [machine.look(2 * S)[1] for _ in looks] == looks
 
 
 # --- the watchdog ------------------------------------------------------------------------------------------
@@ -149,18 +139,34 @@ def test_every_message_is_a_sign_of_life(message):
 def test_silence_means_that_the_controller_is_dead():
     machine = watching()
 
-    assert machine.on_timer(W) == watchdog_heard(W)
-    assert machine.phase is SubscriptionPhase.TIMED_OUT
-    assert not machine.accepts(PORT)
+    assert machine.on_timer(W) == []
+    assert machine.look(W) == silence(W)
+    assert (machine.timed_out, machine.accepts(PORT)) == (True, False)
 
 
 def test_after_a_timeout_there_is_no_way_back():
     """Q51: whoever looks again is told the same at once, and never subscribes again."""
     machine = watching()
     machine.on_timer(W)
+    machine.look(W)
 
-    assert machine.again(W + 5 * S) == watchdog_heard(W + 5 * S)
+    assert machine.look(W + 5 * S) == silence(W + 5 * S)
     assert machine.on_timer(W + 5 * S) == []
+
+
+def test_who_waits_again_after_a_time_out_subscribes_again_while_q51_is_off():
+    """What the cell held is forgotten, and a new silence would be a new alarm."""
+    machine = watching(Config.of({}, ("Q51",)))
+    machine.on_message(MeshFailed(failure_of(0)), 0)
+    machine.on_timer(W)
+
+    commands = machine.retry(2 * W)
+
+    assert commands == [
+        Envelope(CLIENT, CONTROLLER, Subscribe(PortRef(CLIENT, PORT))),
+        SetTimer(CLIENT, f"watchdog:{PORT}", W),
+    ]
+    assert (machine.phase, machine.look(2 * W)) == (SubscriptionPhase.WATCHING, ([], None))
 
 
 # --- the end of a reference --------------------------------------------------------------------------------
@@ -190,7 +196,8 @@ def test_an_actor_that_stopped_the_mesh_looks_no_more():
     machine = watching()
     machine.look_away()
 
-    assert [machine.on_message(MeshFailed(failure_of(0)), 10 * S), machine.accepts(PORT)] == [[], True]
+    assert [machine.on_message(message, 10 * S) for message in (MeshFailed(failure_of(0)), HEARTBEAT)] == [[], []]
+    assert (machine.look(10 * S), machine.accepts(PORT)) == (([], None), True)
     assert machine.on_timer(W) == [SetTimer(CLIENT, f"watchdog:{PORT}", 10 * S)]
     assert machine.on_timer(W + 10 * S) == []
     assert machine.phase is SubscriptionPhase.CLOSED
@@ -219,7 +226,21 @@ def test_dropping_after_a_timeout_closes_the_subscription():
 
     machine.drop()
 
-    assert (machine.phase, machine.dropped) == (SubscriptionPhase.CLOSED, True)
+    assert machine.phase is SubscriptionPhase.CLOSED
+
+
+@pytest.mark.parametrize("before", [[], ["look_away"]])
+def test_who_unsubscribes_says_so_and_listens_no_more(before):
+    """A second time there is nothing to say, nor is there after a dropped reference."""
+    machine = watching()
+    for step in before:
+        getattr(machine, step)()
+
+    said = machine.unsubscribe()
+
+    goodbye = Envelope(CLIENT, CONTROLLER, Unsubscribe(PortRef(CLIENT, PORT)), returnable=False)
+    assert said == [goodbye, CancelTimer(CLIENT, f"watchdog:{PORT}")]
+    assert (machine.unsubscribe(), machine.accepts(PORT)) == ([], False)
 
 
 def test_the_table_of_phases_is_total_and_ends_closed():

@@ -274,6 +274,25 @@ BROKEN: dict[str, tuple[str, str]] = {
         'topology.subscribers[0].mesh: expected an actor mesh, "workers" is a proc mesh, got "workers" '
         "(allowed: trainer, sleeper, logger)",
     ),
+    "slice-of-nothing": (
+        WORLD + 'slices = [{ name = "part", mesh = "workers" }]',
+        "topology.slices[0]: expected range or index: nothing is chosen",
+    ),
+    "slice-beyond-its-mesh": (
+        WORLD + 'slices = [{ name = "part", mesh = "trainer", range = { gpus = "2.." } }]',
+        "topology.slices[0]: empty range: 2::1 for dimension gpus of size 2",
+    ),
+    "slice-of-a-host": (
+        WORLD + 'slices = [{ name = "part", mesh = "host0", index = { hosts = 0 } }]',
+        'topology.slices[0].mesh: expected a proc mesh or actor mesh, "host0" is a host, got "host0" '
+        "(allowed: workers, trainer, sleeper, logger)",
+    ),
+    "slice-as-a-target": (
+        WORLD
+        + 'slices = [{ name = "part", mesh = "trainer", index = { gpus = 1 } }]\n'
+        + '[[faults]]\nkind = "raise"\nat = "1s"\ntarget = "part[0]"',
+        'faults[0].target: expected a rank of trainer, part is a reference to it, got "part[0]"',
+    ),
     # --- network and clocks
     "loss-above-one": (HEAD + "[network]\nloss = 1.5", "network.loss: expected a number of at most 1, got 1.5"),
     "loss-not-a-number": (HEAD + "[network]\nloss = nan", "network.loss: expected a number of at least 0, got nan"),

@@ -23,14 +23,14 @@ from meshsim.oracle.expectations import (
 )
 from meshsim.scenario import Scenario, load_scenarios, schema_json
 from meshsim.scenario.json_schema import DURATION_PATTERN
-from meshsim.scenario.schema import Actors, Link, Network, OperationSpec, Procs, Relaxed, Subscriber, Topology
+from meshsim.scenario.schema import Actors, Link, Network, OperationSpec, Procs, Relaxed, Slice, Subscriber, Topology
 from meshsim.units import Duration, DurationError, format_duration, parse_duration
 
 README = Path(__file__).parents[2] / "scenarios" / "README.md"
 _TABLE = re.compile(r"<!-- (\w+) -->\n((?:\|.*\n)+)")
 _EXAMPLE = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 
-STRUCTS = (Scenario, Topology, Procs, Actors, Subscriber, Network, Link, When, Hears, Final, OperationResult)
+STRUCTS = (Scenario, Topology, Procs, Slice, Actors, Subscriber, Network, Link, When, Hears, Final, OperationResult)
 STRUCTS += (NothingLeft, RecordCount, Known, Relaxed)
 #: Keys of every kind of expectation, before its own.
 CONDITIONS = ["if_quirk", "unless_quirk"]

@@ -193,6 +193,13 @@ def _example(message: type) -> Message:
             "mesh": "m", "caster": "a", "actor": "x", "sizes": [1], "message": {"type": "ack"},
             "view": {"labels": [], "offset": 0, "sizes": [], "strides": []},
         },
+        "mesh": {
+            "label": "a", "name": "x",
+            "procs": {
+                "label": "w", "name": "y", "procs": [],
+                "region": {"labels": [], "offset": 0, "sizes": [], "strides": []},
+            },
+        },
     }  # fmt: skip
     wanted = {field.name for field in msgspec.structs.fields(message)}
     example = msgspec.convert({"type": message.__struct_config__.tag, **fields}, message)

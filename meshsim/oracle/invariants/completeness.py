@@ -224,7 +224,7 @@ class Completeness(Invariant):
     def _on_operation(self, note: OperationStarted | OperationEnded, record: Record) -> None:
         if note.operation == "subscribe_to" and isinstance(note, OperationEnded) and note.error is None:
             self._subscriptions.setdefault(note.label, {})[note.by] = None
-        elif note.operation == "drop_ref":
+        elif note.operation in ("drop_ref", "unsubscribe"):
             self._unsubscribe(note.label, note.by)
         elif note.operation == "stop_actors" and note.label in self._watched:
             watched = self._watched[note.label]

@@ -115,9 +115,9 @@ class Accuracy(Invariant):
 class AtMostOnce(Invariant):
     """The same listener hears the same thing at most once.
 
-    The same is: role, mesh, rank (or actor, when there is no rank), text of the status. An owner that is subscribed as
-    well is told twice, once in each role. One violation for each thing, with every record that said it. Q18: a dead
-    process is reported with every poll.
+    The same is: role, reference, rank (or actor, when there is no rank), text of the status. An owner that is
+    subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
+    Q18: a dead process is reported with every poll.
     """
 
     id = "at-most-once"
@@ -133,7 +133,9 @@ class AtMostOnce(Invariant):
         heard = record.what
         assert isinstance(heard, Heard)
         about = heard.actor if heard.rank is None else heard.rank
-        self._heard.setdefault((heard.listener, heard.role, heard.mesh, about, heard.text), []).append(record)
+        self._heard.setdefault((heard.listener, heard.role, heard.ref or heard.mesh, about, heard.text), []).append(
+            record
+        )
         return ()
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
