@@ -119,6 +119,7 @@ class Processes:
         return NodeBoot(
             node=node,
             kind=kind,
+            client_kind=self._plan.topology.client_kinds.get(node, "rust"),
             config=self._plan.config,
             quirks_off=self._plan.quirks_off,
             revision=REVISION_OF[self._plan.profile],

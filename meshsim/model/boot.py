@@ -24,6 +24,8 @@ class NodeBoot(msgspec.Struct, frozen=True):
     quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]
     #: Name of the modelled system's revision (`meshsim.model.revision`).
     revision: str = REVISION_OF[DEFAULT_PROFILE]
+    #: Clients: which kind of root client it has (`meshsim.model.root_clients`).
+    client_kind: str = "rust"
     #: Key of the node's own `NameSource`.
     name_key: int = 0
     #: Key of the choices among queues that are ready at once; 0 for the fixed order.

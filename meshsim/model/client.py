@@ -1,9 +1,12 @@
 """The root client of a client process: where a scenario's script runs.
 
 It owns meshes, subscribes, waits, and never fails: failures of its meshes and of its children are heard and
-absorbed, messages that come back are logged.
+absorbed. A message that comes back is logged, and told to the *sink*: the agent of the first rank of the newest proc
+mesh of the process, which records it as a failure of whoever the message was for (Q34).
 
-Source: supervision.md 1.1 (global root client), 4.6, 12.
+Other kinds of root clients are in `meshsim.model.root_clients`.
+
+Source: supervision.md 1.1 (global root client), 4.6, 8.5, 12. Quirk: Q34.
 """
 
 from __future__ import annotations
@@ -23,9 +26,10 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId
-from meshsim.model.messages import Envelope, MeshFailed, MeshRefSent, Operate, Undeliverable, Work
+from meshsim.model.messages import ActorEvent, Envelope, MeshFailed, MeshRefSent, Operate, Undeliverable, Work
 from meshsim.model.notes import Warned
-from meshsim.model.supervision import MeshFailure
+from meshsim.model.supervision import ActorSupervisionEvent, Generic, MeshFailure, actor_failed
+from meshsim.model.undeliverable import envelope_text
 
 
 class Client(msgspec.Struct):
@@ -70,10 +74,25 @@ class Client(msgspec.Struct):
                 self.context.refs.receive(mesh)
                 return []
             case MeshFailed(failure=MeshFailure() as failure):
-                return [self.context.hears("owner", failure)]
-            case Undeliverable(envelope=returned, errors=errors):
-                return [Warned(self.me, f"message not delivered: to {returned.dest}: {'; '.join(errors)}")]
+                return self._on_failure(failure, now_ns)
+            case Undeliverable() as undeliverable:
+                return self._on_undeliverable(undeliverable, now_ns)
             case Work():
                 return []
             case message:
                 raise AssertionError(f"{self.me} cannot handle {message!r}")
+
+    def _on_failure(self, failure: MeshFailure, now_ns: int) -> list[Command]:
+        return [self.context.hears("owner", failure)]
+
+    def _on_undeliverable(self, undeliverable: Undeliverable, now_ns: int) -> list[Command]:
+        """Logged, and told to the sink if there is one; off (Q34): logged alone."""
+        returned, errors = undeliverable.envelope, undeliverable.errors
+        logged = Warned(self.me, f"message not delivered: to {returned.dest}: {'; '.join(errors)}")
+        sink = self.context.sink
+        if sink is None or not self.context.config.has("Q34"):
+            return [logged]
+        status = actor_failed(Generic(f"message not delivered: {envelope_text(returned, errors)}"))
+        event = ActorSupervisionEvent(returned.dest, None, now_ns, status)
+        # Not returnable: what the sink itself does not get would be told to the sink.
+        return [logged, Envelope(self.me, sink, ActorEvent(event), returnable=False)]

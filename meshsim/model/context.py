@@ -114,6 +114,8 @@ class Context(msgspec.Struct):
     #: Labels of meshes by name, as this actor knows them: for owners, who are told names.
     labels: dict[Name, str] = {}
     clock_offset_ns: int = 0
+    #: Agent of the first rank of the newest proc mesh that was spawned here: the last mesh wins (4.6).
+    sink: ActorId | None = None
 
     @property
     def refs(self) -> References:
@@ -300,9 +302,12 @@ class Context(msgspec.Struct):
 
     def _advance(self, port: int, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         running = self.running[port]
+        in_creation = isinstance(running.run, SpawnProcsRun) and running.run.comm is not None
         commands = running.run.handle(event, now_ns)
         if isinstance(running.run, SpawnActorsRun):
             self.labels[running.run.name] = running.started.label
+        if isinstance(running.run, SpawnProcsRun) and running.run.comm is not None and not in_creation:
+            self.sink = running.run.procs[0].agent  # 10.1 step 2.
         return [*commands, *self._settle(port, running, now_ns)]
 
     def hears(self, role: str, failure: MeshFailure) -> Command:

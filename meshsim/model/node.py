@@ -25,7 +25,6 @@ import msgspec
 from meshsim.model.actor import ActorCell
 from meshsim.model.boot import ConstructorError, NodeBoot, Program, Setting
 from meshsim.model.choices import Choices
-from meshsim.model.client import Client
 from meshsim.model.commands import (
     ActorFinished,
     BootProc,
@@ -87,6 +86,7 @@ from meshsim.model.local_procs import LocalProcs
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
+from meshsim.model.root_clients import CLIENT_KINDS
 from meshsim.model.snapshots import Snapshot, Snapshots
 from meshsim.model.spawning import Counters, SpawnError, already_spawned, next_child
 from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
@@ -199,7 +199,8 @@ class NodeMachine:
             case "client":
                 proc = proc_id(address_of_node(boot.node), LOCAL_PROC)
                 root = actor_id(proc, CLIENT)
-                machine = Client(root, Context(root, self.config, NameSource(boot.name_key)))
+                context = Context(root, self.config, NameSource(boot.name_key))
+                machine = CLIENT_KINDS[boot.client_kind](root, context)
             case "proc":
                 address = address_of_node(boot.host)
                 proc = proc_id(address, boot.proc_name)

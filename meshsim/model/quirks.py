@@ -18,7 +18,6 @@ from typing import Final, Literal
 import msgspec
 
 _ALLOCATED = "belongs to the allocated path"
-_SINK = "needs the supervision sink of the root client"
 
 
 class Quirk(msgspec.Struct, frozen=True):
@@ -279,7 +278,7 @@ QUIRKS: dict[str, Quirk] = {
             34,
             "8.5",
             "Undeliverable messages of the root client bar rank 0 of the newest mesh from new actors.",
-            missing=_SINK,
+            off="A message of the root client that comes back is logged.",
         ),
         _quirk(35, "8.7", "Asking an agent of the owned path for its status ends its process.", missing=_ALLOCATED),
         _quirk(

@@ -13,6 +13,7 @@ from meshsim.model.actors import (
 )
 from meshsim.model.boot import ActorType, Program
 from meshsim.model.comm import COMM_ACTOR, CommActor
+from meshsim.model.python_actors import PythonActor, PythonActorThatHandles, PythonActorThatRaises
 
 ACTOR_TYPES: dict[str, ActorType] = {
     actor_type.__name__: actor_type
@@ -24,6 +25,9 @@ ACTOR_TYPES: dict[str, ActorType] = {
         SleepActor,
         EmptyActor,
         FailingCreateTestActor,
+        PythonActor,
+        PythonActorThatHandles,
+        PythonActorThatRaises,
     )
 }
 
@@ -32,7 +36,15 @@ SYSTEM_TYPES: dict[str, ActorType] = {COMM_ACTOR: CommActor}
 
 #: Types whose actors may own meshes and subscribe to them.
 CONTEXT_TYPES = frozenset(
-    {"TestActor", "TestActorWithSupervisionHandling", "TestActorWithFailingSupervision", "WrapperActor"}
+    {
+        "TestActor",
+        "TestActorWithSupervisionHandling",
+        "TestActorWithFailingSupervision",
+        "WrapperActor",
+        "PythonActor",
+        "PythonActorThatHandles",
+        "PythonActorThatRaises",
+    }
 )
 
 

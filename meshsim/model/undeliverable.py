@@ -69,6 +69,12 @@ def default_undeliverable(me: ActorId, undeliverable: Undeliverable) -> list[Com
     return [Fail(Generic(undeliverable_text(envelope, undeliverable.errors)))]
 
 
+def envelope_text(envelope: Envelope, errors: tuple[str, ...]) -> str:
+    """A message in one line: who to whom, what, and why it did not arrive."""
+    data = _PAYLOAD.encode(envelope.message).decode()
+    return f"{envelope.sender} > {port_id(envelope)}: {data}: delivery error: {'; '.join(errors) or '<none>'}"
+
+
 def undeliverable_text(envelope: Envelope, errors: tuple[str, ...]) -> str:
     """What the sender of a message that came back fails with."""
     return _text("delivery of message from sender to dest failed", "", envelope, errors)

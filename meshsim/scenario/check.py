@@ -124,6 +124,8 @@ def _check_quirks(scenario: Scenario) -> None:
 
 
 def _check_topology(topology: Topology, world: World) -> None:
+    for client in topology.client_kinds:
+        world.named(client, Kind.CLIENT, joined("topology.client_kinds", client))
     for index, host in enumerate(topology.in_process):
         world.named(host, Kind.HOST, f"topology.in_process[{index}]")
         if host in topology.in_process[:index]:

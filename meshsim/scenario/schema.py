@@ -22,6 +22,9 @@ Size = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 BackendName = Literal["sim", "lockstep"]
 
 
+ClientKind = Literal["rust", "test", "python", "python_recording"]
+
+
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -88,6 +91,8 @@ class Topology(_Part, frozen=True, kw_only=True):
     in_process: list[str] = []
     #: Client processes; each is an OS process with a root client.
     clients: list[Label] = msgspec.field(default_factory=lambda: ["client"])
+    #: What root client a client has, where it is not the Rust one, which absorbs every failure.
+    client_kinds: dict[str, ClientKind] = {}
     procs: list[Procs] = []
     slices: list[Slice] = []
     actors: list[Actors] = []
