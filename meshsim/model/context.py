@@ -27,6 +27,7 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
+from meshsim.model.mesh_creation import COMM_CONTROLLER
 from meshsim.model.mesh_poll import MeshPoll, MeshPollPhase
 from meshsim.model.messages import Envelope, MeshFailed, MeshRefSent, Operate, StateReply, StopAll, Work
 from meshsim.model.notes import OperationEnded, OperationStarted, Warned
@@ -298,6 +299,8 @@ class Context(msgspec.Struct):
         for port, running in self.running.items():
             if isinstance(running.run, _SPAWNERS) and spawned.name.endswith(running.run.name):
                 return self._advance(port, spawned, now_ns)
+        if spawned.name.startswith(COMM_CONTROLLER):
+            return []  # No operation waits for it.
         raise AssertionError(f"nobody asked for {spawned.name}")
 
     def _advance(self, port: int, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:

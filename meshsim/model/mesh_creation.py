@@ -13,16 +13,20 @@ from msgspec import UNSET
 
 from meshsim.model.cast_tree import peers, reshaped
 from meshsim.model.casting import agents_of, cast
+from meshsim.model.cleanup_controller import CleanupController
 from meshsim.model.comm import COMM_ACTOR
-from meshsim.model.commands import Command
+from meshsim.model.commands import Command, SpawnChild
 from meshsim.model.config import Config
 from meshsim.model.events import TimerFired
 from meshsim.model.ids import COMM, ActorId, Name, NameSource, actor_id
 from meshsim.model.messages import ActorSpec, CommMeshConfig, CreateOrUpdate, Envelope, GetRankStatus, RankStatus
-from meshsim.model.operations import ProcMeshRef
+from meshsim.model.operations import ActorMeshRef, ProcMeshRef
 from meshsim.model.status import Status, inverted
 from meshsim.model.stopping import Outcome
 from meshsim.model.waits import IdleLimit, Progress, StatusWait
+
+#: Begins the name by which the controller of comm actors is asked for, where they have one.
+COMM_CONTROLLER = "actor_mesh_controller_comm-"
 
 
 class CommRun(msgspec.Struct):
@@ -75,7 +79,22 @@ class CommRun(msgspec.Struct):
         sizes = reshaped(self.mesh.region.sizes, self.config.max_cast_dimension_size)
         book = [actor_id(proc.proc_id, self.name) for proc in self.mesh.procs]
         self.mesh = msgspec.structs.replace(self.mesh, root_comm=book[0])
-        return [
+        configs = [
             Envelope(self.me, actor, CommMeshConfig(rank, tuple((peer, book[peer]) for peer in peers(rank, sizes))))
             for rank, actor in enumerate(book)
         ]
+        return [*configs, *self._controller(statuses)]
+
+    def _controller(self, statuses: list[Status]) -> list[Command]:
+        """None, as comm actors are system actors. Where there are no such, they have one as any mesh has (10.9)."""
+        if self.config.revision.system_actors:
+            return []
+        controller = CleanupController(
+            me=ActorId(""),
+            mesh=ActorMeshRef(COMM, self.name, self.mesh),
+            config=self.config,
+            display_name=self.name,
+            owner=None,
+            statuses=dict(enumerate(statuses)),
+        )
+        return [SpawnChild(Name(f"actor_mesh_controller_{self.name}"), controller, anonymous=True)]

@@ -8,7 +8,7 @@ import msgspec
 
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
-from meshsim.model.messages import Envelope, ShutdownHost
+from meshsim.model.messages import ActorStateChanged, Envelope, ShutdownHost
 from meshsim.model.notes import (
     ActorStatusChanged,
     Bounced,
@@ -18,6 +18,7 @@ from meshsim.model.notes import (
     ProcStatusChanged,
 )
 from meshsim.model.process import EXITED, ExitStatus
+from meshsim.model.status import ActorState, State, StatusKind
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import FOREVER_NS, Bounds
 from meshsim.trace.directory import Directory
@@ -101,6 +102,8 @@ class World:
         self.stop_asked: set[str] = set()
         #: Actors with a recorded supervision event.
         self.recorded: set[ActorId] = set()
+        #: When a streaming controller was told that a rank had failed, and by which record; by controller and rank.
+        self.pushed: dict[tuple[ActorId, int], tuple[int, int]] = {}
         #: Last time a message between two nodes was lost or came back.
         self._lost_at: dict[tuple[Node, Node], int] = {}
         self._children: dict[Node, list[Node]] = {}
@@ -190,12 +193,18 @@ class World:
         envelope = record.what
         assert isinstance(envelope, Envelope)
         message = envelope.message
+        if type(message) is ActorStateChanged:
+            self._on_pushed(envelope.dest, message.state, record)
         if type(message) is not ShutdownHost:
             return
         host = Node(record.node)
         self.shutdowns[host] = (record.at, message, envelope.sender)
         for node in (host, *self.children(host)):
             self._ask_stop(node, record.at)
+
+    def _on_pushed(self, controller: ActorId, state: State, record: Record) -> None:
+        if state.status.kind is StatusKind.FAILED and isinstance(state.state, ActorState):
+            self.pushed.setdefault((controller, state.state.create_rank), (record.at, record.seq))
 
     def _on_process_started(self, record: Record) -> None:
         started, node = record.what, Node(record.node)

@@ -25,10 +25,11 @@ from meshsim.model.commands import CancelTimer, Fail, SetTimer, SpawnChild
 from meshsim.model.config import Config
 from meshsim.model.context import NO_ANSWER, Context
 from meshsim.model.controller import ActorMeshController
-from meshsim.model.events import ChildFailed, CleanupStarted, SignalReceived, Started, TimerFired
+from meshsim.model.events import ActorSpawned, ChildFailed, CleanupStarted, SignalReceived, Started, TimerFired
 from meshsim.model.health import silent_agent
 from meshsim.model.ids import NameSource, PortRef
 from meshsim.model.keeper import CLEANUP_REASON
+from meshsim.model.mesh_creation import CommRun
 from meshsim.model.messages import (
     CreateOrUpdate,
     Envelope,
@@ -184,6 +185,24 @@ def test_row_controller_is_an_anonymous_child_that_knows_no_owner():
 def test_row_system_actors_have_a_controller_like_any_other():
     assert [type(child.machine) for child in spawned_controller(OLD, system=True)] == [CleanupController]
     assert spawned_controller(NEW, system=True) == []
+
+
+def comm_controller(config):
+    """What is asked for when the comm actors of two procs are there, their configuration left out."""
+    run = CommRun(CLIENT, proc_mesh(2), config, NameSource(7), PORT, "key")
+    run.start(0)
+    commands = [c for r in range(2) for c in run.handle(overlay(agent(r), CLIENT, PORT, (r, r + 1, RUNNING)), 0)]
+    return run.name, [c for c in commands if isinstance(c, SpawnChild)]
+
+
+def test_row_system_actors_comm_actors_have_a_controller_too():
+    """It is asked for by a name that no operation waits for."""
+    name, (child,) = comm_controller(OLD)
+
+    assert (child.name, child.anonymous) == (f"actor_mesh_controller_{name}", True)
+    assert (type(child.machine), child.machine.mesh.name) == (CleanupController, name)
+    assert context().on_spawned(ActorSpawned(child.name, actor(9)), 0) == []
+    assert comm_controller(NEW)[1] == []
 
 
 def cleanup_controller():

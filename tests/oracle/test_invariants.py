@@ -17,9 +17,10 @@ from trace_builder import (
 )
 
 from meshsim.model.ids import PortRef
-from meshsim.model.messages import CheckState, Envelope, MeshFailed, ShutdownHost
+from meshsim.model.messages import ActorStateChanged, CheckState, Envelope, MeshFailed, ShutdownHost
 from meshsim.model.notes import EventRecorded, MonitoringEnded, SubscriberRemoved
 from meshsim.model.process import ExitStatus
+from meshsim.model.status import ActorState, State, failed
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.verdict import Verdict
 from meshsim.trace.records import (
@@ -379,6 +380,38 @@ def test_a_clean_exit_is_no_failure(trace: TraceBuilder) -> None:
     trace.dies(NODES[1], ExitStatus(code=0), by="host1", at=15)
     trace.poll(1, at=20, end=20.1, outcome="proc_dead")
     assert found(trace.end(300), "completeness") == []
+
+
+def push(trace: TraceBuilder, rank: int, *, at: float) -> None:
+    """The stream tells the controller that a rank has failed."""
+    actor = ActorState(TRAINERS[rank], rank, (), 2)
+    changed = ActorStateChanged(State("trainer-9zzzzzzzzzzz", failed("boom"), actor))
+    trace.add(Envelope(AGENTS[rank], CONTROLLER, changed, 1024), node="client", at=at)
+
+
+def test_what_the_stream_told_a_controller_is_due_at_once(trace: TraceBuilder) -> None:
+    """Long before the next poll: a streaming controller that sits on its news is found out."""
+    seq = trace.actor(TRAINERS[1], FAILED, at=15)
+    push(trace, 1, at=15.001)
+    trace.heard(OBSERVER, "subscriber", 1, at=15.002)
+    assert found(trace.end(16.1), "completeness") == [
+        ("trainer[1]", "trainer[1] became 'failed: boom', and client (owner) never heard of it", (seq,)),
+    ]
+
+
+def test_what_the_stream_told_after_a_stop_is_not_due(trace: TraceBuilder) -> None:
+    """A controller that was told to stop its mesh tells nobody what happens to it."""
+    trace.actor(TRAINERS[1], FAILED, at=15)
+    trace.add(MonitoringEnded(CONTROLLER, "trainer", "stop"), node="client", at=15.0005)
+    push(trace, 1, at=15.001)
+    assert found(trace.end(300), "completeness") == []
+
+
+def test_what_the_stream_did_not_bring_is_due_with_the_poll(trace: TraceBuilder) -> None:
+    """The news of one rank says nothing of another."""
+    trace.actor(TRAINERS[1], FAILED, at=15)
+    push(trace, 0, at=15.001)
+    assert found(trace.end(17), "completeness") == []
 
 
 def test_a_failure_is_not_due_before_its_bound(trace: TraceBuilder) -> None:

@@ -66,10 +66,11 @@ class Completeness(Invariant):
 
     It has reached a listener that was told anything of this rank, before or after. Due is the end of the first poll
     that began after the failure; while a process of the mesh is stopped, or no such poll ends, it is P + 2 (H + A)
-    after the failure (`Bounds.detection_ns`). Time in which the controller's, the listener's or the rank's processes
-    are stopped does not count. Nothing is due to a listener that has ended by then, nor when the mesh was asked to
-    stop, or its controller ended, before such a poll was over. A controller that ends after it has had its chance, and
-    its child failure heard by the owner, excuse nothing: they do not name the rank.
+    after the failure (`Bounds.detection_ns`). A streaming controller owes it at once when the stream told it so; what
+    the stream did not bring is due as from any other. Time in which the controller's, the listener's or the rank's
+    processes are stopped does not count. Nothing is due to a listener that has ended by then, nor when the mesh was
+    asked to stop, or its controller ended, before such a poll was over. A controller that ends after it has had its
+    chance, and its child failure heard by the owner, excuse nothing: they do not name the rank.
 
     The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
     within W, unless the mesh was stopped before.
@@ -245,6 +246,11 @@ class Completeness(Invariant):
             due = world.extended(failure.at + world.bounds.watchdog_ns, failure.at, own)
             return due if self._is_due(listener, due) else None
         places = [*own, *world.place_of(watched.controller)]
+        pushed_at, pushed_in = world.pushed.get((watched.controller, failure.rank), (-1, -1))
+        if pushed_at >= failure.at:
+            due = world.extended(pushed_at + SLACK_NS, failure.at, places)
+            stopped_before = watched.stopped is not None and watched.stopped.seq < pushed_in
+            return due if not stopped_before and self._is_due(listener, due) else None
         poll = self._first_poll_after(watched, failure.at)
         if poll is not None and not any(begin < poll[1] and end > failure.at for begin, end in watched.stalls):
             due = world.extended(poll[1] + SLACK_NS, failure.at, places)
