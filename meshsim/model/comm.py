@@ -102,11 +102,9 @@ class CommActor(msgspec.Struct):
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""
+        if type(event) is Envelope:
+            return self._on_reply(event, now_ns) if event.port else self._on_message(event)
         match event:
-            case Envelope(port=0):
-                return self._on_message(event)
-            case Envelope():
-                return self._on_reply(event, now_ns)
             case TimerFired(key=key):
                 return self._on_alarm(int(key.removeprefix("split:")), now_ns)
             case ChildFailed(event=child_event):

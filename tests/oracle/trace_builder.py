@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec import UNSET
+
 from meshsim.model.config import Config
 from meshsim.model.ids import (
     ActorId,
@@ -45,6 +47,7 @@ HOSTS = (Node("host0"), Node("host1"))
 NODES = (Node("host0/workers_0"), Node("host1/workers_0"))
 PROCS = tuple(proc_id(address_of_node(host), f"workers_0-{rank + 1}aaaaaaaaaaa") for rank, host in enumerate(HOSTS))
 AGENTS = tuple(proc_agent_id(proc) for proc in PROCS)
+COMMS = tuple(actor_id(proc, "comm-1ccccccccccc") for proc in PROCS)
 TRAINERS = tuple(actor_id(proc, "trainer-1bbbbbbbbbbb") for proc in PROCS)
 LOCAL = proc_id("unix:@client", "local")
 CLIENT = actor_id(LOCAL, "client")
@@ -153,7 +156,10 @@ def spawned(
     kind: str, label: str, members: tuple[ProcId | ActorId, ...], controller: ActorId | None, owner: ActorId
 ) -> MeshSpawned:
     name = Name(f"{label}-9zzzzzzzzzzz")
-    return MeshSpawned(kind, label, name, owner, "{hosts: 2}", tuple(members), tuple(PROCS), controller)
+    root_comm = COMMS[0] if kind == "procs" else UNSET
+    return MeshSpawned(
+        kind, label, name, owner, "{hosts: 2}", tuple(members), tuple(PROCS), controller, root_comm=root_comm
+    )
 
 
 def heard(listener: ActorId, role: str, rank: int | None, text: str, *, mesh: str, actor: ActorId) -> Heard:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from trace_builder import AGENTS, CLIENT, CONTROLLER, HOST_AGENTS, NODES, PROCS, TRAINERS, TraceBuilder
+from trace_builder import AGENTS, CLIENT, COMMS, CONTROLLER, HOST_AGENTS, NODES, PROCS, TRAINERS, TraceBuilder
 
 from meshsim.model.ids import ActorId, Node
 from meshsim.trace.directory import Directory
@@ -20,6 +20,7 @@ NAMES = {
     "client": CLIENT,
     "host0.host_agent": HOST_AGENTS[0],
     "workers[1].proc_agent": AGENTS[1],
+    "workers[1].comm": COMMS[1],
     "trainer.controller": CONTROLLER,
 }
 
@@ -56,7 +57,19 @@ def test_names_lead_to_the_node_that_things_live_in(directory: Directory, name: 
 
 
 @pytest.mark.parametrize(
-    "name", ["", "nobody", "trainer[2]", "trainer", "host0[0]", "trainer[1", "nobody.controller", "host0.engine", "[0]"]
+    "name",
+    [
+        "",
+        "nobody",
+        "trainer[2]",
+        "trainer",
+        "host0[0]",
+        "trainer[1",
+        "nobody.controller",
+        "host0.engine",
+        "[0]",
+        "host0.comm",
+    ],
 )
 def test_unknown_names_lead_nowhere(directory: Directory, name: str) -> None:
     """A fault with such a target is missed, not misdirected."""
