@@ -22,6 +22,7 @@ from benchmarks.worlds import quiet_plan
 from meshsim.drive.conductor import Conductor
 from meshsim.model.ids import Node
 from meshsim.model.messages import Envelope, GetState, KeepaliveGetState
+from meshsim.model.notes import LocalDelivery
 from meshsim.model.registry import default_program
 from meshsim.procs.backend import LockstepBackend
 from meshsim.procs.wire import Step
@@ -60,15 +61,21 @@ def compare_stepping(*, rounds: int, steps: int) -> list[Comparison]:
 
 
 def _questions(conductor: Conductor) -> tuple[list[Question], list[Question]]:
-    """One question of the controller's poll for each host, and one for each proc."""
+    """One question of the controller's poll for each host, and one for each proc.
+
+    The one for a proc is what its comm actor asks its agent, to be answered to the controller itself: a cast that came
+    a second time would be dropped.
+    """
     hosts: dict[Node, Envelope] = {}
     procs: dict[Node, Envelope] = {}
     for record in conductor.records:
-        if isinstance(record.what, Envelope):
-            if isinstance(record.what.message, KeepaliveGetState):
-                procs[Node(record.node)] = record.what
-            elif isinstance(record.what.message, GetState):
+        match record.what:
+            case Envelope(message=GetState() as asked):
                 hosts[Node(record.node)] = record.what
+                reply = asked.reply
+            case LocalDelivery(envelope=Envelope(message=KeepaliveGetState() as query, dest=agent)):
+                question = msgspec.structs.replace(query, reply=reply)
+                procs[Node(record.node)] = Envelope(reply.actor, agent, question)
     assert len(hosts) == HOSTS, "every host is asked"
     assert len(procs) == HOSTS * PROCS_PER_HOST, "every proc is asked"
     return list(hosts.items()), list(procs.items())
