@@ -23,10 +23,10 @@ from meshsim.model.channel import SERVER_CLOSED, Bounce, SenderCommand, WakeAt, 
 from meshsim.model.commands import NodeCommand
 from meshsim.model.config import Config
 from meshsim.model.hops import HOPS_MAX, TTL_EXPIRED, processes_reached
-from meshsim.model.ids import ActorId, Node, address_of, proc_of
+from meshsim.model.ids import ActorId, Node, address_of, node_of_address, proc_of
 from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.notes import Bounced
-from meshsim.model.undeliverable import RETURNED, UNROUTABLE
+from meshsim.model.undeliverable import RETURNED
 from meshsim.scenario.plan import Plan
 from meshsim.trace.records import Body, MessageLost, MessageReturned, Record
 
@@ -109,7 +109,7 @@ class Post:
         """A process sends a message to an actor of another process."""
         dst = self.route(envelope.dest)
         if dst is None:
-            self._give_back(src, envelope, cause, (UNROUTABLE,))
+            self._dial_nobody(src, envelope, cause)
             return
         first = self._first_stop(src, dst)
         if (src, first) in self.closed:
@@ -130,6 +130,11 @@ class Post:
             self._agenda.post(at_ns, self._expire, src, first if reached == 1 else dst, envelope, cause, now_ns)
         else:
             self._agenda.post(at_ns, self.deliver, src, dst, envelope, cause, now_ns)
+
+    def _dial_nobody(self, src: Node, envelope: Envelope, cause: int) -> None:
+        """No process ever served the address: it is dialled all the same, in vain (mesh_model.md 3.2)."""
+        nobody = node_of_address(address_of(proc_of(envelope.dest)))
+        self._not_reached((src, nobody), Underway(src, nobody, envelope, cause, self._agenda.instant), stopped=False)
 
     def tell(self, actor: ActorId, envelope: Envelope, cause: int) -> bool:
         """Hand a message of the scenario itself to an actor, now; False when its process is gone."""
@@ -212,18 +217,22 @@ class Post:
         message = Underway(src, dst, envelope, cause, since_ns)
         if since_ns < self._told_ns.get(hop, since_ns):
             self._refuse(hop, message, closed_error(SERVER_CLOSED))
-            return
+        else:
+            stopped = self._processes.is_stopped(hop[1]) and hop[1] not in self._ended_ns
+            self._not_reached(hop, message, stopped=stopped)
+
+    def _not_reached(self, hop: Hop, message: Underway, *, stopped: bool) -> None:
+        """The end of a channel is stopped, or there is none."""
         if hop in self.closed:
             self._refuse(hop, message, closed_error(None))
             return
-        stopped = self._processes.is_stopped(hop[1]) and hop[1] not in self._ended_ns
-        if not stopped and not envelope.returnable:
-            self._record(dst, cause, MessageLost(envelope, RECEIVER_GONE))
+        if not stopped and not message.envelope.returnable:
+            self._record(message.dst, message.cause, MessageLost(message.envelope, RECEIVER_GONE))
             message.is_lost = True
         self._hand_to_channel(hop, message)
         if stopped:
             # Written to a socket that nobody reads: it is taken when the process continues, given up or not.
-            self._processes.hold(hop[1], self._deliver_late, src, dst, hop, message)
+            self._processes.hold(hop[1], self._deliver_late, message.src, message.dst, hop, message)
 
     def _deliver_late(self, src: Node, dst: Node, hop: Hop, message: Underway) -> None:
         """What a stopped process did not take, now that it continues or is dead."""
@@ -307,7 +316,7 @@ class Post:
 
     def _hand_to_channel(self, hop: Hop, message: Underway) -> None:
         now_ns = self._agenda.instant
-        ended_ns = self._ended_ns.get(hop[1])
+        ended_ns = self._ended_ns.get(hop[1]) if hop[1] in self._processes.running else 0
         is_written = ended_ns is None or message.since_ns < ended_ns
         commands = self._channels.post(hop, message, now_ns, is_written=is_written)
         if ended_ns is not None and is_written:
@@ -321,7 +330,7 @@ class Post:
                 case WakeAt(at_ns=at_ns):
                     self._agenda.post(max(at_ns, self._agenda.instant), self._wake, hop)
                 case Bounce(items=messages, error=error):
-                    if hop in self.closed and self._processes.front[hop[1]] == hop[0]:
+                    if hop in self.closed and self._processes.front.get(hop[1]) == hop[0]:
                         self._cut_off.add(hop[1])
                     for message in messages:
                         self._refuse(hop, message, error)

@@ -96,6 +96,11 @@ def address_of_node(node: str) -> str:
     return f"unix:@{node}"
 
 
+def node_of_address(address: str) -> Node:
+    """The process that serves a front-end address, if any does."""
+    return Node(address.removeprefix("unix:@"))
+
+
 def proc_id(address: str, proc: str) -> ProcId:
     return ProcId(f"{address},{proc}")
 

@@ -19,8 +19,6 @@ from meshsim.model.supervision import ActorPhase, ActorStatus, Generic, error_te
 
 #: Added by the process that found out, when it sends the message back to another one.
 RETURNED = "broken link: message was undeliverable"
-#: No process ever served the address.
-UNROUTABLE = "address not routable: destination not found in routing table"
 
 #: Marks the index of a handler port.
 _HANDLER_BIT = 1 << 63

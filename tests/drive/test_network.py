@@ -31,7 +31,6 @@ from meshsim.faults.kinds import HostCrash, Resume, Signal, Stall
 from meshsim.model.channel import closed_error
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope, Undeliverable
-from meshsim.model.undeliverable import UNROUTABLE
 from meshsim.scenario import schema
 from meshsim.scenario.schema import Link
 from meshsim.scenario.streams import stream
@@ -113,15 +112,18 @@ def test_a_message_takes_its_latency_and_is_caused_by_the_step_that_sent_it() ->
 # --- receivers that are gone -----------------------------------------------------------------------------------
 
 
-def test_a_message_to_nobody_comes_back_at_once() -> None:
-    """No process serves this address: the sender's own process knows."""
+def test_an_address_that_nobody_serves_is_dialled_all_the_same() -> None:
+    """It stands in the id of the receiver: attempts go on until the time-out, and then the channel is closed."""
     nobody = ActorId("unix:@host9,service,host_agent[0]")
+    script = {"host0": {1: [work("a", nobody), work("b", nobody, returnable=False)], 30: [work("c", nobody)]}}
 
-    backend, records = run_script(bare(), {"host0": {1: [work("a", nobody), work("b", nobody, returnable=False)]}})
+    _, records = run_script(bare(config=TEN_S), script)
 
-    bounced = Undeliverable(work("a", nobody), (UNROUTABLE,))
-    assert backend.taken == [(1.0, A, Envelope(nobody, HOST0, bounced, returnable=False))]
-    assert found(records, MessageLost) == [MessageLost(work("b", nobody, returnable=False), UNROUTABLE)]
+    assert returned(records) == [(11.023, "a"), (30.0, "c")]
+    errors = [each.errors[0] for each in found(records, MessageReturned)]
+    assert NOT_DELIVERED.fullmatch(errors[0].replace("host9", "host1"))
+    assert errors[1] == closed_error(None)
+    assert found(records, MessageLost) == [MessageLost(work("b", nobody, returnable=False), RECEIVER_GONE)]
 
 
 def test_messages_to_a_dead_process_come_back_after_the_delivery_timeout() -> None:
