@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from meshsim.model.ids import HOST_AGENT, PROC_AGENT, ActorId, actor_name_of
+from meshsim.model.ids import BOOTSTRAP, HOST_AGENT, MESH_AGENT, PROC_AGENT, ActorId, actor_name_of
 from meshsim.model.notes import (
     ActorStatusChanged,
     Heard,
@@ -47,6 +47,9 @@ STARTING, RUNNING, STALLED, STOPPING = "starting", "running", "stalled", "stoppi
 STOPPED, FAILED, GONE = "stopped", "failed", "gone"
 ENDS = frozenset({STOPPED, FAILED, GONE})
 _QUIET = frozenset({STARTING, RUNNING})
+
+#: Actors that are not worth a lane.
+_PLUMBING = frozenset({HOST_AGENT, PROC_AGENT, MESH_AGENT, BOOTSTRAP})
 
 _ACTOR_LOOKS = {
     ActorPhase.INITIALIZING: STARTING,
@@ -319,7 +322,7 @@ class _Drawing:
             track.turn(at, GONE)
 
     def _on_actor_status(self, node: str, changed: ActorStatusChanged, at: int) -> None:
-        if actor_name_of(changed.actor) in (HOST_AGENT, PROC_AGENT) or self._is_root_client(node, changed.actor):
+        if actor_name_of(changed.actor) in _PLUMBING or self._is_root_client(node, changed.actor):
             return
         track = self._actors.get(changed.actor)
         if track is None:

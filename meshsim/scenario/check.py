@@ -20,6 +20,7 @@ from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
     ActorStatesOp,
+    AllocateOp,
     AttachHostsOp,
     CastOp,
     CloneOp,
@@ -27,10 +28,12 @@ from meshsim.scenario.schema import (
     DropHostsOp,
     DropOp,
     EndOp,
+    GspawnOp,
     ListProcsOp,
     NextEventOp,
     OperationSpec,
     ProcStatesOp,
+    ProcStatusOp,
     QueryOp,
     Scenario,
     SendRefOp,
@@ -40,6 +43,7 @@ from meshsim.scenario.schema import (
     SpawnActorsOp,
     SpawnHostsOp,
     SpawnProcsOp,
+    StopActorOp,
     StopActorsOp,
     StopAllOp,
     StopProcsOp,
@@ -132,7 +136,14 @@ def _check_topology(topology: Topology, world: World) -> None:
             raise ScenarioError(f"topology.in_process[{index}]", "given twice", value=host)
     for index, procs in enumerate(topology.procs):
         key = f"topology.procs[{index}]"
-        world.add_procs(key, procs.name, procs.hosts, procs.per_host)
+        if procs.allocator is None:
+            world.add_procs(key, procs.name, procs.hosts, procs.per_host)
+            if procs.extent:
+                raise ScenarioError(f"{key}.extent", "belongs to an allocator; hosts have per_host")
+        else:
+            world.add_allocated(key, procs.name, procs.allocator, procs.extent, procs.by)
+            if procs.hosts or procs.per_host:
+                raise ScenarioError(f"{key}.allocator", "expected no hosts and no per_host beside it, but extent")
         world.member(procs.by, (Kind.CLIENT,), f"{key}.by")
     of_procs = [index for index, chosen in enumerate(topology.slices) if slices_procs(topology, chosen)]
     for index in of_procs:
@@ -206,11 +217,21 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
     match operation:
         case SpawnProcsOp():
             world.add_procs(key, operation.name, operation.hosts, operation.per_host)
+        case AllocateOp():
+            world.member(operation.by, (Kind.CLIENT,), f"{key}.by")
+            world.add_allocated(key, operation.name, operation.allocator, operation.extent, operation.by)
+        case GspawnOp():
+            world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
+            if operation.actor not in ACTOR_TYPES:
+                message = "expected an actor type"
+                raise ScenarioError(f"{key}.actor", message, value=operation.actor, allowed=ACTOR_TYPES)
+        case StopActorOp():
+            world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
         case SpawnActorsOp():
             _check_actor_type(key, operation)
             _check_controller(key, operation)
             world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
-        case StopProcsOp() | ProcStatesOp():
+        case StopProcsOp() | ProcStatesOp() | ProcStatusOp():
             world.named(operation.procs, Kind.PROCS, f"{key}.procs")
         case StopAllOp():
             _check_procs(operation.target, world, f"{key}.target")

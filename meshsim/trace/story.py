@@ -10,6 +10,8 @@ from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import (
     ActorStatusChanged,
+    AllocEventSeen,
+    AllocStarted,
     Bounced,
     ControllerStalled,
     EventRecorded,
@@ -150,6 +152,10 @@ def _describe_run(record: Record, directory: Directory) -> str:
             return f"{actor(listener)} hears a heartbeat of {mesh}"
         case MeshSpawned(kind=kind, label=label, extent=extent, by=by):
             return f"{actor(by)} has spawned {kind} {label} {extent}"
+        case AllocStarted(label=label, name=name):
+            return f"alloc {name} of {label} begins"
+        case AllocEventSeen(label=label, text=text):
+            return f"alloc of {label}: {text}"
         case OperationStarted(index=index, operation=operation, label=label, by=by):
             return f"{actor(by)} begins operation {index}: {operation} {label}".rstrip()
         case OperationEnded(index=index, operation=operation, label=label, by=by, error=error, result=result):
