@@ -24,7 +24,7 @@ from meshsim.oracle.expectations import (
     applies,
 )
 from meshsim.scenario.plan import Plan, Step
-from meshsim.scenario.schema import AllocateOp, SpawnActorsOp, SpawnProcsOp
+from meshsim.scenario.schema import AllocateHostsOp, AllocateOp, SpawnActorsOp, SpawnProcsOp
 from meshsim.units import Duration, format_duration
 
 
@@ -149,7 +149,7 @@ def _step_time(step: Step) -> str:
 
 def _step_words(step: Step) -> str:
     operation = step.operation
-    if isinstance(operation, SpawnProcsOp | AllocateOp | SpawnActorsOp):
+    if isinstance(operation, SpawnProcsOp | AllocateOp | AllocateHostsOp | SpawnActorsOp):
         return f"{tag_of(operation)} {operation.name}, by {operation.by}"
     fields = _fields(operation, "at", "by")
     return f"{tag_of(operation)} {fields + ', ' if fields else ''}by {operation.by}"

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import simpy
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
@@ -22,6 +22,7 @@ from meshsim.model.notes import MeshSpawned, OperationEnded
 from meshsim.model.operations import (
     ActorMeshRef,
     Allocate,
+    AllocateHosts,
     AskActors,
     AskProcs,
     AttachHosts,
@@ -59,6 +60,7 @@ from meshsim.scenario.cutting import cut
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import (
     ActorStatesOp,
+    AllocateHostsOp,
     AllocateOp,
     AttachHostsOp,
     CastOp,
@@ -176,7 +178,7 @@ class References:
         self._extents = {
             step.operation.name: _extent(plan, step.operation)
             for step in plan.steps
-            if isinstance(step.operation, SpawnProcsOp | AllocateOp)
+            if isinstance(step.operation, SpawnProcsOp | AllocateOp | AllocateHostsOp)
         }
         self._procs_of = {
             step.operation.name: step.operation.procs
@@ -196,11 +198,13 @@ class References:
         """
         match spec:
             case SpawnProcsOp(name=name, per_host=per_host):
-                hosts = tuple(spec.hosts) or self._plan.hosts
+                hosts = self._hosts(spec.hosts)
                 extent = ((HOSTS_DIMENSION, len(hosts)),)
                 return SpawnProcs(name, hosts, extent, tuple(per_host.items()))
             case AllocateOp(name=name, allocator=allocator, extent=extent):
                 return Allocate(name, allocator, tuple(extent.items()))
+            case AllocateHostsOp(name=name, extent=extent):
+                return AllocateHosts(name, tuple(extent.items()))
             case ProcStatusOp(procs=procs):
                 return QueryProcs(self.procs(procs))
             case GspawnOp(proc=proc, name=name, actor=actor):
@@ -228,15 +232,15 @@ class References:
             case StopAllOp(target=target, reason=reason):
                 return StopAllOf(target, self.agents(target), reason)
             case ListProcsOp(host=host):
-                return ListProcs(host)
+                return ListProcs(*self._hosts([host]))
             case SpawnHostsOp(name=name, count=count):
                 return SpawnHosts(name, started_hosts(name, count))
             case AttachHostsOp(hosts=hosts):
-                return AttachHosts(tuple(hosts) or self._plan.hosts)
+                return AttachHosts(self._hosts(hosts))
             case DropHostsOp(hosts=hosts, runtime=runtime):
-                return DropHosts(tuple(hosts) or self._plan.hosts, runtime)
+                return DropHosts(self._hosts(hosts), runtime)
             case ShutdownHostsOp(hosts=hosts):
-                return ShutdownHosts(tuple(hosts) or self._plan.hosts)
+                return ShutdownHosts(self._hosts(hosts), self._alloc_of(hosts))
             case SubscribeOp(mesh=mesh, returnable=returnable):
                 return SubscribeTo(self.actors(mesh), returnable)
             case UnsubscribeOp(mesh=mesh):
@@ -275,6 +279,19 @@ class References:
     def _is_procs(self, label: str) -> bool:
         made = self._made.get(label)
         return label in self._extents if made is None else self._is_procs(made.mesh)
+
+    def _hosts(self, names: list[str]) -> tuple[str, ...]:
+        """The nodes of hosts: those of allocated ones are known when they are there."""
+        allocated = self._directory.allocated_hosts
+        return tuple(allocated.get(name, name) for name in names) or self._plan.hosts
+
+    def _alloc_of(self, names: list[str]) -> ActorId | UnsetType:
+        """Who holds the alloc of exactly these hosts, if somebody does."""
+        for label, keeper in self._directory.keepers.items():
+            count = sum(host.rstrip("0123456789") == label for host in self._directory.allocated_hosts)
+            if count and sorted(names) == sorted(started_hosts(label, count)):
+                return keeper
+        return UNSET
 
     def actors(self, label: str) -> ActorMeshRef:
         match self._made.get(label):
@@ -315,8 +332,8 @@ class References:
         return spawned
 
 
-def _extent(plan: Plan, spec: SpawnProcsOp | AllocateOp) -> Extent:
-    if isinstance(spec, AllocateOp):
+def _extent(plan: Plan, spec: SpawnProcsOp | AllocateOp | AllocateHostsOp) -> Extent:
+    if not isinstance(spec, SpawnProcsOp):
         return Extent.of(tuple(spec.extent.items()))
     hosts = len(spec.hosts) or len(plan.hosts)
     return Extent.of(((HOSTS_DIMENSION, hosts),)).concat(Extent.of(tuple(spec.per_host.items())))

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from meshsim.model.allocating import AllocateRun, GspawnRun, QueryProcsRun, StopActorRun, StopAllocatedRun
+from meshsim.model.allocating_hosts import AllocateHostsRun
 from meshsim.model.calls import AwaitRun
 from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
@@ -36,6 +37,7 @@ from meshsim.model.notes import OperationEnded, OperationStarted, Warned
 from meshsim.model.operations import (
     ActorMeshRef,
     Allocate,
+    AllocateHosts,
     AskActors,
     AskProcs,
     AttachHosts,
@@ -90,12 +92,12 @@ MESH_STOPPED = "mesh stopped"
 
 
 #: Procedures that have a controller spawned, named after their mesh.
-_SPAWNERS = (SpawnActorsRun, SpawnProcsRun, AllocateRun, SpawnHostsRun, AttachRun)
+_SPAWNERS = (SpawnActorsRun, SpawnProcsRun, AllocateRun, AllocateHostsRun, SpawnHostsRun, AttachRun)
 #: What waits for a supervision event of a reference.
 Waiting = AwaitRun
 
 #: What carries out an operation that takes time.
-Run = Procedure | ActorStatesRun | ProcStatesRun | Waiting
+Run = Procedure | AllocateHostsRun | ActorStatesRun | ProcStatesRun | Waiting
 
 
 class Running(msgspec.Struct):
@@ -179,6 +181,8 @@ class Context(msgspec.Struct):
                 return StopActorsRun(me, held.mesh, reason, config, port)
             case Allocate():
                 return AllocateRun(me, operation, config, self.names, port, key)
+            case AllocateHosts():
+                return AllocateHostsRun(me, operation, config, self.names, port, key)
             case QueryProcs():
                 return QueryProcsRun(me, operation, port)
             case GspawnOn():
@@ -189,8 +193,8 @@ class Context(msgspec.Struct):
                 return StopAllocatedRun(me, procs.alloc, port)
             case StopProcs(procs=procs, reason=reason):
                 return StopProcsRun(me, procs, reason, config, port, key)
-            case ShutdownHosts(hosts=hosts):
-                return ShutdownRun(me, hosts, config, port)
+            case ShutdownHosts(hosts=hosts, alloc=alloc):
+                return ShutdownRun(me, hosts, config, port, alloc)
             case ListProcs(host=host):
                 return ListProcsRun(me, host, port)
             case SpawnHosts(label=label, hosts=hosts):

@@ -163,6 +163,15 @@ class MeshSpawned(msgspec.Struct, frozen=True, tag="mesh_spawned"):
     alloc: ActorId | UnsetType = UNSET
 
 
+class HostsAllocated(msgspec.Struct, frozen=True, tag="hosts_allocated"):
+    """Hosts of an allocated host mesh, by rank: the nodes they are in."""
+
+    label: str
+    name: Name
+    by: ActorId
+    hosts: tuple[str, ...]
+
+
 class AllocStarted(msgspec.Struct, frozen=True, tag="alloc_started"):
     """An alloc of this name begins; `keeper` is the actor that holds it."""
 
@@ -237,6 +246,7 @@ Note = Union[
     Heard,
     Heartbeat,
     MeshSpawned,
+    HostsAllocated,
     AllocStarted,
     AllocEventSeen,
     OperationStarted,

@@ -139,6 +139,13 @@ class Allocate(msgspec.Struct, frozen=True, tag="allocate"):
     extent: tuple[tuple[str, int], ...]
 
 
+class AllocateHosts(msgspec.Struct, frozen=True, tag="allocate_hosts"):
+    """HostMesh.allocate (supervision.md 9.4): a host in each process of an alloc."""
+
+    label: str
+    extent: tuple[tuple[str, int], ...]
+
+
 class QueryProcs(msgspec.Struct, frozen=True, tag="proc_status"):
     """ProcMesh.status (supervision.md 10.5): is every agent alive?"""
 
@@ -231,6 +238,8 @@ class ShutdownHosts(msgspec.Struct, frozen=True, tag="shutdown_hosts"):
     """HostMesh.shutdown (supervision.md 9.4): one host after the other, each until its ack."""
 
     hosts: tuple[str, ...]
+    #: Of allocated hosts, when all are shut down: who holds their alloc. It is stopped in the end.
+    alloc: ActorId | UnsetType = UNSET
 
 
 class SubscribeTo(msgspec.Struct, frozen=True, tag="subscribe_to", omit_defaults=True):
@@ -333,6 +342,7 @@ class EndSelf(msgspec.Struct, frozen=True, tag="end_self"):
 Operation = Union[
     SpawnProcs,
     Allocate,
+    AllocateHosts,
     QueryProcs,
     GspawnOn,
     StopActorOn,
@@ -364,7 +374,7 @@ Operation = Union[
 def label_of(operation: Operation) -> str:
     """What an operation is about, in the scenario's words."""
     match operation:
-        case SpawnProcs() | Allocate() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh():
+        case SpawnProcs() | Allocate() | AllocateHosts() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh():
             return operation.label
         case ListProcs(host=host):
             return host

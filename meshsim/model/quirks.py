@@ -17,8 +17,6 @@ from typing import Final, Literal
 
 import msgspec
 
-_ALLOCATED = "belongs to the allocated path"
-
 
 class Quirk(msgspec.Struct, frozen=True):
     id: str
@@ -322,7 +320,12 @@ QUIRKS: dict[str, Quirk] = {
             "Shutdown is acknowledged before any of its work is done.",
             off="Shutdown is acknowledged when the last process has ended.",
         ),
-        _quirk(42, "9.4", "Allocated hosts are ranked in the order in which they answer.", missing=_ALLOCATED),
+        _quirk(
+            42,
+            "9.4",
+            "Allocated hosts are ranked in the order in which they answer.",
+            off="Allocated hosts are ranked as the procs of their alloc.",
+        ),
         _quirk(
             43,
             "9.5",

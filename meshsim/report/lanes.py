@@ -294,8 +294,15 @@ class _Drawing:
         roots = [node for node, parent in self._parents.items() if not parent]
         branches = []
         for root in sorted(roots, key=lambda node: self._processes[node].kind != "client"):
-            branches.append(self._branch(root, 0, ended_ns))
-            branches += [self._branch(node, 1, ended_ns) for node, host in self._parents.items() if host == root]
+            branches += self._branches(root, 0, ended_ns)
+        return branches
+
+    def _branches(self, node: str, depth: int, ended_ns: int) -> list[_Branch]:
+        """A process, and those that it started: a host in an allocated process has procs of its own."""
+        branches = [self._branch(node, depth, ended_ns)]
+        for child, parent in self._parents.items():
+            if parent == node:
+                branches += self._branches(child, depth + 1, ended_ns)
         return branches
 
     def _branch(self, node: str, depth: int, ended_ns: int) -> _Branch:

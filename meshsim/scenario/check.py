@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import prod
 from typing import assert_never
 
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
@@ -20,6 +21,7 @@ from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
     ActorStatesOp,
+    AllocateHostsOp,
     AllocateOp,
     AttachHostsOp,
     CastOp,
@@ -217,9 +219,8 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
     match operation:
         case SpawnProcsOp():
             world.add_procs(key, operation.name, operation.hosts, operation.per_host)
-        case AllocateOp():
-            world.member(operation.by, (Kind.CLIENT,), f"{key}.by")
-            world.add_allocated(key, operation.name, operation.allocator, operation.extent, operation.by)
+        case AllocateOp() | AllocateHostsOp():
+            _check_allocation(key, operation, world)
         case GspawnOp():
             world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
             if operation.actor not in ACTOR_TYPES:
@@ -259,6 +260,15 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             pass
         case _:
             assert_never(operation)
+
+
+def _check_allocation(key: str, operation: AllocateOp | AllocateHostsOp, world: World) -> None:
+    """Clients allocate; hosts are made in processes."""
+    world.member(operation.by, (Kind.CLIENT,), f"{key}.by")
+    allocator = operation.allocator if isinstance(operation, AllocateOp) else "process"
+    world.add_allocated(key, operation.name, allocator, operation.extent, operation.by)
+    if isinstance(operation, AllocateHostsOp):
+        world.add_hosts(key, operation.name, prod(operation.extent.values()))
 
 
 def _check_procs(target: str, world: World, key: str) -> None:

@@ -147,6 +147,13 @@ class AllocateOp(_Operation, frozen=True, kw_only=True, tag="allocate"):
     extent: dict[str, Size] = {}
 
 
+class AllocateHostsOp(_Operation, frozen=True, kw_only=True, tag="allocate_hosts"):
+    """Hosts in allocated processes: `name0`, `name1`, … as they answer; `name[rank]` is the process of a rank."""
+
+    name: Label
+    extent: dict[str, Size] = {}
+
+
 class ProcStatusOp(_Operation, frozen=True, kw_only=True, tag="proc_status"):
     procs: str
 
@@ -301,6 +308,7 @@ class EndOp(_Operation, frozen=True, kw_only=True, tag="end"):
 OperationSpec = Union[
     SpawnProcsOp,
     AllocateOp,
+    AllocateHostsOp,
     ProcStatusOp,
     GspawnOp,
     StopActorOp,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshsim.scenario.schema import (
+    AllocateHostsOp,
     AllocateOp,
     AttachHostsOp,
     CloneOp,
@@ -27,7 +28,9 @@ from meshsim.scenario.schema import (
 def subject_of(spec: OperationSpec) -> str:
     """The name of a mesh or of procs, or hosts, as its records say it; empty when it is about its own actor."""
     match spec:
-        case SpawnProcsOp() | AllocateOp() | SpawnActorsOp() | SpawnHostsOp() | SliceOp() | CloneOp():
+        case (
+            SpawnProcsOp() | AllocateOp() | AllocateHostsOp() | SpawnActorsOp() | SpawnHostsOp() | SliceOp() | CloneOp()
+        ):
             return spec.name
         case StopProcsOp(procs=procs) | ProcStatesOp(procs=procs) | ProcStatusOp(procs=procs):
             return procs

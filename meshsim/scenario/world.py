@@ -17,6 +17,7 @@ from meshsim.model.registry import CONTEXT_TYPES
 from meshsim.scenario.cutting import checked_cut
 from meshsim.scenario.errors import ScenarioError, shown
 from meshsim.scenario.schema import (
+    AllocateHostsOp,
     AllocateOp,
     CloneOp,
     Scenario,
@@ -272,5 +273,8 @@ def _declared_anywhere(scenario: Scenario) -> dict[str, str]:
             places.setdefault(operation.name, f"operations[{index}]")
         elif isinstance(operation, SpawnHostsOp):
             for host in started_hosts(operation.name, operation.count):
+                places.setdefault(host, f"operations[{index}]")
+        elif isinstance(operation, AllocateHostsOp):
+            for host in started_hosts(operation.name, prod(operation.extent.values())):
                 places.setdefault(host, f"operations[{index}]")
     return places

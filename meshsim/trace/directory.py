@@ -36,7 +36,7 @@ from meshsim.model.ids import (
     proc_name_of,
     proc_of,
 )
-from meshsim.model.notes import AllocStarted, MeshSpawned
+from meshsim.model.notes import AllocStarted, HostsAllocated, MeshSpawned
 from meshsim.trace.records import ProcessStarted, Record
 
 _RANKED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[(\d+)\]\Z")
@@ -46,7 +46,7 @@ _SUFFIX = re.compile(r"(?<=\w)-[1-9A-HJ-NP-Za-km-z]{12}\b")
 _CLIENT = Name("client")
 
 #: What a directory learns from.
-DIRECTORY_TYPES = frozenset({ProcessStarted, MeshSpawned, AllocStarted})
+DIRECTORY_TYPES = frozenset({ProcessStarted, MeshSpawned, AllocStarted, HostsAllocated})
 
 
 class Directory:
@@ -57,6 +57,7 @@ class Directory:
             ProcessStarted: self._on_process_started,
             MeshSpawned: self._on_mesh_spawned,
             AllocStarted: self._on_alloc_started,
+            HostsAllocated: self._on_hosts_allocated,
         }
         #: Kind of each node: `host`, `proc`, `allocated` or `client`.
         self.kinds: dict[Node, str] = {}
@@ -67,6 +68,8 @@ class Directory:
         self.meshes: dict[str, MeshSpawned] = {}
         #: Who holds the alloc of allocated procs, by label.
         self.keepers: dict[str, ActorId] = {}
+        #: The process that an allocated host is in: `more0`, `more1`, … by rank.
+        self.allocated_hosts: dict[str, Node] = {}
         self._node_of_proc: dict[str, Node] = {}
         self._node_of_address: dict[str, Node] = {}
         self._name_of_proc: dict[str, str] = {}
@@ -117,6 +120,8 @@ class Directory:
         """The node that a name stands for; an actor stands for the node it lives in."""
         if name in self.kinds:
             return Node(name)
+        if name in self.allocated_hosts:
+            return self.allocated_hosts[name]
         ranked = _RANKED.match(name)
         if ranked:
             mesh = self.meshes.get(ranked.group(1))
@@ -236,6 +241,12 @@ class Directory:
         assert isinstance(started, AllocStarted)
         self.keepers[started.label] = started.keeper
         self._name_of_actor[started.keeper] = f"{started.label}.alloc"
+
+    def _on_hosts_allocated(self, record: Record) -> None:
+        allocated = record.what
+        assert isinstance(allocated, HostsAllocated)
+        for rank, host in enumerate(allocated.hosts):
+            self.allocated_hosts[f"{allocated.label}{rank}"] = Node(host)
 
     def _main_actor(self, node: Node) -> ActorId:
         kind = self.kinds[node]

@@ -17,6 +17,7 @@ from meshsim.model.notes import (
     EventRecorded,
     Heard,
     Heartbeat,
+    HostsAllocated,
     KeepaliveTaken,
     LocalDelivery,
     MarkRejected,
@@ -152,6 +153,8 @@ def _describe_run(record: Record, directory: Directory) -> str:
             return f"{actor(listener)} hears a heartbeat of {mesh}"
         case MeshSpawned(kind=kind, label=label, extent=extent, by=by):
             return f"{actor(by)} has spawned {kind} {label} {extent}"
+        case HostsAllocated(label=label, hosts=hosts, by=by):
+            return f"{actor(by)} has allocated hosts {label}: {', '.join(map(directory.name_of_node, hosts))}"
         case AllocStarted(label=label, name=name):
             return f"alloc {name} of {label} begins"
         case AllocEventSeen(label=label, text=text):

@@ -8,6 +8,7 @@ from meshsim.model.alloc.messages import (
     Configure,
     Configured,
     GspawnResult,
+    HostReady,
     StartedProc,
     StartProc,
     StopActorResult,
@@ -106,6 +107,8 @@ def _details(message: Message) -> str:
             return proc
         case AllocInitialized(error=error) | GspawnResult(error=error) if error is not None:
             return error
+        case HostReady(agent=agent):
+            return agent
         case StopActorResult(result=result):
             return result
         case SubscriberCount(count=count) | Number(value=count):

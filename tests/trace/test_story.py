@@ -20,6 +20,7 @@ from meshsim.model.notes import (
     ControllerStalled,
     EventRecorded,
     Heartbeat,
+    HostsAllocated,
     KeepaliveTaken,
     LocalDelivery,
     MarkRejected,
@@ -76,6 +77,7 @@ def whole() -> list[Record]:
         ControllerStalled(CONTROLLER, 12 * S),
         MonitoringEnded(CONTROLLER, "trainer", "all_terminal"),
         Heartbeat(OBSERVER, "trainer"),
+        HostsAllocated("hosts", Name("hosts-1x"), CLIENT, ("client/hosts_1", "client/hosts_0")),
         AllocStarted(KEEPER, "more", "_1xT3d2cLvS2i"),
         AllocEventSeen(KEEPER, "more", Failed("_1xT3d2cLvS2i", "no"), "_1xT3d2cLvS2i: failed: no"),
         FaultStruck(0, "signal", NODES[1], "SIGKILL"),
@@ -145,6 +147,7 @@ LINES = """\
      2.000s  client         trainer.controller polls late, expected at 12.000s
      2.000s  client         trainer.controller ends monitoring: all terminal
      2.000s  client         observer hears a heartbeat of trainer
+     2.000s  client         client has allocated hosts hosts: client/hosts_1, client/hosts_0
      2.000s  client         alloc _1xT3d2cLvS2i of more begins
      2.000s  client         alloc of more: _1xT3d2cLvS2i: failed: no
      2.000s  client         FAULT 0: signal workers[1] SIGKILL

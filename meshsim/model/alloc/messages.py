@@ -93,6 +93,12 @@ class Configured(msgspec.Struct, frozen=True, tag="configured"):
     rank: int
 
 
+class HostReady(msgspec.Struct, frozen=True, tag="host_ready"):
+    """A trampoline to who allocated: there is a host in its process, with this agent."""
+
+    agent: ActorId
+
+
 class QueryStatus(msgspec.Struct, frozen=True, tag="query_status"):
     """Ask an agent whether it is alive (`ProcRef.status`)."""
 
