@@ -24,7 +24,7 @@ from meshsim.oracle.expectations import (
     applies,
 )
 from meshsim.scenario.plan import Plan, Step
-from meshsim.scenario.schema import SpawnActorsOp, SpawnProcsOp
+from meshsim.scenario.schema import AllocateHostsOp, AllocateOp, SpawnActorsOp, SpawnProcsOp
 from meshsim.units import Duration, format_duration
 
 
@@ -39,6 +39,10 @@ def world_lines(plan: Plan) -> list[str]:
         + (f"; {network.loss:.3%} are lost" if network.loss else ""),
     ]
     for procs in topology.procs:
+        if procs.allocator is not None:
+            extent = Extent.of(tuple(procs.extent.items()))
+            lines.append(f"procs {procs.name} {extent}, from the {procs.allocator} allocator, by {procs.by}")
+            continue
         extent = Extent.of((("hosts", len(procs.hosts or plan.hosts)), *procs.per_host.items()))
         lines.append(f"procs {procs.name} {extent}, spawned by {procs.by}")
     for actors in topology.actors:
@@ -145,7 +149,7 @@ def _step_time(step: Step) -> str:
 
 def _step_words(step: Step) -> str:
     operation = step.operation
-    if isinstance(operation, SpawnProcsOp | SpawnActorsOp):
+    if isinstance(operation, SpawnProcsOp | AllocateOp | AllocateHostsOp | SpawnActorsOp):
         return f"{tag_of(operation)} {operation.name}, by {operation.by}"
     fields = _fields(operation, "at", "by")
     return f"{tag_of(operation)} {fields + ', ' if fields else ''}by {operation.by}"

@@ -18,6 +18,8 @@ from meshsim.drive.output import shouted
 from meshsim.drive.stage import SCENARIO, MissingError, References
 from meshsim.faults.kinds import (
     Abort,
+    AllocFail,
+    AllocStop,
     ControllerExit,
     ControllerKill,
     Exit,
@@ -44,6 +46,9 @@ from meshsim.faults.kinds import (
 )
 from meshsim.faults.matching import Matcher
 from meshsim.faults.signals import signal_name, signal_number
+from meshsim.faults.targets import parse_target
+from meshsim.model.alloc.events import ReasonKind, StopReason
+from meshsim.model.alloc.messages import ChaosMonkey, FailAlloc
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import CauseFault, Envelope, Message, Operate
 from meshsim.model.operations import DropRef
@@ -146,6 +151,13 @@ class Strike:
         if actor is None:
             raise MissedError(f"{target} does not exist, or not yet")
         return actor
+
+    def keeper(self, label: str) -> ActorId:
+        """Who holds the alloc of these procs."""
+        keeper = self.world.directory.keepers.get(label)
+        if keeper is None:
+            raise MissedError(f"the alloc of {label} does not exist, or not yet")
+        return keeper
 
     # --- what a strike can do --------------------------------------------------------------------------------
 
@@ -268,6 +280,18 @@ def _subscriber_gone(strike: Strike, fault: SubscriberGone) -> None:
     strike.tell(strike.actor(fault.target), Operate(-1 - strike.index, DropRef(mesh)))
 
 
+def _alloc_stop(strike: Strike, fault: AllocStop) -> None:
+    target = parse_target(fault.target)
+    kind = ReasonKind(fault.reason)
+    code, number = (fault.number, 0) if kind is ReasonKind.EXITED else (0, fault.number)
+    reason = StopReason(kind, code=code, signal=number)
+    strike.tell(strike.keeper(target.name), ChaosMonkey(target.rank or 0, reason), f"rank {target.rank}: {reason}")
+
+
+def _alloc_fail(strike: Strike, fault: AllocFail) -> None:
+    strike.tell(strike.keeper(fault.target), FailAlloc(fault.text), fault.text)
+
+
 #: What each kind of fault does. A new kind gets a row here, and its struct in `meshsim.faults.kinds`.
 STRIKES: dict[type, Callable[..., None]] = {
     Exit: _exit,
@@ -290,4 +314,6 @@ STRIKES: dict[type, Callable[..., None]] = {
     ControllerExit: _controller_exit,
     ControllerKill: _controller_kill,
     SubscriberGone: _subscriber_gone,
+    AllocStop: _alloc_stop,
+    AllocFail: _alloc_fail,
 }

@@ -18,7 +18,7 @@ from meshsim.drive.kernel import Change, Process, ProcessState, ProcessTable
 from meshsim.drive.output import Output, shouted
 from meshsim.faults.kinds import StartFails
 from meshsim.model.boot import NodeBoot
-from meshsim.model.commands import SpawnProcess
+from meshsim.model.commands import SpawnAllocated, SpawnProcess
 from meshsim.model.events import ChildExited, Event, Started
 from meshsim.model.ids import LOCAL_PROC, SERVICE_PROC, Name, Node, ProcId, address_of_node, base_of, proc_id
 from meshsim.model.process import ExitStatus
@@ -65,6 +65,8 @@ class Processes:
         self.of_proc: dict[ProcId, Node] = {}
         #: Which process serves a front-end address.
         self.of_address: dict[str, Node] = {}
+        #: Child processes by parent and name.
+        self._of_child: dict[tuple[Node | None, str], Node] = {}
         self._plan = plan
         self._backend = backend
         self._agenda = agenda
@@ -145,10 +147,32 @@ class Processes:
             proc_name=command.name,
             host=host,
             callback=command.callback,
+            rank=command.rank,
         )
-        self._backend.spawn(host, boot, pdeathsig=command.pdeathsig)
-        seq = self._record(node, cause, ProcessStarted("proc", host, command.name, command.pdeathsig))
-        self._agenda.post(self._agenda.instant + int(self._plan.network.spawn), self._boot, node, seq)
+        self._spawn(host, boot, cause, pdeathsig=command.pdeathsig)
+
+    def spawn_allocated(self, parent: Node, command: SpawnAllocated, cause: int) -> None:
+        """An allocator starts a child, which serves an address of its own and outlives its parent."""
+        node = Node(f"{parent}/{command.node}")
+        self._add(Process(node, "allocated", parent, command.name, pdeathsig=False))
+        boot = NodeBoot(
+            node=node,
+            kind="allocated",
+            config={**self._plan.config, **command.config},
+            quirks_off=self._plan.quirks_off,
+            name_key=stream_key(self._plan.seed, "names", node),
+            clock_offset_ns=int(self._plan.clocks.get(parent, 0)),
+            choice_key=self._choice_key(node),
+            alloc=command.alloc,
+            index=command.index,
+        )
+        self._spawn(parent, boot, cause, pdeathsig=False)
+
+    def _spawn(self, parent: Node, boot: NodeBoot, cause: int, *, pdeathsig: bool) -> None:
+        self._backend.spawn(parent, boot, pdeathsig=pdeathsig)
+        name = self.table.processes[boot.node].name
+        seq = self._record(boot.node, cause, ProcessStarted(boot.kind, parent, name, pdeathsig))
+        self._agenda.post(self._agenda.instant + int(self._plan.network.spawn), self._boot, boot.node, seq)
 
     def _choice_key(self, node: Node) -> int:
         """Key of what the actors of a process choose; 0 when they do not."""
@@ -166,6 +190,7 @@ class Processes:
     def _add(self, process: Process) -> None:
         node = process.node
         self.table.add(process)
+        self._of_child[process.parent, process.name] = node
         host = process.parent if process.kind == "proc" else None
         self.front[node] = host
         self._set_running(node, running=True)
@@ -249,7 +274,7 @@ class Processes:
 
     def signal_child(self, host: Node, name: str, signal: int, cause: int) -> None:
         """As the host does it: a child that is gone already counts as success (supervision.md 3.6)."""
-        node = self.of_proc[proc_id(address_of_node(host), name)]
+        node = self._of_child[host, name]
         if not self.is_gone(node):
             self.signal(node, signal, cause, by=host)
 
@@ -309,7 +334,7 @@ class Processes:
         elif self.running[parent]:
             seq, status = self._reap(node, parent, cause)
             process = self.table.processes[node]
-            if process.kind == "proc":  # Who started a host does not ask what became of it.
+            if process.kind != "host":  # Who started a host does not ask what became of it.
                 output = self._read_all(node, seq)
                 exited = ChildExited(Name(process.name), status, tuple(output.lines), output.unread)
                 self._step(parent, exited, seq)

@@ -10,17 +10,19 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import simpy
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors import INIT_FAILS
 from meshsim.model.extent import Extent
-from meshsim.model.ids import ActorId, ProcId, host_agent_id, proc_agent_id
+from meshsim.model.ids import ActorId, Name, ProcId, host_agent_id, mesh_agent_id, proc_agent_id
 from meshsim.model.messages import Envelope, Operate
 from meshsim.model.notes import MeshSpawned, OperationEnded
 from meshsim.model.operations import (
     ActorMeshRef,
+    Allocate,
+    AllocateHosts,
     AskActors,
     AskProcs,
     AttachHosts,
@@ -31,17 +33,20 @@ from meshsim.model.operations import (
     DropHosts,
     DropRef,
     EndSelf,
+    GspawnOn,
     ListProcs,
     Operation,
     ProcMeshRef,
     ProcRef,
     QueryMesh,
+    QueryProcs,
     SendRef,
     ShutdownHosts,
     SliceMesh,
     SpawnActors,
     SpawnHosts,
     SpawnProcs,
+    StopActorOn,
     StopActors,
     StopAllOf,
     StopProcs,
@@ -55,6 +60,8 @@ from meshsim.scenario.cutting import cut
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import (
     ActorStatesOp,
+    AllocateHostsOp,
+    AllocateOp,
     AttachHostsOp,
     CastOp,
     CloneOp,
@@ -62,10 +69,12 @@ from meshsim.scenario.schema import (
     DropHostsOp,
     DropOp,
     EndOp,
+    GspawnOp,
     ListProcsOp,
     NextEventOp,
     OperationSpec,
     ProcStatesOp,
+    ProcStatusOp,
     QueryOp,
     SendRefOp,
     ShutdownHostsOp,
@@ -73,6 +82,7 @@ from meshsim.scenario.schema import (
     SpawnActorsOp,
     SpawnHostsOp,
     SpawnProcsOp,
+    StopActorOp,
     StopActorsOp,
     StopAllOp,
     StopProcsOp,
@@ -168,7 +178,7 @@ class References:
         self._extents = {
             step.operation.name: _extent(plan, step.operation)
             for step in plan.steps
-            if isinstance(step.operation, SpawnProcsOp)
+            if isinstance(step.operation, SpawnProcsOp | AllocateOp | AllocateHostsOp)
         }
         self._procs_of = {
             step.operation.name: step.operation.procs
@@ -188,9 +198,23 @@ class References:
         """
         match spec:
             case SpawnProcsOp(name=name, per_host=per_host):
-                hosts = tuple(spec.hosts) or self._plan.hosts
+                hosts = self._hosts(spec.hosts)
                 extent = ((HOSTS_DIMENSION, len(hosts)),)
                 return SpawnProcs(name, hosts, extent, tuple(per_host.items()))
+            case AllocateOp(name=name, allocator=allocator, extent=extent):
+                return Allocate(name, allocator, tuple(extent.items()))
+            case AllocateHostsOp(name=name, extent=extent):
+                return AllocateHosts(name, tuple(extent.items()))
+            case ProcStatusOp(procs=procs):
+                return QueryProcs(self.procs(procs))
+            case GspawnOp(proc=proc, name=name, actor=actor):
+                target = parse_target(proc)
+                return GspawnOn(self.procs(target.name), target.rank or 0, Name(name), actor)
+            case StopActorOp(proc=proc, name=name, timeout=timeout, reason=reason):
+                target = parse_target(proc)
+                mesh = self._directory.mesh(name)
+                actor_name = Name(name) if mesh is None else mesh.name
+                return StopActorOn(self.procs(target.name), target.rank or 0, actor_name, int(timeout), reason)
             case SpawnActorsOp():
                 return SpawnActors(
                     label=spec.name,
@@ -208,15 +232,15 @@ class References:
             case StopAllOp(target=target, reason=reason):
                 return StopAllOf(target, self.agents(target), reason)
             case ListProcsOp(host=host):
-                return ListProcs(host)
+                return ListProcs(*self._hosts([host]))
             case SpawnHostsOp(name=name, count=count):
                 return SpawnHosts(name, started_hosts(name, count))
             case AttachHostsOp(hosts=hosts):
-                return AttachHosts(tuple(hosts) or self._plan.hosts)
+                return AttachHosts(self._hosts(hosts))
             case DropHostsOp(hosts=hosts, runtime=runtime):
-                return DropHosts(tuple(hosts) or self._plan.hosts, runtime)
+                return DropHosts(self._hosts(hosts), runtime)
             case ShutdownHostsOp(hosts=hosts):
-                return ShutdownHosts(tuple(hosts) or self._plan.hosts)
+                return ShutdownHosts(self._hosts(hosts), self._alloc_of(hosts))
             case SubscribeOp(mesh=mesh, returnable=returnable):
                 return SubscribeTo(self.actors(mesh), returnable)
             case UnsubscribeOp(mesh=mesh):
@@ -256,6 +280,19 @@ class References:
         made = self._made.get(label)
         return label in self._extents if made is None else self._is_procs(made.mesh)
 
+    def _hosts(self, names: list[str]) -> tuple[str, ...]:
+        """The nodes of hosts: those of allocated ones are known when they are there."""
+        allocated = self._directory.allocated_hosts
+        return tuple(allocated.get(name, name) for name in names) or self._plan.hosts
+
+    def _alloc_of(self, names: list[str]) -> ActorId | UnsetType:
+        """Who holds the alloc of exactly these hosts, if somebody does."""
+        for label, keeper in self._directory.keepers.items():
+            count = sum(host.rstrip("0123456789") == label for host in self._directory.allocated_hosts)
+            if count and sorted(names) == sorted(started_hosts(label, count)):
+                return keeper
+        return UNSET
+
     def actors(self, label: str) -> ActorMeshRef:
         match self._made.get(label):
             case CloneOp(mesh=mesh):
@@ -274,9 +311,11 @@ class References:
             found = self._procs[label] = whole.sliced(cut(whole.region, chosen), label)
         elif found is None:
             spawned = self._spawned(label)
-            refs = tuple(_proc_ref(ProcId(proc), rank) for rank, proc in enumerate(spawned.members))
+            make = _proc_ref if spawned.alloc is UNSET else _allocated_ref
+            refs = tuple(make(ProcId(proc), rank) for rank, proc in enumerate(spawned.members))
             root_comm = None if spawned.root_comm is UNSET else spawned.root_comm
-            found = ProcMeshRef(label, spawned.name, Region.of(self._extents[label]), refs, root_comm)
+            region = Region.of(self._extents[label])
+            found = ProcMeshRef(label, spawned.name, region, refs, root_comm, alloc=spawned.alloc)
             self._procs[label] = found
         return found
 
@@ -293,7 +332,9 @@ class References:
         return spawned
 
 
-def _extent(plan: Plan, spec: SpawnProcsOp) -> Extent:
+def _extent(plan: Plan, spec: SpawnProcsOp | AllocateOp | AllocateHostsOp) -> Extent:
+    if not isinstance(spec, SpawnProcsOp):
+        return Extent.of(tuple(spec.extent.items()))
     hosts = len(spec.hosts) or len(plan.hosts)
     return Extent.of(((HOSTS_DIMENSION, hosts),)).concat(Extent.of(tuple(spec.per_host.items())))
 
@@ -301,6 +342,10 @@ def _extent(plan: Plan, spec: SpawnProcsOp) -> Extent:
 def _proc_ref(proc: ProcId, rank: int) -> ProcRef:
     host = proc.split(",", 1)[0].removeprefix("unix:@")
     return ProcRef(proc, rank, proc_agent_id(proc), host_agent_id(host))
+
+
+def _allocated_ref(proc: ProcId, rank: int) -> ProcRef:
+    return ProcRef(proc, rank, mesh_agent_id(proc), None)
 
 
 def _init_faults(plan: Plan, mesh: str) -> dict[str, object]:

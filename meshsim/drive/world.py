@@ -25,17 +25,18 @@ from meshsim.model.commands import (
     SetTimer,
     SignalProcess,
     SignalSelf,
+    SpawnAllocated,
     SpawnProcess,
     StartHost,
 )
 from meshsim.model.events import Event, TimerFired
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope
-from meshsim.model.notes import NOTE_TYPES, MeshSpawned, OperationEnded
+from meshsim.model.notes import NOTE_TYPES, OperationEnded
 from meshsim.scenario.plan import Plan
 from meshsim.trace.digest import TraceWriter
-from meshsim.trace.directory import Directory
-from meshsim.trace.records import Body, ProcessStarted, Record
+from meshsim.trace.directory import DIRECTORY_TYPES, Directory
+from meshsim.trace.records import Body, Record
 
 #: An actor and the key it gave.
 TimerKey = tuple[ActorId, str]
@@ -90,7 +91,7 @@ class World:
         seq = len(records)
         record = Record(seq, self.env._now, node, cause, what)  # type: ignore[arg-type]  # an int, without the property
         records.append(record)
-        if type(what) is ProcessStarted or type(what) is MeshSpawned:
+        if type(what) in DIRECTORY_TYPES:
             self.directory.observe(record)
         for watcher in self.watchers:
             watcher(record)
@@ -149,6 +150,8 @@ class World:
                 self.processes.spawn(node, command, cause)
             case StartHost(host=host):
                 self.processes.start_host(node, Node(host), cause)
+            case SpawnAllocated():
+                self.processes.spawn_allocated(node, command, cause)
             case SignalProcess(name=name, signal=signal):
                 self.processes.signal_child(node, name, signal, cause)
             case CloseServer():

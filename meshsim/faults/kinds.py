@@ -6,7 +6,7 @@ A fault strikes at a time (`at`), or when a record of the trace matches (`when`,
 
 from __future__ import annotations
 
-from typing import Annotated, Union
+from typing import Annotated, Literal, Union
 
 import msgspec
 
@@ -174,6 +174,20 @@ class SubscriberGone(_Fault, frozen=True, kw_only=True, tag="subscriber_gone"):
     mesh: str
 
 
+class AllocStop(_Fault, frozen=True, kw_only=True, tag="alloc_stop"):
+    """The alloc in the process of the client stops one of its procs, for any reason (its chaos monkey)."""
+
+    reason: Literal["stopped", "exited", "killed", "watchdog", "host_watchdog", "unknown"] = "watchdog"
+    #: Exit code of `exited`, signal number of `killed`.
+    number: Annotated[int, msgspec.Meta(ge=0, le=255)] = 0
+
+
+class AllocFail(_Fault, frozen=True, kw_only=True, tag="alloc_fail"):
+    """The alloc of the target procs fails: from now on it starts nothing and will never be complete."""
+
+    text: str = "injected alloc failure"
+
+
 Fault = Union[
     Exit,
     Signal,
@@ -197,4 +211,6 @@ Fault = Union[
     ControllerExit,
     ControllerKill,
     SubscriberGone,
+    AllocStop,
+    AllocFail,
 ]

@@ -16,7 +16,7 @@ class NodeBoot(msgspec.Struct, frozen=True):
     """Everything that makes one node different from another."""
 
     node: Node
-    #: `host`, `proc` or `client`.
+    #: `host`, `proc`, `allocated` or `client`.
     kind: str
     #: Every configuration attribute as resolved for this node (`meshsim.model.config`).
     config: dict[str, int | bool | str]
@@ -39,6 +39,11 @@ class NodeBoot(msgspec.Struct, frozen=True):
     host: Node = Node("")
     #: Procs: where to report readiness.
     callback: PortRef | None = None
+    #: Procs: create rank.
+    rank: int = 0
+    #: Allocated processes: who started them, and the number by which it knows them.
+    alloc: ActorId = ActorId("")
+    index: int = 0
 
 
 class ConstructorError(Exception):

@@ -158,6 +158,30 @@ class SpawnProcess(msgspec.Struct, frozen=True, tag="spawn_process"):
     config: dict[str, int | bool | str]
     #: Whether the kernel kills the child when this host dies.
     pdeathsig: bool
+    #: Create rank of the proc.
+    rank: int = 0
+
+
+class SpawnAllocated(msgspec.Struct, frozen=True, tag="spawn_allocated"):
+    """Allocator: start a child OS process that has no proc yet and says hello to `alloc` (mesh_model.md 5.3).
+
+    No parent-death signal: a process whose allocator is gone finds that out by its heartbeat.
+    """
+
+    name: Name
+    #: The last part of its node's name in traces.
+    node: str
+    alloc: ActorId
+    index: int
+    config: dict[str, int | bool | str]
+
+
+class HoldMessages(msgspec.Struct, frozen=True, tag="hold_messages"):
+    """ProcAgent of the allocated path: what leaves this proc waits until it is configured. Never leaves the node."""
+
+
+class ReleaseMessages(msgspec.Struct, frozen=True, tag="release_messages"):
+    """ProcAgent of the allocated path: configured; what waited goes, in order. Never leaves the node."""
 
 
 class StartHost(msgspec.Struct, frozen=True, tag="start_host"):
@@ -195,6 +219,9 @@ Command = Union[
     SignalSelf,
     SpawnProcess,
     StartHost,
+    SpawnAllocated,
+    HoldMessages,
+    ReleaseMessages,
     SignalProcess,
     Note,
 ]
@@ -232,6 +259,7 @@ NodeCommand = Union[
     CloseServer,
     SignalSelf,
     SpawnProcess,
+    SpawnAllocated,
     StartHost,
     SignalProcess,
     Note,

@@ -9,7 +9,10 @@ Source: supervision.md 12, 9.4 to 9.7, 10.6, 10.7.
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET
 
+from meshsim.model.allocating import AllocateRun, GspawnRun, QueryProcsRun, StopActorRun, StopAllocatedRun
+from meshsim.model.allocating_hosts import AllocateHostsRun
 from meshsim.model.calls import AwaitRun
 from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
@@ -33,6 +36,8 @@ from meshsim.model.messages import Envelope, MeshFailed, MeshRefSent, Operate, S
 from meshsim.model.notes import OperationEnded, OperationStarted, Warned
 from meshsim.model.operations import (
     ActorMeshRef,
+    Allocate,
+    AllocateHosts,
     AskActors,
     AskProcs,
     AttachHosts,
@@ -43,16 +48,19 @@ from meshsim.model.operations import (
     DropHosts,
     DropRef,
     EndSelf,
+    GspawnOn,
     ListProcs,
     Operation,
     ProcMeshRef,
     QueryMesh,
+    QueryProcs,
     SendRef,
     ShutdownHosts,
     SliceMesh,
     SpawnActors,
     SpawnHosts,
     SpawnProcs,
+    StopActorOn,
     StopActors,
     StopAllOf,
     StopProcs,
@@ -84,12 +92,12 @@ MESH_STOPPED = "mesh stopped"
 
 
 #: Procedures that have a controller spawned, named after their mesh.
-_SPAWNERS = (SpawnActorsRun, SpawnProcsRun, SpawnHostsRun, AttachRun)
+_SPAWNERS = (SpawnActorsRun, SpawnProcsRun, AllocateRun, AllocateHostsRun, SpawnHostsRun, AttachRun)
 #: What waits for a supervision event of a reference.
 Waiting = AwaitRun
 
 #: What carries out an operation that takes time.
-Run = Procedure | ActorStatesRun | ProcStatesRun | Waiting
+Run = Procedure | AllocateHostsRun | ActorStatesRun | ProcStatesRun | Waiting
 
 
 class Running(msgspec.Struct):
@@ -171,10 +179,22 @@ class Context(msgspec.Struct):
                     return None
                 held.taken = True
                 return StopActorsRun(me, held.mesh, reason, config, port)
+            case Allocate():
+                return AllocateRun(me, operation, config, self.names, port, key)
+            case AllocateHosts():
+                return AllocateHostsRun(me, operation, config, self.names, port, key)
+            case QueryProcs():
+                return QueryProcsRun(me, operation, port)
+            case GspawnOn():
+                return GspawnRun(me, operation, port)
+            case StopActorOn():
+                return StopActorRun(me, operation, port)
+            case StopProcs(procs=procs) if procs.alloc is not UNSET:
+                return StopAllocatedRun(me, procs.alloc, port)
             case StopProcs(procs=procs, reason=reason):
                 return StopProcsRun(me, procs, reason, config, port, key)
-            case ShutdownHosts(hosts=hosts):
-                return ShutdownRun(me, hosts, config, port)
+            case ShutdownHosts(hosts=hosts, alloc=alloc):
+                return ShutdownRun(me, hosts, config, port, alloc)
             case ListProcs(host=host):
                 return ListProcsRun(me, host, port)
             case SpawnHosts(label=label, hosts=hosts):
@@ -305,11 +325,11 @@ class Context(msgspec.Struct):
 
     def _advance(self, port: int, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         running = self.running[port]
-        in_creation = isinstance(running.run, SpawnProcsRun) and running.run.comm is not None
+        in_creation = isinstance(running.run, SpawnProcsRun | AllocateRun) and running.run.comm is not None
         commands = running.run.handle(event, now_ns)
         if isinstance(running.run, SpawnActorsRun):
             self.labels[running.run.name] = running.started.label
-        if isinstance(running.run, SpawnProcsRun) and running.run.comm is not None and not in_creation:
+        if isinstance(running.run, SpawnProcsRun | AllocateRun) and running.run.comm is not None and not in_creation:
             self.sink = running.run.procs[0].agent  # 10.1 step 2.
         return [*commands, *self._settle(port, running, now_ns)]
 

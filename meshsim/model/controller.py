@@ -183,11 +183,13 @@ class ActorMeshController(MeshKeeper):
             self.stalls += 1
             commands += [ControllerStalled(self.me, expected_ns), Warned(self.me, _stall_warning(expected_ns))]
         self._move_to(ControllerPhase.QUERYING_PROCS)
+        if any(proc.host_agent is None for proc in self.mesh.procs.procs):
+            return [*commands, *self._query_actors(now_ns)]  # Allocated procs: nobody is there to be asked (step 3).
         count = len(self.mesh.procs.procs)
         query = self._begin_query(PROC_IDLE_TIMER, self.config.get_proc_state_max_idle, count)
         port = PortRef(self.me, query.port, returnable=False)
         commands += [
-            Envelope(self.me, proc.host_agent, GetState(proc_name_of(proc.proc_id), port))
+            Envelope(self.me, proc.on_host, GetState(proc_name_of(proc.proc_id), port))
             for proc in self.mesh.procs.procs
         ]
         return commands + query.idle.start(now_ns)

@@ -193,7 +193,7 @@ class HostAgent(msgspec.Struct):
         if name in (SERVICE_PROC, LOCAL_PROC):
             self.created[name] = Created(rank, None, host_errors.already_exists(name))
             return []
-        commands = self.manager.start(name, spec, now_ns)
+        commands = self.manager.start(name, spec, now_ns, rank)
         if isinstance(self.manager, LocalProcs):
             self.created[name] = Created(rank, proc_agent_id(self.manager.proc_id(name)))
             return commands

@@ -6,7 +6,9 @@ Source: supervision.md 9.3, 9.4.
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
+from meshsim.model.alloc.messages import StopAlloc
 from meshsim.model.commands import CancelTimer, Command, SetTimer, SpawnChild, StartHost
 from meshsim.model.config import Config, overrides
 from meshsim.model.events import ActorSpawned, TimerFired
@@ -18,12 +20,16 @@ from meshsim.model.stopping import Outcome, shutdown_host
 
 
 class ShutdownRun(msgspec.Struct):
-    """HostMesh.shutdown (9.4): one host after the other, each until it acknowledges; no limit."""
+    """HostMesh.shutdown (9.4): one host after the other, each until it acknowledges; no limit.
+
+    Then the procs of hosts that were allocated are stopped, with their alloc.
+    """
 
     me: ActorId
     hosts: tuple[str, ...]
     config: Config
     port: int
+    alloc: ActorId | UnsetType = UNSET
     done: int = 0
     outcome: Outcome | None = None
 
@@ -31,7 +37,9 @@ class ShutdownRun(msgspec.Struct):
         return port == self.port
 
     def start(self, now_ns: int) -> list[Command]:
-        if self.done == len(self.hosts):
+        if self.done == len(self.hosts) and self.alloc is not UNSET:
+            return [Envelope(self.me, self.alloc, StopAlloc(PortRef(self.me, self.port)))]
+        if self.done >= len(self.hosts):
             self.outcome = Outcome()
             return []
         return [shutdown_host(self.me, self.hosts[self.done], self.config, self.port)]

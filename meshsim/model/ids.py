@@ -35,6 +35,10 @@ HOST_AGENT = Name("host_agent")
 PROC_AGENT = Name("proc_agent")
 #: Base of the names of comm actors.
 COMM = Name("comm")
+#: Proc and actor of an allocated process that has been told nothing yet.
+BOOTSTRAP = Name("bootstrap")
+#: The agent of a proc on the allocated path.
+MESH_AGENT = Name("mesh")
 
 
 class InvalidNameError(ValueError):
@@ -74,8 +78,19 @@ class NameSource(msgspec.Struct):
 
     def draw(self, base: str) -> Name:
         """The next suffixed name, `{base}-{12 digits}`."""
+        return Name(f"{checked_base(base)}-{short_uuid(self._next())}")
+
+    def draw_uuid(self) -> str:
+        """The next short uuid in its stand-alone form, `_` and twelve digits: alloc names, create keys."""
+        return f"_{short_uuid(self._next())}"
+
+    def branch(self) -> NameSource:
+        """A source of its own for another machine; what is drawn there shifts nothing here."""
+        return NameSource(self._next())
+
+    def _next(self) -> int:
         self.drawn += 1
-        return Name(f"{checked_base(base)}-{short_uuid(splitmix64(splitmix64(self.key) + self.drawn))}")
+        return splitmix64(splitmix64(self.key) + self.drawn)
 
 
 def splitmix64(value: int) -> int:
@@ -116,6 +131,11 @@ def host_agent_id(host: str) -> ActorId:
 
 def proc_agent_id(proc: ProcId) -> ActorId:
     return actor_id(proc, PROC_AGENT)
+
+
+def mesh_agent_id(proc: ProcId) -> ActorId:
+    """The agent of an allocated proc."""
+    return actor_id(proc, MESH_AGENT)
 
 
 @lru_cache(maxsize=1 << 17)

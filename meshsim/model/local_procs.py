@@ -16,6 +16,7 @@ from __future__ import annotations
 import msgspec
 
 from meshsim.model import status as resource
+from meshsim.model.agent_v0 import AgentMode, AgentV0
 from meshsim.model.commands import BootProc, Command, DestroyProc
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Name, Node, ProcId, address_of_node, proc_agent_id, proc_id
@@ -48,17 +49,19 @@ class LocalProcs(msgspec.Struct):
     #: Nothing was started to make a proc.
     bootstrap_command: str | None = None
 
-    def start(self, name: Name, spec: ProcSpec, now_ns: int) -> list[Command]:
+    def start(self, name: Name, spec: ProcSpec, now_ns: int, rank: int = 0) -> list[Command]:
         """Boot a proc and its agent. It runs on the process's own configuration: there is nothing to install it in."""
         proc = self.proc_id(name)
         self.live.append(name)
+        me = proc_agent_id(proc)
         agent = ProcAgent(
-            me=proc_agent_id(proc),
+            me=me,
             proc=proc,
             config=self.config,
             address=address_of_node(self.host),
             name=name,
             in_process=True,
+            v0=AgentV0(me, AgentMode.V1, rank=rank, recording=True),
         )
         return [BootProc(agent)]
 

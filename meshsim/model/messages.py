@@ -14,6 +14,26 @@ from typing import Union
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from meshsim.model.alloc.messages import (
+    AgentStatus,
+    AllocHeartbeat,
+    AllocHello,
+    AllocInitialized,
+    ChaosMonkey,
+    Configure,
+    Configured,
+    DrainAlloc,
+    FailAlloc,
+    GspawnResult,
+    HostReady,
+    QueryStatus,
+    StartedProc,
+    StartProc,
+    StopActor,
+    StopActorResult,
+    StopAlloc,
+    StopAndExit,
+)
 from meshsim.model.cast_tree import Frame
 from meshsim.model.ids import ActorId, Name, PortRef
 from meshsim.model.operations import ActorMeshRef, Operation
@@ -254,6 +274,14 @@ class ProcReady(msgspec.Struct, frozen=True, tag="proc_ready"):
     agent: ActorId
 
 
+class Gspawn(msgspec.Struct, frozen=True, tag="gspawn"):
+    """Spawn an actor through an agent of the allocated path, outside any mesh."""
+
+    name: Name
+    spec: ActorSpec
+    reply: PortRef
+
+
 class Undeliverable(msgspec.Struct, frozen=True, tag="undeliverable"):
     """A message comes back to the actor that sent it, with why."""
 
@@ -347,6 +375,25 @@ Message = Union[
     MeshRefSent,
     ActorEvent,
     ProcReady,
+    AllocHello,
+    StartProc,
+    StartedProc,
+    AllocHeartbeat,
+    StopAndExit,
+    AllocInitialized,
+    DrainAlloc,
+    StopAlloc,
+    ChaosMonkey,
+    FailAlloc,
+    Configure,
+    Configured,
+    QueryStatus,
+    AgentStatus,
+    HostReady,
+    Gspawn,
+    GspawnResult,
+    StopActor,
+    StopActorResult,
     Undeliverable,
     Work,
     CauseFault,

@@ -7,6 +7,7 @@ messages, timers, processes to start or to signal, its own exit, and notes for t
     host     service proc: host_agent                     (no coordinator: a failure there ends the process)
     proc     proc_agent, actors of meshes, their children (coordinator: proc_agent)
     client   local proc: client, controllers of its meshes
+    allocated  bootstrap (no coordinator), and the proc it is told to boot: mesh (its coordinator), actors
 
 A machine may boot further procs in the same process (`BootProc`) and tear them down again (`DestroyProc`). They share
 its fate: what ends the process ends them all.
@@ -23,6 +24,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from meshsim.model.actor import ActorCell
+from meshsim.model.agent_v0 import AgentMode, AgentV0
+from meshsim.model.alloc.bootstrap import AllocatedProcess
 from meshsim.model.boot import ConstructorError, NodeBoot, Program, Setting
 from meshsim.model.choices import Choices
 from meshsim.model.commands import (
@@ -33,15 +36,18 @@ from meshsim.model.commands import (
     DropInstance,
     ExitProcess,
     GiveBack,
+    HoldMessages,
     InitOver,
     KillTask,
     NodeCommand,
     OpenInstance,
+    ReleaseMessages,
     RuntimeCommand,
     SetTimer,
     SignalActor,
     SignalSelf,
     SpawnActor,
+    SpawnAllocated,
     SpawnChild,
     SpawnProcess,
     UnlinkChildren,
@@ -67,6 +73,7 @@ from meshsim.model.extent import Extent, ViewRank, ranked_display_name
 from meshsim.model.hops import HOPS_MAX, TTL_EXPIRED, hops_inside
 from meshsim.model.host_agent import HostAgent, HostMode
 from meshsim.model.ids import (
+    BOOTSTRAP,
     HOST_AGENT,
     LOCAL_PROC,
     PROC_AGENT,
@@ -83,6 +90,7 @@ from meshsim.model.ids import (
 )
 from meshsim.model.instance import Instance
 from meshsim.model.local_procs import LocalProcs
+from meshsim.model.mailbox_sender import ReconfigurableMailboxSender
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
@@ -121,6 +129,8 @@ class NodeMachine:
         self.gone: list[ProcId] = []
         #: Which actor started a child process that has not ended.
         self.started_by: dict[Name, ActorId] = {}
+        #: The way out of procs that were not configured yet.
+        self.senders: dict[ProcId, ReconfigurableMailboxSender] = {}
         self.counters: Counters = {}
         #: Of actors that have ended, by proc.
         self.snapshots: dict[ProcId, Snapshots] = {}
@@ -180,6 +190,7 @@ class NodeMachine:
             "procs": dict(self.procs),
             "teardowns": {proc: msgspec.to_builtins(teardown) for proc, teardown in self.teardowns.items()},
             "gone": list(self.gone),
+            "held": {proc: len(sender.queue) for proc, sender in self.senders.items()},
             "started_by": dict(self.started_by),
             "counters": dict(self.counters),
             "timers": {actor: list(keys) for actor, keys in self.timers.items()},
@@ -212,8 +223,14 @@ class NodeMachine:
                     callback=boot.callback,
                     address=address,
                     name=boot.proc_name,
+                    v0=AgentV0(root, AgentMode.V1, rank=boot.rank, recording=True),
                 )
                 self.procs[proc] = root
+            case "allocated":
+                address = address_of_node(boot.node)
+                proc = proc_id(address, BOOTSTRAP)
+                root = actor_id(proc, BOOTSTRAP)
+                machine = AllocatedProcess(root, boot.alloc, boot.index, address, self.config)
             case kind:
                 raise AssertionError(f"unknown kind of node {kind}")
         self.procs.setdefault(proc, None)
@@ -261,6 +278,8 @@ class NodeMachine:
         return self.config.message_ttl_default < hops_inside(envelope.sender, envelope.dest)
 
     def _send(self, envelope: Envelope) -> None:
+        if self.senders and self._is_held(envelope):
+            return
         if self._is_remote(envelope.dest):
             self._out.append(envelope)
         else:
@@ -286,6 +305,8 @@ class NodeMachine:
         out = self._out
         for command in commands:
             if type(command) is Envelope:
+                if self.senders and self._is_held(command):
+                    continue
                 if command.dest in remote or self._is_remote(command.dest):
                     out.append(command)
                 else:
@@ -306,8 +327,6 @@ class NodeMachine:
                         out.append(command)
                 case GiveBack(envelope=refused, error=error):
                     self._bounce(refused, error)
-                case BootProc() | DestroyProc() | SpawnProcess():
-                    self._change_procs(cell, command)
                 case ExitProcess() | SignalSelf():
                     out.append(command)
                     self.exiting = True
@@ -342,7 +361,18 @@ class NodeMachine:
                 for child in children:
                     self.cells[child].parent = None
             case _:
-                self._out.append(command)  # type: ignore[arg-type]
+                self._change_procs(cell, command)
+
+    def _is_held(self, envelope: Envelope) -> bool:
+        """Whether a message waits until the agent of its sender's proc is configured."""
+        proc = proc_of(envelope.sender)
+        sender = self.senders.get(proc)
+        return sender is not None and proc_of(envelope.dest) != proc and not sender.post(envelope)
+
+    def _release(self, proc: ProcId) -> None:
+        """The agent of this proc is configured: what waited goes."""
+        for envelope in self.senders.pop(proc).configure() or ():
+            self._send(envelope)
 
     def _forget_timer(self, actor: ActorId, key: str) -> None:
         keys = self.timers.get(actor)
@@ -475,15 +505,21 @@ class NodeMachine:
 
     # --- procs of this process, and child processes -----------------------------------------------------------
 
-    def _change_procs(self, cell: ActorCell, command: BootProc | DestroyProc | SpawnProcess) -> None:
+    def _change_procs(self, cell: ActorCell, command: RuntimeCommand) -> None:
         match command:
             case BootProc():
                 self._boot_proc(cell, command)
             case DestroyProc():
                 self._destroy_proc(command)
-            case SpawnProcess(name=name):
+            case HoldMessages():
+                self.senders[proc_of(cell.me)] = ReconfigurableMailboxSender()
+            case ReleaseMessages():
+                self._release(proc_of(cell.me))
+            case SpawnProcess(name=name) | SpawnAllocated(name=name):
                 self.started_by[name] = cell.me
                 self._out.append(command)
+            case _:
+                self._out.append(command)  # type: ignore[arg-type]
 
     def _boot_proc(self, booter: ActorCell, command: BootProc) -> None:
         """A proc of its own beside the others, with its first actor."""

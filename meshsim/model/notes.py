@@ -11,6 +11,7 @@ from typing import Union, get_args
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from meshsim.model.alloc.events import AllocEvent
 from meshsim.model.ids import ActorId, Name
 from meshsim.model.messages import Envelope
 from meshsim.model.supervision import ActorPhase, MeshFailure
@@ -158,6 +159,34 @@ class MeshSpawned(msgspec.Struct, frozen=True, tag="mesh_spawned"):
     system: bool = False
     #: Proc meshes: the comm actor of rank 0; the others have its name.
     root_comm: ActorId | UnsetType = UNSET
+    #: Of allocated procs: who holds their alloc.
+    alloc: ActorId | UnsetType = UNSET
+
+
+class HostsAllocated(msgspec.Struct, frozen=True, tag="hosts_allocated"):
+    """Hosts of an allocated host mesh, by rank: the nodes they are in."""
+
+    label: str
+    name: Name
+    by: ActorId
+    hosts: tuple[str, ...]
+
+
+class AllocStarted(msgspec.Struct, frozen=True, tag="alloc_started"):
+    """An alloc of this name begins; `keeper` is the actor that holds it."""
+
+    keeper: ActorId
+    label: str
+    name: str
+
+
+class AllocEventSeen(msgspec.Struct, frozen=True, tag="alloc_event"):
+    """Whoever holds an alloc took an event from it: `event.type` is created, running, stopped or failed."""
+
+    keeper: ActorId
+    label: str
+    event: AllocEvent
+    text: str
 
 
 class OperationStarted(msgspec.Struct, frozen=True, tag="operation_started"):
@@ -217,6 +246,9 @@ Note = Union[
     Heard,
     Heartbeat,
     MeshSpawned,
+    HostsAllocated,
+    AllocStarted,
+    AllocEventSeen,
     OperationStarted,
     OperationEnded,
     LocalDelivery,

@@ -27,7 +27,14 @@ class ProcRef(msgspec.Struct, frozen=True):
     proc_id: ProcId
     create_rank: int
     agent: ActorId
-    host_agent: ActorId
+    #: None on the allocated path.
+    host_agent: ActorId | None
+
+    @property
+    def on_host(self) -> ActorId:
+        """The agent of the host that made it, for those who know that a host did."""
+        assert self.host_agent is not None, f"{self.proc_id} was allocated"
+        return self.host_agent
 
 
 class ProcMeshRef(msgspec.Struct, frozen=True):
@@ -41,6 +48,8 @@ class ProcMeshRef(msgspec.Struct, frozen=True):
     root_comm: ActorId | None = None
     #: What the whole mesh covers, for a slice of it; none for the root itself.
     root_region: Region | None = None
+    #: Of allocated procs: who holds their alloc.
+    alloc: ActorId | UnsetType = UNSET
 
     def sliced(self, region: Region, label: str) -> ProcMeshRef:
         """The procs of a part of this mesh, create ranks and all; `label` is what the scenario calls it (10.8).
@@ -122,6 +131,46 @@ class SpawnProcs(msgspec.Struct, frozen=True, tag="spawn_procs"):
     per_host: tuple[tuple[str, int], ...]
 
 
+class Allocate(msgspec.Struct, frozen=True, tag="allocate"):
+    """ProcMesh.allocate (supervision.md 10.3). `allocator`: `process`, `local` or `simulated`."""
+
+    label: str
+    allocator: str
+    extent: tuple[tuple[str, int], ...]
+
+
+class AllocateHosts(msgspec.Struct, frozen=True, tag="allocate_hosts"):
+    """HostMesh.allocate (supervision.md 9.4): a host in each process of an alloc."""
+
+    label: str
+    extent: tuple[tuple[str, int], ...]
+
+
+class QueryProcs(msgspec.Struct, frozen=True, tag="proc_status"):
+    """ProcMesh.status (supervision.md 10.5): is every agent alive?"""
+
+    procs: ProcMeshRef
+
+
+class GspawnOn(msgspec.Struct, frozen=True, tag="gspawn"):
+    """Spawn one actor through the agent of one proc (supervision.md 8.7). Its name is taken as it is."""
+
+    procs: ProcMeshRef
+    rank: int
+    name: Name
+    actor_type: str
+
+
+class StopActorOn(msgspec.Struct, frozen=True, tag="stop_actor"):
+    """Stop one actor through the agent of its proc, and wait for its end (supervision.md 8.7)."""
+
+    procs: ProcMeshRef
+    rank: int
+    name: Name
+    timeout_ns: int
+    reason: str
+
+
 class SpawnActors(msgspec.Struct, frozen=True, tag="spawn_actors"):
     """Spawn an actor mesh on a proc mesh (supervision.md 10.7)."""
 
@@ -189,6 +238,8 @@ class ShutdownHosts(msgspec.Struct, frozen=True, tag="shutdown_hosts"):
     """HostMesh.shutdown (supervision.md 9.4): one host after the other, each until its ack."""
 
     hosts: tuple[str, ...]
+    #: Of allocated hosts, when all are shut down: who holds their alloc. It is stopped in the end.
+    alloc: ActorId | UnsetType = UNSET
 
 
 class SubscribeTo(msgspec.Struct, frozen=True, tag="subscribe_to", omit_defaults=True):
@@ -290,6 +341,11 @@ class EndSelf(msgspec.Struct, frozen=True, tag="end_self"):
 
 Operation = Union[
     SpawnProcs,
+    Allocate,
+    AllocateHosts,
+    QueryProcs,
+    GspawnOn,
+    StopActorOn,
     SpawnActors,
     StopActors,
     StopProcs,
@@ -318,12 +374,14 @@ Operation = Union[
 def label_of(operation: Operation) -> str:
     """What an operation is about, in the scenario's words."""
     match operation:
-        case SpawnProcs() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh():
+        case SpawnProcs() | Allocate() | AllocateHosts() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh():
             return operation.label
         case ListProcs(host=host):
             return host
-        case StopProcs(procs=procs) | AskProcs(procs=procs):
+        case StopProcs(procs=procs) | AskProcs(procs=procs) | QueryProcs(procs=procs):
             return procs.label
+        case GspawnOn(procs=procs, rank=rank) | StopActorOn(procs=procs, rank=rank):
+            return f"{procs.label}[{rank}]"
         case CloneRef(made=made):
             return made.label
         case ShutdownHosts(hosts=hosts) | AttachHosts(hosts=hosts) | DropHosts(hosts=hosts):

@@ -10,7 +10,9 @@ stopping one (until the actor ends or `STOP_ACTOR_TIMEOUT`), and stopping all. A
     IDLE ──Stop / SelfCheck──▶ STOPPING ──▶ IDLE
     IDLE ──StopAll──▶ STOPPING_ALL ──▶ the process exits
 
-Source: supervision.md 8 (owned path), 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36, Q37, Q55.
+What belongs to the allocated path alone is in `meshsim.model.agent_v0`.
+
+Source: supervision.md 8, 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36, Q37, Q55.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from functools import lru_cache
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from meshsim.model.agent_v0 import AgentMode, AgentV0
 from meshsim.model.agent_watch import AgentWatch
+from meshsim.model.alloc.messages import Configure, QueryStatus, StopActor
 from meshsim.model.commands import (
     CancelTimer,
     CloseServer,
@@ -56,6 +60,7 @@ from meshsim.model.messages import (
     Envelope,
     GetRankStatus,
     GetState,
+    Gspawn,
     KeepAlive,
     KeepaliveGetState,
     ProcReady,
@@ -151,10 +156,15 @@ class ProcAgent(msgspec.Struct):
     clock_offset_ns: int = 0
     #: Controllers that are told of changes, instead of asking alone.
     watch: AgentWatch = msgspec.field(default_factory=AgentWatch)
+    #: Its mode, and what belongs to the allocated path. Without it: an agent of the owned path.
+    v0: AgentV0 = msgspec.field(default_factory=lambda: AgentV0(ActorId(""), mode=AgentMode.V1, recording=True))
+
+    def __post_init__(self) -> None:
+        self.v0.me = self.me
 
     @property
     def busy(self) -> bool:
-        return self.phase is not _IDLE
+        return self.phase is not _IDLE or self.v0.busy
 
     def accepts(self, port: int) -> bool:
         return False
@@ -169,7 +179,7 @@ class ProcAgent(msgspec.Struct):
             case ActorSpawned():
                 return self._on_spawned(event)
             case ActorEnded(actor_id=actor, status=status):
-                return [*self._note_end(actor, status), *self._on_ended(actor)]
+                return [*self._note_end(actor, status), *self._on_ended(actor), *self.v0.on_ended(actor)]
             case ActorInitialized(actor_id=actor):
                 return self._on_init_over(actor, "")
             case TimerFired(key=key):
@@ -206,6 +216,14 @@ class ProcAgent(msgspec.Struct):
                 return self._on_self_check(now_ns)
             case ActorEvent(event=actor_event):
                 return self._on_actor_event(actor_event)
+            case Configure() as configure:
+                return self.v0.on_configure(configure)
+            case QueryStatus(reply=reply):
+                return self.v0.on_query_status(reply, self.config)
+            case Gspawn() as gspawn:
+                return self.v0.on_gspawn(gspawn)
+            case StopActor(actor_id=actor) as stop:
+                return self.v0.on_stop_actor(stop, known=self._has(actor))
             case WatchActor(name=name, port=port):
                 self.watch.begin(name, port)
                 return []
@@ -217,6 +235,8 @@ class ProcAgent(msgspec.Struct):
     # --- boot ----------------------------------------------------------------------------------------------
 
     def _on_started(self) -> list[Command]:
+        if self.v0.mode is AgentMode.UNCONFIGURED_V0:
+            return self.v0.on_started()  # Nobody is reaped on the allocated path (8.1).
         commands: list[Command] = []
         if self.config.mesh_orphan_timeout > 0:
             commands.append(SetTimer(self.me, SELF_CHECK_TIMER, self.config.mesh_orphan_timeout))
@@ -323,6 +343,8 @@ class ProcAgent(msgspec.Struct):
         return now_ns + self.clock_offset_ns + self.config.mesh_orphan_timeout
 
     def _on_spawned(self, spawned: ActorSpawned) -> list[Command]:
+        if self.v0.gspawn is not None:
+            return self.v0.on_spawned(spawned)
         entry = self.actor_states[spawned.name]
         entry.actor = spawned.actor_id
         entry.error = spawned.error
@@ -421,6 +443,7 @@ class ProcAgent(msgspec.Struct):
             return [DestroyProc(self.proc, self.config.stop_actor_timeout, reason)]
         self._move_to(AgentPhase.STOPPING_ALL)
         self.remaining = [entry.actor for entry in self.actor_states.values() if entry.actor is not None]
+        self.remaining += self.v0.spawned
         if not self.remaining:
             return self._end_process()
         signals: list[Command] = [SignalActor(actor, "drain_and_stop", reason) for actor in self.remaining]
@@ -436,6 +459,8 @@ class ProcAgent(msgspec.Struct):
                 return [Envelope(self.me, self.me, SelfCheck(), returnable=False)]
             case "stop":
                 return [*self._end_stuck(), *self._stopped()]
+            case "stop_actor":
+                return self.v0.on_timer()
             case "stop_all":
                 kills: list[Command] = [KillTask(actor) for actor in self.remaining]
                 return [*kills, *self._end_process()]
@@ -451,10 +476,17 @@ class ProcAgent(msgspec.Struct):
     # --- supervision events (8.5) ----------------------------------------------------------------------------
 
     def _on_actor_event(self, event: ActorSupervisionEvent) -> list[Command]:
-        """Recorded under the event's own actor id, and nothing else (Q10)."""
+        """Recorded under the event's own actor id (Q10), and passed on to a supervisor, if there is one."""
+        passed_on = self.v0.on_event(event)
+        if not self.v0.recording:
+            return passed_on
         self.supervision_events.setdefault(event.actor_id, []).append(event)
         text = status_text(event.actor_status, event.occurred_at_ns, self.config.quirks_off)
-        return [EventRecorded(self.me, event.actor_id, text)]
+        return [EventRecorded(self.me, event.actor_id, text), *passed_on]
+
+    def _has(self, actor: ActorId) -> bool:
+        """Whether an actor was spawned here: a root, for a mesh or by Gspawn."""
+        return actor in self.v0.spawned or any(entry.actor == actor for entry in self.actor_states.values())
 
     def _move_to(self, phase: AgentPhase) -> None:
         assert phase in TRANSITIONS[self.phase], f"{self.me}: {self.phase.value} -> {phase.value}"

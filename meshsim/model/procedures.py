@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from meshsim.model.allocating import AllocateRun, GspawnRun, QueryProcsRun, StopActorRun, StopAllocatedRun
 from meshsim.model.casting import CastError, agents_of, cast
 from meshsim.model.cleanup_controller import CleanupController
 from meshsim.model.commands import Command, SpawnChild
@@ -148,7 +149,7 @@ class SpawnProcsRun(msgspec.Struct):
         self.wait.statuses[0] = status
         reply = PortRef(self.me, self.port + 1, returnable=False)
         name = proc_name_of(proc.proc_id)
-        return [Envelope(self.me, proc.host_agent, GetState(name, reply)), *idle.start(now_ns)]
+        return [Envelope(self.me, proc.on_host, GetState(name, reply)), *idle.start(now_ns)]
 
     def _fail_creation(self, state: State) -> list[Command]:
         assert self.failed_rank is not None
@@ -156,7 +157,7 @@ class SpawnProcsRun(msgspec.Struct):
         per_host = max(1, len(self.procs) // len(self.operation.hosts))
         self.outcome = Outcome(
             error=f"error creating proc (host rank {self.failed_rank // per_host}) on host mesh agent "
-            f"{proc.host_agent}, state: {_state_json(state)}"
+            f"{proc.on_host}, state: {_state_json(state)}"
         )
         cancels: list[Command] = [] if self.wait is None else [self.wait.idle.cancel()]
         self.wait = None
@@ -179,7 +180,7 @@ class SpawnProcsRun(msgspec.Struct):
         if self.config.has("Q43"):
             return []
         return [
-            Envelope(self.me, proc.host_agent, Stop(proc_name_of(proc.proc_id), SPAWN_FAILED), returnable=False)
+            Envelope(self.me, proc.on_host, Stop(proc_name_of(proc.proc_id), SPAWN_FAILED), returnable=False)
             for proc in self.procs
         ]
 
@@ -441,12 +442,17 @@ class CountRun(msgspec.Struct):
 
 Procedure = (
     SpawnProcsRun
+    | AllocateRun
     | SpawnActorsRun
     | StopActorsRun
     | StopByNameRun
     | StopProcsRun
+    | StopAllocatedRun
     | QueryRun
     | CountRun
+    | QueryProcsRun
+    | GspawnRun
+    | StopActorRun
     | ShutdownRun
     | ListProcsRun
     | SpawnHostsRun

@@ -71,14 +71,14 @@ class ProcessManager(msgspec.Struct):
 
     # --- starting (3.3, 3.7) ---------------------------------------------------------------------------------
 
-    def start(self, name: Name, spec: ProcSpec, now_ns: int) -> list[Command]:
+    def start(self, name: Name, spec: ProcSpec, now_ns: int, rank: int = 0) -> list[Command]:
         """Start a child; it is Running at once and Ready when it calls back."""
         self.children[name] = Child(tail_lines=self._tail_lines(spec))
         port, self.next_port = self.next_port, self.next_port + 1
         self.callbacks[port] = name
         pdeathsig = Config.of(spec.config).mesh_bootstrap_enable_pdeathsig
         return [
-            SpawnProcess(name, PortRef(self.me, port), spec.config, pdeathsig),
+            SpawnProcess(name, PortRef(self.me, port), spec.config, pdeathsig, rank),
             *self._mark(name, process.running(self._wall(now_ns))),
         ]
 

@@ -17,8 +17,6 @@ from typing import Final, Literal
 
 import msgspec
 
-_ALLOCATED = "belongs to the allocated path"
-
 
 class Quirk(msgspec.Struct, frozen=True):
     id: str
@@ -280,7 +278,12 @@ QUIRKS: dict[str, Quirk] = {
             "Undeliverable messages of the root client bar rank 0 of the newest mesh from new actors.",
             off="A message of the root client that comes back is logged.",
         ),
-        _quirk(35, "8.7", "Asking an agent of the owned path for its status ends its process.", missing=_ALLOCATED),
+        _quirk(
+            35,
+            "8.7",
+            "Asking an agent of the owned path for its status ends its process.",
+            off="An agent of the owned path answers with its rank and that it is alive.",
+        ),
         _quirk(
             36,
             "8.8",
@@ -317,7 +320,12 @@ QUIRKS: dict[str, Quirk] = {
             "Shutdown is acknowledged before any of its work is done.",
             off="Shutdown is acknowledged when the last process has ended.",
         ),
-        _quirk(42, "9.4", "Allocated hosts are ranked in the order in which they answer.", missing=_ALLOCATED),
+        _quirk(
+            42,
+            "9.4",
+            "Allocated hosts are ranked in the order in which they answer.",
+            off="Allocated hosts are ranked as the procs of their alloc.",
+        ),
         _quirk(
             43,
             "9.5",
@@ -336,7 +344,12 @@ QUIRKS: dict[str, Quirk] = {
             "No cast reaches any rank when the proc of rank 0 is dead.",
             off="A cast goes straight to each rank; comm actors are not used.",
         ),
-        _quirk(46, "10.3", "Configuring allocated procs waits without limit.", missing=_ALLOCATED),
+        _quirk(
+            46,
+            "10.3",
+            "Configuring allocated procs waits without limit.",
+            off="An agent that is silent for as long as a proc may take to spawn ends the allocation, with its rank.",
+        ),
         _quirk(
             47,
             "10.7",

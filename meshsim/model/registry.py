@@ -11,6 +11,7 @@ from meshsim.model.actors import (
     TestActorWithSupervisionHandling,
     WrapperActor,
 )
+from meshsim.model.alloc.trampoline import TRAMPOLINE, HostMeshTrampoline
 from meshsim.model.boot import ActorType, Program
 from meshsim.model.comm import COMM_ACTOR, CommActor
 from meshsim.model.python_actors import PythonActor, PythonActorThatHandles, PythonActorThatRaises
@@ -32,7 +33,7 @@ ACTOR_TYPES: dict[str, ActorType] = {
 }
 
 #: Types that the modelled system spawns by itself; a scenario cannot.
-SYSTEM_TYPES: dict[str, ActorType] = {COMM_ACTOR: CommActor}
+SYSTEM_TYPES: dict[str, ActorType] = {COMM_ACTOR: CommActor, TRAMPOLINE: HostMeshTrampoline}
 
 #: Types whose actors may own meshes and subscribe to them.
 CONTEXT_TYPES = frozenset(

@@ -123,13 +123,20 @@ class ActorStatesRun(_StatesRun):
         return silent_agent(self.config, self.name, agent, rank, now_ns)
 
 
+#: What is known of procs that were allocated: no host has them (10.5).
+UNAVAILABLE = "unavailable"
+
+
 class ProcStatesRun(_StatesRun):
     """proc_states (9.7): asks the hosts, once for each proc."""
 
     def start(self, now_ns: int) -> list[Command]:
+        if any(proc.host_agent is None for proc in self.procs.procs):
+            self.outcome = Outcome(result=UNAVAILABLE)
+            return []
         port = PortRef(self.me, self.port, returnable=False)
         asks: list[Command] = [
-            Envelope(self.me, proc.host_agent, GetState(proc_name_of(proc.proc_id), port)) for proc in self.procs.procs
+            Envelope(self.me, proc.on_host, GetState(proc_name_of(proc.proc_id), port)) for proc in self.procs.procs
         ]
         return [*asks, *self._begin(self.config.get_proc_state_max_idle, now_ns)]
 

@@ -50,8 +50,8 @@ class StopProcsRun(msgspec.Struct):
         commands: list[Command] = []
         for proc in self.mesh.procs:
             name = proc_name_of(proc.proc_id)
-            commands.append(Envelope(self.me, proc.host_agent, Stop(name, self.reason)))
-            commands.append(Envelope(self.me, proc.host_agent, GetRankStatus(name, reply)))
+            commands.append(Envelope(self.me, proc.on_host, Stop(name, self.reason)))
+            commands.append(Envelope(self.me, proc.on_host, GetRankStatus(name, reply)))
         return commands + idle.start(now_ns)
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from meshsim.model.ids import HOST_AGENT, PROC_AGENT, ActorId, actor_name_of
+from meshsim.model.ids import BOOTSTRAP, HOST_AGENT, MESH_AGENT, PROC_AGENT, ActorId, actor_name_of
 from meshsim.model.notes import (
     ActorStatusChanged,
     Heard,
@@ -47,6 +47,9 @@ STARTING, RUNNING, STALLED, STOPPING = "starting", "running", "stalled", "stoppi
 STOPPED, FAILED, GONE = "stopped", "failed", "gone"
 ENDS = frozenset({STOPPED, FAILED, GONE})
 _QUIET = frozenset({STARTING, RUNNING})
+
+#: Actors that are not worth a lane.
+_PLUMBING = frozenset({HOST_AGENT, PROC_AGENT, MESH_AGENT, BOOTSTRAP})
 
 _ACTOR_LOOKS = {
     ActorPhase.INITIALIZING: STARTING,
@@ -291,8 +294,15 @@ class _Drawing:
         roots = [node for node, parent in self._parents.items() if not parent]
         branches = []
         for root in sorted(roots, key=lambda node: self._processes[node].kind != "client"):
-            branches.append(self._branch(root, 0, ended_ns))
-            branches += [self._branch(node, 1, ended_ns) for node, host in self._parents.items() if host == root]
+            branches += self._branches(root, 0, ended_ns)
+        return branches
+
+    def _branches(self, node: str, depth: int, ended_ns: int) -> list[_Branch]:
+        """A process, and those that it started: a host in an allocated process has procs of its own."""
+        branches = [self._branch(node, depth, ended_ns)]
+        for child, parent in self._parents.items():
+            if parent == node:
+                branches += self._branches(child, depth + 1, ended_ns)
         return branches
 
     def _branch(self, node: str, depth: int, ended_ns: int) -> _Branch:
@@ -319,7 +329,7 @@ class _Drawing:
             track.turn(at, GONE)
 
     def _on_actor_status(self, node: str, changed: ActorStatusChanged, at: int) -> None:
-        if actor_name_of(changed.actor) in (HOST_AGENT, PROC_AGENT) or self._is_root_client(node, changed.actor):
+        if actor_name_of(changed.actor) in _PLUMBING or self._is_root_client(node, changed.actor):
             return
         track = self._actors.get(changed.actor)
         if track is None:

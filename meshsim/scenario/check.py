@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import prod
 from typing import assert_never
 
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
@@ -20,6 +21,8 @@ from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
     ActorStatesOp,
+    AllocateHostsOp,
+    AllocateOp,
     AttachHostsOp,
     CastOp,
     CloneOp,
@@ -27,10 +30,12 @@ from meshsim.scenario.schema import (
     DropHostsOp,
     DropOp,
     EndOp,
+    GspawnOp,
     ListProcsOp,
     NextEventOp,
     OperationSpec,
     ProcStatesOp,
+    ProcStatusOp,
     QueryOp,
     Scenario,
     SendRefOp,
@@ -40,6 +45,7 @@ from meshsim.scenario.schema import (
     SpawnActorsOp,
     SpawnHostsOp,
     SpawnProcsOp,
+    StopActorOp,
     StopActorsOp,
     StopAllOp,
     StopProcsOp,
@@ -132,7 +138,14 @@ def _check_topology(topology: Topology, world: World) -> None:
             raise ScenarioError(f"topology.in_process[{index}]", "given twice", value=host)
     for index, procs in enumerate(topology.procs):
         key = f"topology.procs[{index}]"
-        world.add_procs(key, procs.name, procs.hosts, procs.per_host)
+        if procs.allocator is None:
+            world.add_procs(key, procs.name, procs.hosts, procs.per_host)
+            if procs.extent:
+                raise ScenarioError(f"{key}.extent", "belongs to an allocator; hosts have per_host")
+        else:
+            world.add_allocated(key, procs.name, procs.allocator, procs.extent, procs.by)
+            if procs.hosts or procs.per_host:
+                raise ScenarioError(f"{key}.allocator", "expected no hosts and no per_host beside it, but extent")
         world.member(procs.by, (Kind.CLIENT,), f"{key}.by")
     of_procs = [index for index, chosen in enumerate(topology.slices) if slices_procs(topology, chosen)]
     for index in of_procs:
@@ -206,11 +219,20 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
     match operation:
         case SpawnProcsOp():
             world.add_procs(key, operation.name, operation.hosts, operation.per_host)
+        case AllocateOp() | AllocateHostsOp():
+            _check_allocation(key, operation, world)
+        case GspawnOp():
+            world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
+            if operation.actor not in ACTOR_TYPES:
+                message = "expected an actor type"
+                raise ScenarioError(f"{key}.actor", message, value=operation.actor, allowed=ACTOR_TYPES)
+        case StopActorOp():
+            world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
         case SpawnActorsOp():
             _check_actor_type(key, operation)
             _check_controller(key, operation)
             world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
-        case StopProcsOp() | ProcStatesOp():
+        case StopProcsOp() | ProcStatesOp() | ProcStatusOp():
             world.named(operation.procs, Kind.PROCS, f"{key}.procs")
         case StopAllOp():
             _check_procs(operation.target, world, f"{key}.target")
@@ -238,6 +260,15 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             pass
         case _:
             assert_never(operation)
+
+
+def _check_allocation(key: str, operation: AllocateOp | AllocateHostsOp, world: World) -> None:
+    """Clients allocate; hosts are made in processes."""
+    world.member(operation.by, (Kind.CLIENT,), f"{key}.by")
+    allocator = operation.allocator if isinstance(operation, AllocateOp) else "process"
+    world.add_allocated(key, operation.name, allocator, operation.extent, operation.by)
+    if isinstance(operation, AllocateHostsOp):
+        world.add_hosts(key, operation.name, prod(operation.extent.values()))
 
 
 def _check_procs(target: str, world: World, key: str) -> None:

@@ -133,7 +133,8 @@ def _labels(scenario: Scenario) -> _Labels:
     labels: _Labels = {}
     topology = scenario.topology
     for tag, names in (
-        ("spawn_procs", [procs.name for procs in topology.procs]),
+        ("spawn_procs", [procs.name for procs in topology.procs if procs.allocator is None]),
+        ("allocate", [procs.name for procs in topology.procs if procs.allocator is not None]),
         ("slice", [chosen.name for chosen in topology.slices]),
         ("spawn_actors", [actors.name for actors in topology.actors]),
         ("subscribe", [subscriber.mesh for subscriber in topology.subscribers]),

@@ -8,6 +8,8 @@ from typing import assert_never
 
 from meshsim.faults.kinds import (
     Abort,
+    AllocFail,
+    AllocStop,
     ControllerExit,
     ControllerKill,
     Exit,
@@ -125,6 +127,12 @@ def _check_target(key: str, fault: Fault, world: World) -> None:
         case SubscriberGone():
             world.context(fault.target, target)
             world.controlled(fault.mesh, f"{key}.mesh")
+        case AllocStop():
+            if world.member(fault.target, (Kind.PROCS,), target).allocator not in ("local", "simulated"):
+                raise ScenarioError(target, "expected a proc of a local or simulated allocator", value=fault.target)
+        case AllocFail():
+            if not world.named(fault.target, Kind.PROCS, target).allocator:
+                raise ScenarioError(target, "expected allocated procs", value=fault.target)
         case _:
             assert_never(fault)
 

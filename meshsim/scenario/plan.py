@@ -23,6 +23,7 @@ from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import Loaded
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.schema import (
+    AllocateOp,
     Network,
     OperationSpec,
     Relaxed,
@@ -164,6 +165,9 @@ def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
     what they are cut from.
     """
     for procs in topology.procs:
+        if procs.allocator is not None:
+            yield AllocateOp(by=procs.by, name=procs.name, allocator=procs.allocator, extent=procs.extent)
+            continue
         yield SpawnProcsOp(by=procs.by, name=procs.name, hosts=procs.hosts, per_host=procs.per_host)
     of_procs = [chosen for chosen in topology.slices if slices_procs(topology, chosen)]
     yield from map(_slice, of_procs)

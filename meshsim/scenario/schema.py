@@ -20,6 +20,7 @@ from meshsim.units import Duration, duration
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 BackendName = Literal["sim", "lockstep"]
+AllocatorName = Literal["process", "local", "simulated"]
 
 
 ClientKind = Literal["rust", "test", "python", "python_recording"]
@@ -37,6 +38,9 @@ class Procs(_Part, frozen=True, kw_only=True):
     hosts: list[str] = []
     #: Procs on each host, by dimension; one proc when empty.
     per_host: dict[str, Size] = {}
+    #: Allocated instead, in this shape: no host has a part in it.
+    allocator: AllocatorName | None = None
+    extent: dict[str, Size] = {}
     #: The client that spawns it.
     by: str = "client"
 
@@ -133,6 +137,45 @@ class SpawnProcsOp(_Operation, frozen=True, kw_only=True, tag="spawn_procs"):
     name: Label
     hosts: list[str] = []
     per_host: dict[str, Size] = {}
+
+
+class AllocateOp(_Operation, frozen=True, kw_only=True, tag="allocate"):
+    """A proc mesh from an allocator, without hosts: processes of the client, or procs inside its own process."""
+
+    name: Label
+    allocator: AllocatorName = "process"
+    extent: dict[str, Size] = {}
+
+
+class AllocateHostsOp(_Operation, frozen=True, kw_only=True, tag="allocate_hosts"):
+    """Hosts in allocated processes: `name0`, `name1`, … as they answer; `name[rank]` is the process of a rank."""
+
+    name: Label
+    extent: dict[str, Size] = {}
+
+
+class ProcStatusOp(_Operation, frozen=True, kw_only=True, tag="proc_status"):
+    procs: str
+
+
+class GspawnOp(_Operation, frozen=True, kw_only=True, tag="gspawn"):
+    """Spawn one actor through the agent of a proc, outside any mesh; its name is taken as it is."""
+
+    #: One proc: `workers[1]`.
+    proc: str
+    name: Label
+    actor: str = "TestActor"
+
+
+class StopActorOp(_Operation, frozen=True, kw_only=True, tag="stop_actor"):
+    """Stop one actor through the agent of its proc, and wait for its end."""
+
+    #: One proc: `workers[1]`.
+    proc: str
+    #: Name of an actor mesh, or what `gspawn` was given.
+    name: Label
+    timeout: Duration = duration(10_000_000_000)
+    reason: str = "stopped by client"
 
 
 class SpawnActorsOp(_Operation, frozen=True, kw_only=True, tag="spawn_actors"):
@@ -264,6 +307,11 @@ class EndOp(_Operation, frozen=True, kw_only=True, tag="end"):
 
 OperationSpec = Union[
     SpawnProcsOp,
+    AllocateOp,
+    AllocateHostsOp,
+    ProcStatusOp,
+    GspawnOp,
+    StopActorOp,
     SpawnActorsOp,
     StopActorsOp,
     StopProcsOp,

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from meshsim.scenario.schema import (
+    AllocateHostsOp,
+    AllocateOp,
     AttachHostsOp,
     CloneOp,
     DropHostsOp,
     EndOp,
+    GspawnOp,
     ListProcsOp,
     OperationSpec,
     ProcStatesOp,
+    ProcStatusOp,
     ShutdownHostsOp,
     SliceOp,
     SpawnActorsOp,
     SpawnHostsOp,
     SpawnProcsOp,
+    StopActorOp,
     StopAllOp,
     StopProcsOp,
 )
@@ -23,10 +28,14 @@ from meshsim.scenario.schema import (
 def subject_of(spec: OperationSpec) -> str:
     """The name of a mesh or of procs, or hosts, as its records say it; empty when it is about its own actor."""
     match spec:
-        case SpawnProcsOp() | SpawnActorsOp() | SpawnHostsOp() | SliceOp() | CloneOp():
+        case (
+            SpawnProcsOp() | AllocateOp() | AllocateHostsOp() | SpawnActorsOp() | SpawnHostsOp() | SliceOp() | CloneOp()
+        ):
             return spec.name
-        case StopProcsOp(procs=procs) | ProcStatesOp(procs=procs):
+        case StopProcsOp(procs=procs) | ProcStatesOp(procs=procs) | ProcStatusOp(procs=procs):
             return procs
+        case GspawnOp(proc=proc) | StopActorOp(proc=proc):
+            return proc
         case StopAllOp(target=target):
             return target
         case ListProcsOp(host=host):

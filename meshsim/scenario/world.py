@@ -17,6 +17,8 @@ from meshsim.model.registry import CONTEXT_TYPES
 from meshsim.scenario.cutting import checked_cut
 from meshsim.scenario.errors import ScenarioError, shown
 from meshsim.scenario.schema import (
+    AllocateHostsOp,
+    AllocateOp,
     CloneOp,
     Scenario,
     Slice,
@@ -49,6 +51,9 @@ class Declared(msgspec.Struct, frozen=True):
     #: Name of the proc mesh, and its hosts in rank order.
     procs: str = ""
     hosts: tuple[str, ...] = ()
+    #: Allocated procs: by which allocator, and by which client.
+    allocator: str = ""
+    by: str = ""
     actor_type: str = ""
     system: bool = False
     #: The ranks of a mesh, among those of its first proc mesh.
@@ -113,10 +118,22 @@ class World:
         for host in started_hosts(name, count):
             self._add(host, Declared(Kind.HOST, key), f"{key}.name")
 
+    def add_allocated(self, key: str, name: str, allocator: str, extent: dict[str, int], by: str) -> None:
+        """Procs of an alloc; they are on no host."""
+        if "" in extent:
+            raise ScenarioError(f"{key}.extent", "expected a dimension with a name", value="")
+        ranks = prod(extent.values())
+        self._procs += ranks
+        if self._procs > PROCS_MAX:
+            raise ScenarioError(key, f"expected at most {PROCS_MAX} procs in all meshes together", value=self._procs)
+        region = Region.of(Extent.of(tuple(extent.items())))
+        declared = Declared(Kind.PROCS, key, ranks, name, region=region, allocator=allocator, by=by)
+        self._add(name, declared, f"{key}.name")
+
     def add_actors(self, key: str, name: str, procs: str, actor_type: str, *, system: bool) -> None:
         """An actor mesh, one actor on each proc of a proc mesh."""
         on = self.named(procs, Kind.PROCS, f"{key}.procs")
-        declared = Declared(Kind.ACTORS, key, on.ranks, on.procs, on.hosts, actor_type, system, on.region)
+        declared = msgspec.structs.replace(on, kind=Kind.ACTORS, key=key, actor_type=actor_type, system=system, of="")
         self._add(name, declared, f"{key}.name")
 
     def add_slice(self, key: str, chosen: Slice | SliceOp) -> None:
@@ -200,8 +217,12 @@ class World:
         declared, rank = self.process(text, key), self._parsed(text, key).rank
         if rank is None:
             return text
+        if declared.allocator in ("local", "simulated"):
+            return declared.by
         assert declared.region is not None, "a mesh has ranks"
         base_rank = declared.region.base_rank_of(ViewRank(rank))
+        if declared.allocator:
+            return f"{declared.by}/{declared.procs}_{base_rank}"
         host, rank_on_host = divmod(base_rank, self.names[declared.procs].ranks // len(declared.hosts))
         if declared.hosts[host] in self._in_process:
             return declared.hosts[host]
@@ -248,9 +269,12 @@ def _declared_anywhere(scenario: Scenario) -> dict[str, str]:
         places[actors.name] = f"topology.actors[{index}]"
     places |= {slice_.name: f"topology.slices[{index}]" for index, slice_ in enumerate(scenario.topology.slices)}
     for index, operation in enumerate(scenario.operations):
-        if isinstance(operation, SpawnProcsOp | SpawnActorsOp | SliceOp | CloneOp):
+        if isinstance(operation, SpawnProcsOp | AllocateOp | SpawnActorsOp | SliceOp | CloneOp):
             places.setdefault(operation.name, f"operations[{index}]")
         elif isinstance(operation, SpawnHostsOp):
             for host in started_hosts(operation.name, operation.count):
+                places.setdefault(host, f"operations[{index}]")
+        elif isinstance(operation, AllocateHostsOp):
+            for host in started_hosts(operation.name, prod(operation.extent.values())):
                 places.setdefault(host, f"operations[{index}]")
     return places

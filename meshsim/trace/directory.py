@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from msgspec import UNSET
 
 from meshsim.model.ids import (
+    BOOTSTRAP,
     COMM,
     HOST_AGENT,
     LOCAL_PROC,
@@ -28,13 +29,14 @@ from meshsim.model.ids import (
     address_of_node,
     base_of,
     host_agent_id,
+    mesh_agent_id,
     pid_of,
     proc_agent_id,
     proc_id,
     proc_name_of,
     proc_of,
 )
-from meshsim.model.notes import MeshSpawned
+from meshsim.model.notes import AllocStarted, HostsAllocated, MeshSpawned
 from meshsim.trace.records import ProcessStarted, Record
 
 _RANKED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)\[(\d+)\]\Z")
@@ -42,6 +44,9 @@ _ACTOR_ID = re.compile(r"[a-z]+:[^\s,]+,[A-Za-z_][\w-]*,[A-Za-z_][\w-]*\[\d+\]")
 _PROC_ID = re.compile(r"[a-z]+:[^\s,]+,[A-Za-z_][\w-]*")
 _SUFFIX = re.compile(r"(?<=\w)-[1-9A-HJ-NP-Za-km-z]{12}\b")
 _CLIENT = Name("client")
+
+#: What a directory learns from.
+DIRECTORY_TYPES = frozenset({ProcessStarted, MeshSpawned, AllocStarted, HostsAllocated})
 
 
 class Directory:
@@ -51,17 +56,27 @@ class Directory:
         self._handlers: dict[type, Callable[[Record], None]] = {
             ProcessStarted: self._on_process_started,
             MeshSpawned: self._on_mesh_spawned,
+            AllocStarted: self._on_alloc_started,
+            HostsAllocated: self._on_hosts_allocated,
         }
-        #: Kind of each node: `host`, `proc` or `client`.
+        #: Kind of each node: `host`, `proc`, `allocated` or `client`.
         self.kinds: dict[Node, str] = {}
         #: Host of each proc's node, and the full name under which the host knows the proc.
         self.hosts: dict[Node, Node] = {}
         self.proc_names: dict[Node, Name] = {}
         #: Meshes by label, as their spawn was recorded; the latest of a label.
         self.meshes: dict[str, MeshSpawned] = {}
+        #: Who holds the alloc of allocated procs, by label.
+        self.keepers: dict[str, ActorId] = {}
+        #: The process that an allocated host is in: `more0`, `more1`, … by rank.
+        self.allocated_hosts: dict[str, Node] = {}
         self._node_of_proc: dict[str, Node] = {}
         self._node_of_address: dict[str, Node] = {}
         self._name_of_proc: dict[str, str] = {}
+        #: Of allocated processes, whose procs have addresses of their own.
+        self._name_of_node: dict[str, str] = {}
+        #: Allocated processes by the name that they are going to have, if nothing goes wrong.
+        self._starting: dict[str, Node] = {}
         self._name_of_actor: dict[str, str] = {}
 
     @classmethod
@@ -97,7 +112,7 @@ class Directory:
             if rank >= len(mesh.members):
                 return None
             member = mesh.members[rank]
-            return ActorId(member) if mesh.kind == "actors" else proc_agent_id(ProcId(member))
+            return ActorId(member) if mesh.kind == "actors" else _agent_of(mesh, ProcId(member))
         node = self.node(name)
         return None if node is None else self._main_actor(node)
 
@@ -105,11 +120,15 @@ class Directory:
         """The node that a name stands for; an actor stands for the node it lives in."""
         if name in self.kinds:
             return Node(name)
+        if name in self.allocated_hosts:
+            return self.allocated_hosts[name]
         ranked = _RANKED.match(name)
         if ranked:
             mesh = self.meshes.get(ranked.group(1))
             rank = int(ranked.group(2))
-            if mesh is None or rank >= len(mesh.procs):
+            if mesh is None:
+                return self._starting.get(name)
+            if rank >= len(mesh.procs):
                 return None
             return self.node_of_proc(ProcId(mesh.procs[rank]))
         if "." in name:
@@ -172,7 +191,7 @@ class Directory:
             return "world"
         name = self.proc_names.get(Node(node))
         if name is None:
-            return node
+            return self._name_of_node.get(node, node)
         return self._name_of_proc.get(proc_id(address_of_node(self.hosts[Node(node)]), name), node)
 
     def shortened(self, text: str) -> str:
@@ -196,6 +215,11 @@ class Directory:
             return
         address = address_of_node(node)
         self._node_of_address[address] = node
+        if started.kind == "allocated":
+            self._node_of_proc[proc_id(address, BOOTSTRAP)] = node
+            label, _, index = node.rpartition("/")[2].rpartition("_")
+            self._starting[f"{label}[{index}]"] = node
+            return
         for proc in (SERVICE_PROC, LOCAL_PROC):
             self._node_of_proc[proc_id(address, proc)] = node
 
@@ -206,8 +230,23 @@ class Directory:
         names = self._name_of_proc if mesh.kind == "procs" else self._name_of_actor
         for rank, member in enumerate(mesh.members):
             names[member] = f"{mesh.label}[{rank}]"
+            node = self.node_of_proc(ProcId(member)) if mesh.alloc is not UNSET else None
+            if node is not None and self.kinds[node] == "allocated":
+                self._name_of_node[node] = names[member]
         if mesh.controller is not None:
             self._name_of_actor[mesh.controller] = f"{mesh.label}.controller"
+
+    def _on_alloc_started(self, record: Record) -> None:
+        started = record.what
+        assert isinstance(started, AllocStarted)
+        self.keepers[started.label] = started.keeper
+        self._name_of_actor[started.keeper] = f"{started.label}.alloc"
+
+    def _on_hosts_allocated(self, record: Record) -> None:
+        allocated = record.what
+        assert isinstance(allocated, HostsAllocated)
+        for rank, host in enumerate(allocated.hosts):
+            self.allocated_hosts[f"{allocated.label}{rank}"] = Node(host)
 
     def _main_actor(self, node: Node) -> ActorId:
         kind = self.kinds[node]
@@ -215,6 +254,8 @@ class Directory:
             return host_agent_id(node)
         if kind == "client":
             return actor_id(proc_id(address_of_node(node), LOCAL_PROC), _CLIENT)
+        if kind == "allocated":
+            return actor_id(proc_id(address_of_node(node), BOOTSTRAP), BOOTSTRAP)
         return proc_agent_id(proc_id(address_of_node(self.hosts[node]), self.proc_names[node]))
 
     def _part_of(self, owner: str, part: str) -> ActorId | None:
@@ -245,6 +286,10 @@ class Directory:
         pid = pid_of(actor)
         index = f"[{pid}]" if pid and name not in (HOST_AGENT, PROC_AGENT) else ""
         return f"{self.name_of_proc(proc)}.{name}{index}"
+
+
+def _agent_of(mesh: MeshSpawned, proc: ProcId) -> ActorId:
+    return proc_agent_id(proc) if mesh.alloc is UNSET else mesh_agent_id(proc)
 
 
 def _without_suffix(text: str) -> str:

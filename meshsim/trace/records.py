@@ -36,7 +36,7 @@ class RunStarted(msgspec.Struct, frozen=True, tag="run_started"):
 
 
 class ProcessStarted(msgspec.Struct, frozen=True, tag="process_started"):
-    """A process exists. `kind` is `host`, `proc` or `client`; `name` the full proc name of a proc."""
+    """A process exists. `kind` is `host`, `proc`, `allocated` or `client`; `name` that of its proc."""
 
     kind: str
     parent: str

@@ -10,11 +10,14 @@ from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import (
     ActorStatusChanged,
+    AllocEventSeen,
+    AllocStarted,
     Bounced,
     ControllerStalled,
     EventRecorded,
     Heard,
     Heartbeat,
+    HostsAllocated,
     KeepaliveTaken,
     LocalDelivery,
     MarkRejected,
@@ -150,6 +153,12 @@ def _describe_run(record: Record, directory: Directory) -> str:
             return f"{actor(listener)} hears a heartbeat of {mesh}"
         case MeshSpawned(kind=kind, label=label, extent=extent, by=by):
             return f"{actor(by)} has spawned {kind} {label} {extent}"
+        case HostsAllocated(label=label, hosts=hosts, by=by):
+            return f"{actor(by)} has allocated hosts {label}: {', '.join(map(directory.name_of_node, hosts))}"
+        case AllocStarted(label=label, name=name):
+            return f"alloc {name} of {label} begins"
+        case AllocEventSeen(label=label, text=text):
+            return f"alloc of {label}: {text}"
         case OperationStarted(index=index, operation=operation, label=label, by=by):
             return f"{actor(by)} begins operation {index}: {operation} {label}".rstrip()
         case OperationEnded(index=index, operation=operation, label=label, by=by, error=error, result=result):

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+from meshsim.model.alloc.messages import (
+    AgentStatus,
+    AllocInitialized,
+    Configure,
+    Configured,
+    GspawnResult,
+    HostReady,
+    StartedProc,
+    StartProc,
+    StopActorResult,
+)
 from meshsim.model.messages import (
     ActorEvent,
     ActorSpec,
@@ -90,6 +101,16 @@ def _details(message: Message) -> str:
             return text
         case Work():
             return message.text
+        case Configure(rank=rank) | Configured(rank=rank) | AgentStatus(rank=rank):
+            return f"rank {rank}"
+        case StartProc(proc_id=proc) | StartedProc(proc_id=proc):
+            return proc
+        case AllocInitialized(error=error) | GspawnResult(error=error) if error is not None:
+            return error
+        case HostReady(agent=agent):
+            return agent
+        case StopActorResult(result=result):
+            return result
         case SubscriberCount(count=count) | Number(value=count):
             return str(count)
         case _:

@@ -3,6 +3,7 @@
 import pytest
 from machines import CLIENT, host_agent
 
+from meshsim.model.alloc.messages import StopAlloc
 from meshsim.model.commands import BootProc, CancelTimer, SetTimer, SpawnChild, StartHost
 from meshsim.model.config import Config
 from meshsim.model.context import Context
@@ -127,6 +128,17 @@ def test_a_shutdown_goes_from_host_to_host():
     assert run.start(0) == [Envelope(CLIENT, host_agent(0), order)]
     assert run.handle(ack(0), 1 * S) == [Envelope(CLIENT, host_agent(1), order)]
     assert (run.outcome, run.handle(ack(1), 2 * S), run.outcome) == (None, [], Outcome())
+
+
+def test_a_shutdown_of_allocated_hosts_stops_their_alloc_in_the_end():
+    keeper = actor_id("unix:@client,local", "alloc_h-1x", 1)
+    run = ShutdownRun(CLIENT, HOSTS[:1], CONFIG, PORT.index, keeper)
+    run.start(0)
+
+    assert run.handle(ack(0), 1 * S) == [Envelope(CLIENT, keeper, StopAlloc(PORT))]
+    assert run.outcome is None
+    assert run.handle(Envelope(keeper, CLIENT, Ack(), PORT.index), 2 * S) == []
+    assert run.outcome == Outcome()
 
 
 def test_a_host_says_which_procs_it_ever_made():

@@ -3,6 +3,7 @@
 import pytest
 
 from meshsim.model import status
+from meshsim.model.agent_v0 import AgentMode, AgentV0
 from meshsim.model.commands import BootProc, DestroyProc, ExitProcess, SetTimer, SignalActor
 from meshsim.model.config import Config
 from meshsim.model.events import ActorSpawned, CleanupStarted, ProcDestroyed
@@ -80,9 +81,9 @@ def test_a_proc_is_made_at_once_in_this_very_process():
 
     commands = agent.handle(create(W0, 3), 1 * S)
 
-    machine = ProcAgent(
-        proc_agent_id(proc(W0)), proc(W0), agent.config, address="unix:@host0", name=W0, in_process=True
-    )
+    me = proc_agent_id(proc(W0))
+    v0 = AgentV0(me, AgentMode.V1, rank=3, recording=True)
+    machine = ProcAgent(me, proc(W0), agent.config, address="unix:@host0", name=W0, in_process=True, v0=v0)
     assert commands == [BootProc(machine)]
     assert not agent.busy
     assert rank_status(agent, W0) == ((3, 4, status.RUNNING),)

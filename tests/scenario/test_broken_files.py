@@ -335,8 +335,8 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     # --- operations
     "operation-unknown": (
-        operations('do = "stop_actor"'),
-        'operations[0].do: expected one of the allowed values, got "stop_actor"; did you mean "stop_actors"?'
+        operations('do = "stop_actorss"'),
+        'operations[0].do: expected one of the allowed values, got "stop_actorss"; did you mean "stop_actors"?'
         f"{LONG_LIST}",
     ),
     "operation-without-do": (

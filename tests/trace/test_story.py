@@ -8,14 +8,19 @@ import msgspec
 import pytest
 from trace_builder import AGENTS, CLIENT, CONTROLLER, NODES, OBSERVER, PROCS, TRAINERS, TraceBuilder
 
+from meshsim.model.alloc.events import Failed
+from meshsim.model.alloc.messages import ChaosMonkey
 from meshsim.model.events import ChildExited, TimerFired
-from meshsim.model.ids import Name, PortRef
-from meshsim.model.messages import Envelope, GetState, MeshFailed, Message, StateReply
+from meshsim.model.ids import Name, PortRef, actor_id, proc_of
+from meshsim.model.messages import Envelope, GetState, Gspawn, MeshFailed, Message, StateReply
 from meshsim.model.notes import (
+    AllocEventSeen,
+    AllocStarted,
     Bounced,
     ControllerStalled,
     EventRecorded,
     Heartbeat,
+    HostsAllocated,
     KeepaliveTaken,
     LocalDelivery,
     MarkRejected,
@@ -49,6 +54,7 @@ from meshsim.units import MS, S
 ASK = Envelope(CONTROLLER, AGENTS[1], GetState(Name("trainer-1bbbbbbbbbbb"), PortRef(CONTROLLER, 1024)))
 ANSWER = Envelope(AGENTS[1], CONTROLLER, StateReply(State("trainer-1bbbbbbbbbbb", RUNNING)), port=1024)
 WORKER = Name("workers_0-2aaaaaaaaaaa")
+KEEPER = actor_id(proc_of(CLIENT), "alloc_more", 1)
 
 
 def whole() -> list[Record]:
@@ -71,6 +77,9 @@ def whole() -> list[Record]:
         ControllerStalled(CONTROLLER, 12 * S),
         MonitoringEnded(CONTROLLER, "trainer", "all_terminal"),
         Heartbeat(OBSERVER, "trainer"),
+        HostsAllocated("hosts", Name("hosts-1x"), CLIENT, ("client/hosts_1", "client/hosts_0")),
+        AllocStarted(KEEPER, "more", "_1xT3d2cLvS2i"),
+        AllocEventSeen(KEEPER, "more", Failed("_1xT3d2cLvS2i", "no"), "_1xT3d2cLvS2i: failed: no"),
         FaultStruck(0, "signal", NODES[1], "SIGKILL"),
         FaultMissed(1, "resume", "workers[1]", "gone"),
     )
@@ -138,6 +147,9 @@ LINES = """\
      2.000s  client         trainer.controller polls late, expected at 12.000s
      2.000s  client         trainer.controller ends monitoring: all terminal
      2.000s  client         observer hears a heartbeat of trainer
+     2.000s  client         client has allocated hosts hosts: client/hosts_1, client/hosts_0
+     2.000s  client         alloc _1xT3d2cLvS2i of more begins
+     2.000s  client         alloc of more: _1xT3d2cLvS2i: failed: no
      2.000s  client         FAULT 0: signal workers[1] SIGKILL
      2.000s  client         FAULT 1 MISSED: resume workers[1]: gone
      3.000s  host1          told that the child workers[1] was killed by signal 9
@@ -174,6 +186,10 @@ def test_every_message_has_words(message: type) -> None:
     assert message_words(example).startswith(message.__name__)
 
 
+#: Fields whose name stands for something else elsewhere.
+_OWN_FORMS = {Gspawn: {"spec": {"actor_type": "A"}}, ChaosMonkey: {"reason": {"kind": "watchdog"}}}
+
+
 def _example(message: type) -> Message:
     """A message with the least that decodes."""
     fields = {
@@ -181,7 +197,9 @@ def _example(message: type) -> Message:
         "reply": ["a", 1], "timeout_ns": 1, "max_in_flight": 1, "ack": ["a", 1],
         "state": {"name": "x", "status": ["Running"]}, "runs": [[0, 1, ["Running"]]], "names": [], "port": ["a", 1],
         "count": 1, "expected_ns": 1, "failure": None, "addr": "a", "agent": "a", "errors": [], "kind": "raise",
-        "index": 0, "value": 1, "operation": {"type": "end_self", "reason": "done"},
+        "index": 0, "value": 1, "proc_id": "a,b", "code": 0, "description": "why", "forwarder": "a", "supervisor": None,
+        "address_book": [], "record": True, "alive": True, "actor_id": "a", "result": "Success",
+        "operation": {"type": "end_self", "reason": "done"},
         "event": {
             "actor_id": "a", "display_name": None, "occurred_at_ns": 0,
             "actor_status": {"phase": "stopped", "reason": "done"},
@@ -202,8 +220,9 @@ def _example(message: type) -> Message:
         },
     }  # fmt: skip
     wanted = {field.name for field in msgspec.structs.fields(message)}
+    fields |= _OWN_FORMS.get(message, {})
     example = msgspec.convert({"type": message.__struct_config__.tag, **fields}, message)
-    assert wanted <= {*fields, "text", "busy_ns", "number", "send_to_children", "handles", "to"}
+    assert wanted <= {*fields, "text", "busy_ns", "number", "send_to_children", "handles", "to", "error", "procs"}
     return example
 
 
