@@ -7,6 +7,7 @@ from meshsim.model.messages import (
     ActorSpec,
     ActorStateChanged,
     Answer,
+    Call,
     CastMessage,
     CauseFault,
     CommMeshConfig,
@@ -25,6 +26,7 @@ from meshsim.model.messages import (
     ProcReady,
     RankStatus,
     ResourceNames,
+    Returned,
     StateReply,
     Stop,
     StopAll,
@@ -61,6 +63,10 @@ def _details(message: Message) -> str:
             return f"{state.name} {state.status}"
         case RankStatus(runs=runs):
             return "; ".join(f"{start}..{end} {status}" for start, end, status in runs) or "(empty)"
+        case Call(method=method):
+            return f"{method}()"
+        case Returned(raised=raised):
+            return raised
         case MeshRefSent(mesh=mesh):
             return mesh.label
         case MeshFailed(failure=None):
