@@ -27,6 +27,8 @@ from meshsim.model.operations import (
     AskProcs,
     AttachHosts,
     AwaitEvent,
+    BroadcastTo,
+    CallMesh,
     CastTo,
     CloneRef,
     CountSubscribers,
@@ -63,6 +65,8 @@ from meshsim.scenario.schema import (
     AllocateHostsOp,
     AllocateOp,
     AttachHostsOp,
+    BroadcastOp,
+    CallOp,
     CastOp,
     CloneOp,
     CountSubscribersOp,
@@ -261,6 +265,10 @@ class References:
                 return DropRef(self.actors(mesh))
             case CastOp(mesh=mesh, text=text, busy=busy):
                 return CastTo(self.actors(mesh), text, int(busy))
+            case CallOp(mesh=mesh, method=method, busy=busy, raises=raises, one=one):
+                return CallMesh(self.actors(mesh), method, int(busy), raises, one)
+            case BroadcastOp(mesh=mesh, method=method, busy=busy, raises=raises):
+                return BroadcastTo(self.actors(mesh), method, int(busy), raises)
             case QueryOp(mesh=mesh):
                 return QueryMesh(self.actors(mesh))
             case ActorStatesOp(mesh=mesh, keepalive=keepalive):

@@ -24,7 +24,18 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, NameSource
-from meshsim.model.messages import CauseFault, Envelope, MeshFailed, MeshRefSent, Operate, Undeliverable, Work
+from meshsim.model.messages import (
+    Call,
+    CauseFault,
+    Envelope,
+    MeshFailed,
+    MeshRefSent,
+    Operate,
+    Returned,
+    Undeliverable,
+    Work,
+    reply_to,
+)
 from meshsim.model.supervision import (
     ActorErrorKind,
     ActorSupervisionEvent,
@@ -51,7 +62,7 @@ class InitFailure(msgspec.Struct, frozen=True):
 
 
 class TestActor(msgspec.Struct):
-    """Answers nothing, works when told to, fails when told to. Does not handle failures of what it owns."""
+    """Works when told to, answers calls, fails when told to. Does not handle failures of what it owns."""
 
     #: Tells pytest that this is no test class.
     __test__ = False
@@ -63,6 +74,8 @@ class TestActor(msgspec.Struct):
     init_failure: InitFailure | None = None
     #: Init or a handler is at work: it ends at a timer, or never.
     working: bool = False
+    #: What an endpoint at work ends with.
+    afterwards: Envelope | Fail | None = None
 
     #: Whether mesh failures and events of children are heard and absorbed.
     handles_failures = False
@@ -94,7 +107,8 @@ class TestActor(msgspec.Struct):
                 return self.context.on_port(event, now_ns)
             case TimerFired(key=key) if key == BUSY_TIMER:
                 self.working = False
-                return []
+                afterwards, self.afterwards = self.afterwards, None
+                return [] if afterwards is None else [afterwards]
             case TimerFired(key=key) if key == INIT_TIMER:
                 return self._fail_init()
             case TimerFired():
@@ -135,6 +149,8 @@ class TestActor(msgspec.Struct):
         match envelope.message:
             case Work(busy_ns=busy_ns):
                 return self._work(busy_ns)
+            case Call() as call:
+                return self._on_call(call)
             case CauseFault() as fault:
                 return self._misbehave(fault)
             case Operate() as operate:
@@ -155,6 +171,19 @@ class TestActor(msgspec.Struct):
         if not self.context.config.has("Q62"):
             undeliverable = restore_sender(undeliverable)
         return default_undeliverable(self.me, undeliverable)
+
+    def _on_call(self, call: Call) -> list[Command]:
+        """An endpoint: it works, then returns or raises. An exception that nobody waits for is the actor's end."""
+        if call.reply is not None:
+            over: Envelope | Fail = reply_to(call.reply, self.me, Returned(self.me, call.raises))
+        elif call.raises:
+            over = Fail(Generic(call.raises))
+        else:
+            return self._work(call.busy_ns)
+        if call.busy_ns == 0:
+            return [over]
+        self.afterwards = over
+        return self._work(call.busy_ns)
 
     def _work(self, busy_ns: int) -> list[Command]:
         """A handler that takes its time: nothing else is handled until it is over."""

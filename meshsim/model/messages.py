@@ -330,6 +330,23 @@ class Drill(msgspec.Struct, frozen=True, tag="drill", omit_defaults=True):
     to: ActorId | None = None
 
 
+class Call(msgspec.Struct, frozen=True, tag="call", omit_defaults=True):
+    """An endpoint is called: it works, and returns on `reply` or raises there; without it, nobody waits for it."""
+
+    method: str
+    reply: PortRef | None = None
+    busy_ns: int = 0
+    #: Text of the exception that it raises, if any.
+    raises: str = ""
+
+
+class Returned(msgspec.Struct, frozen=True, tag="returned", omit_defaults=True):
+    """An endpoint is over; `raised` is the text of its exception, if there was one."""
+
+    actor: ActorId
+    raised: str = ""
+
+
 class Answer(msgspec.Struct, frozen=True, tag="answer"):
     """What a test actor says to whoever asked it."""
 
@@ -398,6 +415,8 @@ Message = Union[
     Work,
     CauseFault,
     Drill,
+    Call,
+    Returned,
     Answer,
     Operate,
 ]

@@ -314,6 +314,27 @@ class CastTo(msgspec.Struct, frozen=True, tag="cast_to"):
     busy_ns: int = 0
 
 
+class CallMesh(msgspec.Struct, frozen=True, tag="call"):
+    """Call an endpoint of every rank and wait for all answers (mesh_model.md 9.2)."""
+
+    mesh: ActorMeshRef
+    method: str
+    busy_ns: int = 0
+    #: Text of the exception that the endpoint raises.
+    raises: str = ""
+    #: `call_one`: the mesh has to have exactly one rank.
+    one: bool = False
+
+
+class BroadcastTo(msgspec.Struct, frozen=True, tag="broadcast"):
+    """Call an endpoint of every rank and wait for nothing (mesh_model.md 9.2)."""
+
+    mesh: ActorMeshRef
+    method: str
+    busy_ns: int = 0
+    raises: str = ""
+
+
 class QueryMesh(msgspec.Struct, frozen=True, tag="query_mesh"):
     """Ask the controller for the state of its mesh (supervision.md 5.7)."""
 
@@ -364,6 +385,8 @@ Operation = Union[
     SendRef,
     DropRef,
     CastTo,
+    CallMesh,
+    BroadcastTo,
     QueryMesh,
     AskActors,
     AskProcs,

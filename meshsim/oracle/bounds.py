@@ -96,7 +96,7 @@ class Bounds:
                 # The reference has no limit here (14.4: "unlimited if host dead"). Chosen here: a host acknowledges
                 # behind one spawn, or the message is known to be undeliverable.
                 return max(hosts, 1) * (c.host_spawn_ready_timeout + c.message_delivery_timeout) + SLACK_NS
-            case "unsubscribe" | "slice" | "clone" | "send_ref":
+            case "broadcast" | "unsubscribe" | "slice" | "clone" | "send_ref":
                 return SLACK_NS
             case "spawn_hosts" | "drop_hosts" | "stop_all" | "subscribe_to" | "drop_ref" | "cast_to" | "end_self":
                 return SLACK_NS

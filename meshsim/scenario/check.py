@@ -24,6 +24,8 @@ from meshsim.scenario.schema import (
     AllocateHostsOp,
     AllocateOp,
     AttachHostsOp,
+    BroadcastOp,
+    CallOp,
     CastOp,
     CloneOp,
     CountSubscribersOp,
@@ -254,7 +256,7 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.controlled(operation.mesh, f"{key}.mesh")
         case NextEventOp() | ActorStatesOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-        case StopActorsOp() | DropOp() | CastOp():
+        case StopActorsOp() | DropOp() | CastOp() | CallOp() | BroadcastOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case EndOp():
             pass

@@ -285,6 +285,23 @@ class CastOp(_Operation, frozen=True, kw_only=True, tag="cast"):
     busy: Duration = duration(0)
 
 
+class CallOp(_Operation, frozen=True, kw_only=True, tag="call"):
+    mesh: str
+    method: str = "step"
+    busy: Duration = duration(0)
+    #: Text of the exception that the endpoint raises.
+    raises: str = ""
+    #: `call_one`: the mesh has to have exactly one rank.
+    one: bool = False
+
+
+class BroadcastOp(_Operation, frozen=True, kw_only=True, tag="broadcast"):
+    mesh: str
+    method: str = "step"
+    busy: Duration = duration(0)
+    raises: str = ""
+
+
 class QueryOp(_Operation, frozen=True, kw_only=True, tag="query"):
     mesh: str
 
@@ -330,6 +347,8 @@ OperationSpec = Union[
     SendRefOp,
     DropOp,
     CastOp,
+    CallOp,
+    BroadcastOp,
     QueryOp,
     ActorStatesOp,
     ProcStatesOp,

@@ -148,7 +148,8 @@ def _describe_run(record: Record, directory: Directory) -> str:
             return f"{actor(controller)} ends monitoring: {why.replace('_', ' ')}"
         case Heard(listener=listener, role=role, mesh=mesh, rank=rank, status=status, text=text, actor=about):
             place = f"{mesh}{'' if rank is None else f' rank {rank}'}" if mesh else actor(about)
-            return f"HEARD by {actor(listener)} ({role}): {place} {status}: {text}"
+            through = f", through {what.ref}" if what.ref else ""
+            return f"HEARD by {actor(listener)} ({role}{through}): {place} {status}: {text}"
         case Heartbeat(listener=listener, mesh=mesh):
             return f"{actor(listener)} hears a heartbeat of {mesh}"
         case MeshSpawned(kind=kind, label=label, extent=extent, by=by):

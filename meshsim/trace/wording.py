@@ -18,6 +18,7 @@ from meshsim.model.messages import (
     ActorSpec,
     ActorStateChanged,
     Answer,
+    Call,
     CastMessage,
     CauseFault,
     CommMeshConfig,
@@ -36,6 +37,7 @@ from meshsim.model.messages import (
     ProcReady,
     RankStatus,
     ResourceNames,
+    Returned,
     StateReply,
     Stop,
     StopAll,
@@ -72,6 +74,10 @@ def _details(message: Message) -> str:
             return f"{state.name} {state.status}"
         case RankStatus(runs=runs):
             return "; ".join(f"{start}..{end} {status}" for start, end, status in runs) or "(empty)"
+        case Call(method=method):
+            return f"{method}()"
+        case Returned(raised=raised):
+            return raised
         case MeshRefSent(mesh=mesh):
             return mesh.label
         case MeshFailed(failure=None):
