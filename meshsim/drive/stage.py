@@ -199,6 +199,8 @@ class References:
                     params={**spec.params, **_init_faults(self._plan, spec.name)},
                     display_base=spec.display,
                     system=spec.system,
+                    service=UNSET if spec.service is None else spec.service,
+                    registered=False if spec.unregistered else UNSET,
                     controller=UNSET if spec.controller == "polling" else spec.controller,
                 )
             case StopActorsOp(mesh=mesh, reason=reason):

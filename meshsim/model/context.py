@@ -297,7 +297,8 @@ class Context(msgspec.Struct):
     def on_spawned(self, spawned: ActorSpawned, now_ns: int) -> list[Command]:
         """A controller was spawned, or not: the operation that asked for it goes on."""
         for port, running in self.running.items():
-            if isinstance(running.run, _SPAWNERS) and spawned.name.endswith(running.run.name):
+            run = running.run
+            if isinstance(run, _SPAWNERS) and spawned.name.endswith(f"controller_{run.name}"):
                 return self._advance(port, spawned, now_ns)
         if spawned.name.startswith(COMM_CONTROLLER):
             return []  # No operation waits for it.
@@ -307,7 +308,7 @@ class Context(msgspec.Struct):
         running = self.running[port]
         in_creation = isinstance(running.run, SpawnProcsRun) and running.run.comm is not None
         commands = running.run.handle(event, now_ns)
-        if isinstance(running.run, SpawnActorsRun):
+        if isinstance(running.run, SpawnActorsRun) and running.run.outcome == Outcome():
             self.labels[running.run.name] = running.started.label
         if isinstance(running.run, SpawnProcsRun) and running.run.comm is not None and not in_creation:
             self.sink = running.run.procs[0].agent  # 10.1 step 2.

@@ -132,6 +132,10 @@ class SpawnActors(msgspec.Struct, frozen=True, tag="spawn_actors"):
     display_base: str | None = None
     #: A system actor mesh has no controller.
     system: bool = False
+    #: The name itself, instead of a fresh one: `spawn_service`, `spawn_with_name`.
+    service: str | UnsetType = UNSET
+    #: False: the caller's registry does not have the type.
+    registered: bool | UnsetType = UNSET
     #: Polling when unset.
     controller: ControllerKind | UnsetType = UNSET
 

@@ -187,7 +187,10 @@ def _check_ownership(topology: Topology) -> None:
 
 
 def _check_actor_type(key: str, actors: Actors | SpawnActorsOp) -> None:
-    if actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
+    if isinstance(actors, SpawnActorsOp) and actors.unregistered:
+        if actors.actor in ACTOR_TYPES:
+            raise ScenarioError(f"{key}.actor", "expected a type that is not registered", value=actors.actor)
+    elif actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
         message = "expected an actor type or module:Class"
         raise ScenarioError(f"{key}.actor", message, value=actors.actor, allowed=ACTOR_TYPES)
     if actors.params and actors.actor in ACTOR_TYPES:

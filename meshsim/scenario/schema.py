@@ -57,6 +57,8 @@ class Actors(_Part, frozen=True, kw_only=True):
     system: bool = False
     #: Whether its controller polls, or is told of changes by the agents and polls to be sure.
     controller: ControllerKind = "polling"
+    #: The actors' name as it is, instead of a fresh one: actors that have it already are taken.
+    service: str | None = None
 
 
 class Subscriber(_Part, frozen=True, kw_only=True):
@@ -143,6 +145,9 @@ class SpawnActorsOp(_Operation, frozen=True, kw_only=True, tag="spawn_actors"):
     display: str | None = None
     system: bool = False
     controller: ControllerKind = "polling"
+    service: str | None = None
+    #: `actor` is a type that no registry has.
+    unregistered: bool = False
 
 
 class StopActorsOp(_Operation, frozen=True, kw_only=True, tag="stop_actors"):

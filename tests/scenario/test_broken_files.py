@@ -465,6 +465,10 @@ BROKEN: dict[str, tuple[str, str]] = {
         faults('kind = "signal"\ntarget = "host0"\nat = "1s"\nsignal = "0"'),
         'faults[0].signal: expected a signal such as "SIGKILL" or "9", got "0" (allowed: …',
     ),
+    "unregistered-type-that-is-registered": (
+        operations('do = "spawn_actors"\nname = "late"\nprocs = "workers"\nunregistered = true'),
+        'operations[0].actor: expected a type that is not registered, got "TestActor"',
+    ),
     "kill-that-does-not-kill": (
         faults('kind = "kill_pid"\ntarget = "trainer[0]"\nat = "1s"\nsignal = "SIGSTOP"'),
         'faults[0].signal: expected a signal that ends the process, got "SIGSTOP"',
