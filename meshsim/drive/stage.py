@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+import msgspec
 import simpy
 from msgspec import UNSET
 
@@ -16,7 +17,7 @@ from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors import INIT_FAILS
 from meshsim.model.extent import Extent
-from meshsim.model.ids import ActorId, ProcId, host_agent_id, proc_agent_id
+from meshsim.model.ids import ActorId, Name, PortRef, ProcId, host_agent_id, proc_agent_id
 from meshsim.model.messages import Envelope, Operate
 from meshsim.model.notes import MeshSpawned, OperationEnded
 from meshsim.model.operations import (
@@ -50,7 +51,9 @@ from meshsim.model.operations import (
 )
 from meshsim.model.region import Region
 from meshsim.model.tags import tag_of
+from meshsim.model.wrapper import CHILDREN, Children
 from meshsim.oracle.judge import NOT_BEGUN
+from meshsim.scenario.children import children_of
 from meshsim.scenario.cutting import cut
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import (
@@ -196,7 +199,7 @@ class References:
                     label=spec.name,
                     procs=self.procs(spec.procs),
                     actor_type=spec.actor,
-                    params={**spec.params, **_init_faults(self._plan, spec.name)},
+                    params={**self._params(spec), **_init_faults(self._plan, spec.name)},
                     display_base=spec.display,
                     system=spec.system,
                     service=UNSET if spec.service is None else spec.service,
@@ -257,6 +260,14 @@ class References:
     def _is_procs(self, label: str) -> bool:
         made = self._made.get(label)
         return label in self._extents if made is None else self._is_procs(made.mesh)
+
+    def _params(self, spec: SpawnActorsOp) -> dict[str, object]:
+        """Parameters of the actors; names of the scenario become references."""
+        made = children_of(spec)
+        if made is None:
+            return dict(spec.params)
+        children = Children(Name(made.child), self.procs(made.procs), PortRef(self._actor(made.supervisor), 0))
+        return {CHILDREN: msgspec.to_builtins(children)}
 
     def actors(self, label: str) -> ActorMeshRef:
         match self._made.get(label):

@@ -24,7 +24,16 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, NameSource
-from meshsim.model.messages import CauseFault, Envelope, MeshFailed, MeshRefSent, Operate, Undeliverable, Work
+from meshsim.model.messages import (
+    CauseFault,
+    Envelope,
+    MeshFailed,
+    MeshRefSent,
+    Operate,
+    PassedOn,
+    Undeliverable,
+    Work,
+)
 from meshsim.model.supervision import (
     ActorErrorKind,
     ActorSupervisionEvent,
@@ -145,6 +154,8 @@ class TestActor(msgspec.Struct):
             case MeshFailed(failure=MeshFailure() as failure):
                 heard = self.context.hears("owner", failure)
                 return [heard, *self._decide(failure.event, unhandled(self.me, failure.event, now_ns))]
+            case PassedOn(failure=failure):
+                return [self.context.hears("supervisor", failure)]
             case Undeliverable() as undeliverable:
                 return self._on_undeliverable(undeliverable)
             case message:
@@ -164,24 +175,29 @@ class TestActor(msgspec.Struct):
         return [SetTimer(self.me, BUSY_TIMER, busy_ns)]
 
     def _misbehave(self, fault: CauseFault) -> list[Command]:
-        match fault.kind:
-            case "raise":
-                return [Fail(Generic(fault.text))]
-            case "panic":
-                return [Panic(f"panic at {type(self).__name__}: {fault.text}")]
-            case "hang":
-                self.working = True
-                return [SetTimer(self.me, BUSY_TIMER, fault.busy_ns)] if fault.busy_ns else []
-            case "stop":
-                return [StopSelf(fault.text)]
-            case "abort":
-                return [AbortSelf(fault.text)]
-            case "exit":
-                return [ExitProcess(fault.number or 0)]
-            case "signal":
-                return [SignalSelf(fault.number or 0)]
-            case kind:
-                raise AssertionError(f"unknown fault {kind}")
+        if fault.kind != "hang":
+            return misbehaviour(type(self).__name__, fault)
+        self.working = True
+        return [SetTimer(self.me, BUSY_TIMER, fault.busy_ns)] if fault.busy_ns else []
+
+
+def misbehaviour(who: str, fault: CauseFault) -> list[Command]:
+    """What a handler does that is told to misbehave; hanging is not among it."""
+    match fault.kind:
+        case "raise":
+            return [Fail(Generic(fault.text))]
+        case "panic":
+            return [Panic(f"panic at {who}: {fault.text}")]
+        case "stop":
+            return [StopSelf(fault.text)]
+        case "abort":
+            return [AbortSelf(fault.text)]
+        case "exit":
+            return [ExitProcess(fault.number or 0)]
+        case "signal":
+            return [SignalSelf(fault.number or 0)]
+        case kind:
+            raise AssertionError(f"unknown fault {kind}")
 
 
 class TestActorWithSupervisionHandling(TestActor):
@@ -195,12 +211,6 @@ class TestActorWithFailingSupervision(TestActor):
 
     def _decide(self, event: ActorSupervisionEvent, otherwise: ActorErrorKind) -> list[Command]:
         return [Fail(ErrorDuringHandlingSupervision("supervision hook failed", event))]
-
-
-class WrapperActor(TestActor):
-    """Owns meshes and considers every failure of them handled."""
-
-    handles_failures = True
 
 
 class SleepActor(TestActor):

@@ -23,6 +23,7 @@ from meshsim.model.ids import (
     Name,
     NameSource,
     actor_id,
+    base_of,
     address_of,
     proc_id,
     proc_of,
@@ -315,8 +316,9 @@ class Context(msgspec.Struct):
         return [*commands, *self._settle(port, running, now_ns)]
 
     def hears(self, role: str, failure: MeshFailure) -> Command:
-        """The note for what this actor is told as an owner or as a parent."""
-        label = self.labels.get(Name(failure.actor_mesh_name or ""), "")
+        """The note for what this actor is told as an owner, as a parent, or by an owner that passes it on."""
+        name = Name(failure.actor_mesh_name or "")
+        label = self.labels.get(name, base_of(name) if role == "supervisor" else "")
         return heard(self.me, role, label, failure)
 
     # --- supervision events (12.3, 12.4) -----------------------------------------------------------------------

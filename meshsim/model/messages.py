@@ -271,6 +271,12 @@ class Work(msgspec.Struct, frozen=True, tag="work"):
     busy_ns: int = 0
 
 
+class PassedOn(msgspec.Struct, frozen=True, tag="passed_on"):
+    """A failure that an owner was told of and passes on to whoever wants to know (supervision.md 15.1)."""
+
+    failure: MeshFailure
+
+
 class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`, `abort`; or end
     its process: `exit` with code `number`, `signal` with signal `number`.
@@ -349,6 +355,7 @@ Message = Union[
     ProcReady,
     Undeliverable,
     Work,
+    PassedOn,
     CauseFault,
     Drill,
     Answer,

@@ -16,6 +16,7 @@ from meshsim.model.revision import R2026_03, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
 from meshsim.scenario.check_faults import check_faults
+from meshsim.scenario.children import WRAPPER, declare_children
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
@@ -144,6 +145,8 @@ def _check_topology(topology: Topology, world: World) -> None:
         _check_actor_type(key, actors)
         _check_controller(key, actors)
         world.add_actors(key, actors.name, actors.procs, actors.actor, system=actors.system)
+        if actors.actor == WRAPPER and actors.params:
+            declare_children(key, actors, world)
     for index in range(len(topology.slices)):
         if index not in of_procs:
             _check_slice(topology, index, world)
@@ -193,7 +196,7 @@ def _check_actor_type(key: str, actors: Actors | SpawnActorsOp) -> None:
     elif actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
         message = "expected an actor type or module:Class"
         raise ScenarioError(f"{key}.actor", message, value=actors.actor, allowed=ACTOR_TYPES)
-    if actors.params and actors.actor in ACTOR_TYPES:
+    if actors.params and actors.actor in ACTOR_TYPES and actors.actor != WRAPPER:
         message = f"{actors.actor} takes no parameters; they are for types of your own (module:Class)"
         raise ScenarioError(joined(f"{key}.params", next(iter(actors.params))), message)
     for name, value in actors.params.items():
@@ -213,6 +216,8 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             _check_actor_type(key, operation)
             _check_controller(key, operation)
             world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
+            if operation.actor == WRAPPER and operation.params:
+                declare_children(key, operation, world)
         case StopProcsOp() | ProcStatesOp():
             world.named(operation.procs, Kind.PROCS, f"{key}.procs")
         case StopAllOp():

@@ -22,6 +22,7 @@ from meshsim.model.messages import (
     Message,
     Number,
     Operate,
+    PassedOn,
     ProcReady,
     RankStatus,
     ResourceNames,
@@ -74,6 +75,8 @@ def _details(message: Message) -> str:
             return f"to {cast.actor}: {message_words(cast.message)}"
         case ForwardMessage(cast=cast, seq=seq):
             return f"{seq} to {cast.actor}: {message_words(cast.message)}"
+        case PassedOn(failure=passed):
+            return status_text(passed.event.actor_status, passed.event.occurred_at_ns)
         case ActorEvent(event=event):
             return f"{event.actor_id} {status_text(event.actor_status, event.occurred_at_ns)}"
         case Undeliverable(envelope=envelope, errors=errors):

@@ -21,7 +21,6 @@ from meshsim.model.actors import (
     TestActor,
     TestActorWithFailingSupervision,
     TestActorWithSupervisionHandling,
-    WrapperActor,
 )
 from meshsim.model.boot import ConstructorError, Setting
 from meshsim.model.commands import AbortSelf, ExitProcess, Fail, Panic, SetTimer, SignalSelf, StopSelf
@@ -42,6 +41,7 @@ from meshsim.model.supervision import (
     event_text,
 )
 from meshsim.model.undeliverable import undeliverable_text
+from meshsim.model.wrapper import WrapperActor
 from meshsim.units import S
 
 ME = actor(1)

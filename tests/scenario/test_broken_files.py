@@ -475,7 +475,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "children-of-an-actor-that-has-none": (
         faults('kind = "sigsegv"\ntarget = "trainer[0]"\nat = "1s"\nsend_to_children = true'),
-        "faults[0].send_to_children: expected a WrapperActor as target, TestActor has no children",
+        'faults[0].target: expected a WrapperActor with parameters, other actors have no children, got "trainer[0]"',
     ),
     "stall-for-no-time": (
         faults('kind = "stall"\ntarget = "host0"\nat = "1s"\nfor = "0s"'),

@@ -10,7 +10,7 @@ from trace_builder import AGENTS, CLIENT, CONTROLLER, NODES, OBSERVER, PROCS, TR
 
 from meshsim.model.events import ChildExited, TimerFired
 from meshsim.model.ids import Name, PortRef
-from meshsim.model.messages import Envelope, GetState, MeshFailed, Message, StateReply
+from meshsim.model.messages import Envelope, GetState, MeshFailed, Message, PassedOn, StateReply
 from meshsim.model.notes import (
     Bounced,
     ControllerStalled,
@@ -201,6 +201,8 @@ def _example(message: type) -> Message:
             },
         },
     }  # fmt: skip
+    if message is PassedOn:  # The only failure that is never none.
+        fields["failure"] = {"actor_mesh_name": None, "rank": None, "event": fields["event"]}
     wanted = {field.name for field in msgspec.structs.fields(message)}
     example = msgspec.convert({"type": message.__struct_config__.tag, **fields}, message)
     assert wanted <= {*fields, "text", "busy_ns", "number", "send_to_children", "handles", "to"}
