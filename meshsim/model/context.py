@@ -23,8 +23,8 @@ from meshsim.model.ids import (
     Name,
     NameSource,
     actor_id,
-    base_of,
     address_of,
+    base_of,
     proc_id,
     proc_of,
 )

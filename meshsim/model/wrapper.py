@@ -12,9 +12,10 @@ import msgspec
 
 from meshsim.model.actors import TestActor
 from meshsim.model.boot import Setting
+from meshsim.model.casting import actors_of, cast
 from meshsim.model.commands import Command, Fail
 from meshsim.model.events import Event, Started
-from meshsim.model.ids import ActorId, Name, PortRef
+from meshsim.model.ids import Name, PortRef
 from meshsim.model.messages import CauseFault, Envelope, MeshFailed, Operate, PassedOn
 from meshsim.model.notes import MeshSpawned, OperationEnded
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, SpawnActors
@@ -96,8 +97,7 @@ class WrapperActor(TestActor):
         """The same fault for every child, to be applied to itself."""
         assert self.mesh is not None, f"{self.me} has no children"
         fault = CauseFault(fault.kind, fault.text, fault.busy_ns, fault.number)
-        actors = [ActorId(f"{proc.proc_id},{self.mesh.name}[0]") for proc in self.mesh.procs.procs]
-        return [Envelope(self.me, actor, fault) for actor in actors]
+        return [*cast(self.me, actors_of(self.mesh), fault, self.context.config)]
 
     def _pass_on(self, failed: MeshFailed) -> list[Command]:
         """To the supervisor, whatever the failure."""
