@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from meshsim.model.answering import Question, answers, changed
 from meshsim.model.boot import ConstructorError, Setting
 from meshsim.model.commands import AbortSelf, Command, ExitProcess, Fail, Panic, SetTimer, SignalSelf, StopSelf
 from meshsim.model.context import Context
@@ -27,10 +28,15 @@ from meshsim.model.ids import ActorId, NameSource
 from meshsim.model.messages import (
     CauseFault,
     Envelope,
+    Forward,
+    GetActorId,
+    GetCastInfo,
+    GetConfig,
     MeshFailed,
     MeshRefSent,
     Operate,
     PassedOn,
+    SetConfig,
     Undeliverable,
     Work,
 )
@@ -146,6 +152,8 @@ class TestActor(msgspec.Struct):
                 return self._work(busy_ns)
             case CauseFault() as fault:
                 return self._misbehave(fault)
+            case GetActorId() | GetCastInfo() | GetConfig() | SetConfig() | Forward() as question:
+                return self._answer(question, envelope)
             case Operate() as operate:
                 return self.context.operate(operate, now_ns)
             case MeshRefSent(mesh=mesh):
@@ -166,6 +174,12 @@ class TestActor(msgspec.Struct):
         if not self.context.config.has("Q62"):
             undeliverable = restore_sender(undeliverable)
         return default_undeliverable(self.me, undeliverable)
+
+    def _answer(self, question: Question, envelope: Envelope) -> list[Command]:
+        if isinstance(question, SetConfig):
+            self.context.config = changed(self.context.config, question)
+            return []
+        return answers(self.me, self.context.config, question, envelope)
 
     def _work(self, busy_ns: int) -> list[Command]:
         """A handler that takes its time: nothing else is handled until it is over."""

@@ -290,6 +290,39 @@ class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     send_to_children: bool | UnsetType = UNSET
 
 
+class GetActorId(msgspec.Struct, frozen=True, tag="get_actor_id"):
+    """To a test actor: who are you, and which message of its stream is this?"""
+
+    reply: PortRef
+
+
+class GetCastInfo(msgspec.Struct, frozen=True, tag="get_cast_info"):
+    """To a test actor: at which point of the cast view are you, and who cast this?"""
+
+    reply: PortRef
+
+
+class GetConfig(msgspec.Struct, frozen=True, tag="get_config"):
+    """To a test actor: what is the value of this configuration attribute?"""
+
+    name: str
+    reply: PortRef
+
+
+class SetConfig(msgspec.Struct, frozen=True, tag="set_config"):
+    """To a test actor: use this value of a configuration attribute from now on."""
+
+    name: str
+    value: int | bool | str
+
+
+class Forward(msgspec.Struct, frozen=True, tag="pass_along"):
+    """To a test actor: pass this on to the next port of the list. The last one is whoever wants to know."""
+
+    to_visit: tuple[PortRef, ...]
+    visited: tuple[ActorId, ...] = ()
+
+
 class Drill(msgspec.Struct, frozen=True, tag="drill", omit_defaults=True):
     """What the runtime's own test actor is told to do (supervision.md 15.1, last row).
 
@@ -357,6 +390,11 @@ Message = Union[
     Work,
     PassedOn,
     CauseFault,
+    GetActorId,
+    GetCastInfo,
+    GetConfig,
+    SetConfig,
+    Forward,
     Drill,
     Answer,
     Operate,

@@ -12,7 +12,9 @@ from meshsim.model.messages import (
     CommMeshConfig,
     CreateOrUpdate,
     Drill,
+    Forward,
     ForwardMessage,
+    GetConfig,
     GetRankStatus,
     GetState,
     KeepAlive,
@@ -26,6 +28,7 @@ from meshsim.model.messages import (
     ProcReady,
     RankStatus,
     ResourceNames,
+    SetConfig,
     StateReply,
     Stop,
     StopAll,
@@ -87,6 +90,10 @@ def _details(message: Message) -> str:
             return f"{message.kind} {message.text}".rstrip()
         case ResourceNames(names=names):
             return ", ".join(names) or "(none)"
+        case GetConfig(name=name) | SetConfig(name=name):
+            return name
+        case Forward(to_visit=to_visit):
+            return f"({len(to_visit)} more)"
         case Drill():
             return f"{message.do} {message.name}{message.text}".rstrip()
         case Answer(text=text):

@@ -187,7 +187,7 @@ def _example(message: type) -> Message:
             "actor_status": {"phase": "stopped", "reason": "done"},
         },
         "envelope": {"type": "message", "sender": "a", "dest": "b", "message": {"type": "ack"}},
-        "do": "noop", "actor": "a",
+        "do": "noop", "actor": "a", "to_visit": [],
         "book": [[1, "b"]], "selection": {"type": "Everything"}, "frames": [], "seq": 2, "last_seq": 1,
         "cast": {
             "mesh": "m", "caster": "a", "actor": "x", "sizes": [1], "message": {"type": "ack"},
@@ -205,7 +205,7 @@ def _example(message: type) -> Message:
         fields["failure"] = {"actor_mesh_name": None, "rank": None, "event": fields["event"]}
     wanted = {field.name for field in msgspec.structs.fields(message)}
     example = msgspec.convert({"type": message.__struct_config__.tag, **fields}, message)
-    assert wanted <= {*fields, "text", "busy_ns", "number", "send_to_children", "handles", "to"}
+    assert wanted <= {*fields, "text", "busy_ns", "number", "send_to_children", "handles", "to", "visited"}
     return example
 
 
