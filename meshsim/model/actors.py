@@ -153,7 +153,7 @@ class TestActor(msgspec.Struct):
             case CauseFault() as fault:
                 return self._misbehave(fault)
             case GetActorId() | GetCastInfo() | GetConfig() | SetConfig() | Forward() as question:
-                return self._answer(question, envelope)
+                return self._tell_of_itself(question, envelope)
             case Operate() as operate:
                 return self.context.operate(operate, now_ns)
             case MeshRefSent(mesh=mesh):
@@ -175,7 +175,7 @@ class TestActor(msgspec.Struct):
             undeliverable = restore_sender(undeliverable)
         return default_undeliverable(self.me, undeliverable)
 
-    def _answer(self, question: Question, envelope: Envelope) -> list[Command]:
+    def _tell_of_itself(self, question: Question, envelope: Envelope) -> list[Command]:
         if isinstance(question, SetConfig):
             self.context.config = changed(self.context.config, question)
             return []
