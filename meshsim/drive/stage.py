@@ -17,18 +17,30 @@ from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors import INIT_FAILS
 from meshsim.model.extent import Extent
-from meshsim.model.ids import ActorId, Name, PortRef, ProcId, host_agent_id, proc_agent_id
+from meshsim.model.ids import (
+    ActorId,
+    Name,
+    PortRef,
+    ProcId,
+    actor_id,
+    actor_name_of,
+    host_agent_id,
+    proc_agent_id,
+    proc_of,
+)
 from meshsim.model.messages import Envelope, Operate
 from meshsim.model.notes import MeshSpawned, OperationEnded
 from meshsim.model.operations import (
     ActorMeshRef,
     AskActors,
+    AskEach,
     AskProcs,
     AttachHosts,
     AwaitEvent,
     CastTo,
     CloneRef,
     CountSubscribers,
+    DrillActor,
     DropHosts,
     DropRef,
     EndSelf,
@@ -58,10 +70,12 @@ from meshsim.scenario.cutting import cut
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import (
     ActorStatesOp,
+    AskOp,
     AttachHostsOp,
     CastOp,
     CloneOp,
     CountSubscribersOp,
+    DrillOp,
     DropHostsOp,
     DropOp,
     EndOp,
@@ -248,6 +262,10 @@ class References:
                 return AskActors(self.actors(mesh), int(keepalive or 0))
             case ProcStatesOp(procs=procs):
                 return AskProcs(self.procs(procs))
+            case AskOp(mesh=mesh, what=what, key=key):
+                return AskEach(self.actors(mesh), what, key)
+            case DrillOp():
+                return self._drill(spec)
             case EndOp(reason=reason):
                 return EndSelf(reason)
 
@@ -256,6 +274,11 @@ class References:
         if actor is None:
             raise MissingError(f"{name} does not exist")
         return actor
+
+    def _drill(self, spec: DrillOp) -> DrillActor:
+        root = self._actor(spec.actor)
+        actor = actor_id(proc_of(root), actor_name_of(root), spec.child)
+        return DrillActor(spec.actor, actor, spec.order, spec.text, Name(spec.name or ""), spec.handles)
 
     def _is_procs(self, label: str) -> bool:
         made = self._made.get(label)

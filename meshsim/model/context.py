@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from meshsim.model.asking import AskRun, DrillRun
 from meshsim.model.calls import AwaitRun
 from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
@@ -35,12 +36,14 @@ from meshsim.model.notes import OperationEnded, OperationStarted, Warned
 from meshsim.model.operations import (
     ActorMeshRef,
     AskActors,
+    AskEach,
     AskProcs,
     AttachHosts,
     AwaitEvent,
     CastTo,
     CloneRef,
     CountSubscribers,
+    DrillActor,
     DropHosts,
     DropRef,
     EndSelf,
@@ -184,6 +187,10 @@ class Context(msgspec.Struct):
                 return AttachRun(me, hosts, config, port, key, self.names.draw("hosts"))
             case QueryMesh(mesh=mesh) if config.revision.monitors:
                 return QueryRun(me, mesh, port)
+            case AskEach():
+                return AskRun(me, operation, config, port)
+            case DrillActor():
+                return DrillRun(me, operation, port)
             case CountSubscribers(mesh=mesh):
                 return CountRun(me, mesh, port)
             case AskActors(mesh=mesh, keepalive_ns=keepalive):

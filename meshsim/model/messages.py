@@ -309,6 +309,12 @@ class GetConfig(msgspec.Struct, frozen=True, tag="get_config"):
     reply: PortRef
 
 
+class NextSupervisionFailure(msgspec.Struct, frozen=True, tag="next_supervision_failure"):
+    """To a WrapperActor: wait for a failure of your mesh, and say which, or that there was none."""
+
+    reply: PortRef
+
+
 class SetConfig(msgspec.Struct, frozen=True, tag="set_config"):
     """To a test actor: use this value of a configuration attribute from now on."""
 
@@ -393,6 +399,7 @@ Message = Union[
     GetActorId,
     GetCastInfo,
     GetConfig,
+    NextSupervisionFailure,
     SetConfig,
     Forward,
     Drill,

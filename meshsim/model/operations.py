@@ -286,6 +286,29 @@ class AskProcs(msgspec.Struct, frozen=True, tag="proc_states"):
     procs: ProcMeshRef
 
 
+class AskEach(msgspec.Struct, frozen=True, tag="ask"):
+    """Ask every test actor of a mesh about itself (supervision.md 15.1)."""
+
+    mesh: ActorMeshRef
+    #: `id`, `cast_info`, `config`, `next_failure`, or `forward`: one message from rank to rank and back.
+    what: str
+    #: `config`: the attribute.
+    key: str = ""
+
+
+class DrillActor(msgspec.Struct, frozen=True, tag="drill"):
+    """Tell a runtime test actor, or a child of one, what to do (supervision.md 15.1, last row)."""
+
+    label: str
+    actor: ActorId
+    order: str
+    text: str = ""
+    #: `spawn` and `open`: the name; empty for the parent's own.
+    name: Name = Name("")
+    #: `spawn`: whether the child's supervision hook answers "handled".
+    handles: bool = False
+
+
 class EndSelf(msgspec.Struct, frozen=True, tag="end_self"):
     """The actor that is asked stops itself: an owner that ends (supervision.md 12.6)."""
 
@@ -315,6 +338,8 @@ Operation = Union[
     QueryMesh,
     AskActors,
     AskProcs,
+    AskEach,
+    DrillActor,
     EndSelf,
 ]
 
@@ -322,7 +347,7 @@ Operation = Union[
 def label_of(operation: Operation) -> str:
     """What an operation is about, in the scenario's words."""
     match operation:
-        case SpawnProcs() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh():
+        case SpawnProcs() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh() | DrillActor():
             return operation.label
         case ListProcs(host=host):
             return host

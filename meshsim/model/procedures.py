@@ -11,6 +11,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from meshsim.model.asking import AskRun, DrillRun
 from meshsim.model.casting import CastError, agents_of, cast
 from meshsim.model.cleanup_controller import CleanupController
 from meshsim.model.commands import Command, SpawnChild
@@ -470,6 +471,8 @@ Procedure = (
     | ListProcsRun
     | SpawnHostsRun
     | AttachRun
+    | AskRun
+    | DrillRun
 )
 
 

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
 from meshsim.model.quirks import QUIRKS, SWITCHES
-from meshsim.model.registry import ACTOR_TYPES
+from meshsim.model.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.revision import R2026_03, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
@@ -21,10 +21,12 @@ from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
     ActorStatesOp,
+    AskOp,
     AttachHostsOp,
     CastOp,
     CloneOp,
     CountSubscribersOp,
+    DrillOp,
     DropHostsOp,
     DropOp,
     EndOp,
@@ -242,10 +244,32 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case StopActorsOp() | DropOp() | CastOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
+        case AskOp():
+            _check_question(key, operation, world)
+        case DrillOp():
+            actor_type = world.actor(operation.actor, f"{key}.actor").actor_type
+            if actor_type != "RuntimeTestActor":
+                message = f"expected a RuntimeTestActor, this is a {actor_type}"
+                raise ScenarioError(f"{key}.actor", message, value=operation.actor)
         case EndOp():
             pass
         case _:
             assert_never(operation)
+
+
+def _check_question(key: str, operation: AskOp, world: World) -> None:
+    asked = world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh").actor_type
+    if asked not in CONTEXT_TYPES:
+        raise ScenarioError(f"{key}.mesh", f"expected test actors, a {asked} answers nothing", value=operation.mesh)
+    if operation.what == "next_failure" and operation.mesh not in world.wrappers:
+        message = "expected WrapperActors with parameters, other actors have no children"
+        raise ScenarioError(f"{key}.mesh", message, value=operation.mesh)
+    if operation.what == "config":
+        try:
+            attribute_by_key(operation.key)
+        except KeyError:
+            message = "no such configuration attribute"
+            raise ScenarioError(f"{key}.key", message, value=operation.key) from None
 
 
 def _check_procs(target: str, world: World, key: str) -> None:

@@ -261,6 +261,29 @@ class ProcStatesOp(_Operation, frozen=True, kw_only=True, tag="proc_states"):
     procs: str
 
 
+class AskOp(_Operation, frozen=True, kw_only=True, tag="ask"):
+    mesh: str
+    #: Who they are, how this was cast to them, what a configuration attribute is, the next failure of the mesh that a
+    #: `WrapperActor` made; or a message that each passes on to the next.
+    what: Literal["id", "cast_info", "config", "next_failure", "forward"] = "id"
+    #: `config`: the attribute.
+    key: str = ""
+
+
+class DrillOp(_Operation, frozen=True, kw_only=True, tag="drill"):
+    """A `RuntimeTestActor`, or a child of one, is told what to do."""
+
+    actor: str
+    #: Number of the child; 0 for the actor itself.
+    child: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    order: Literal["reply", "wait", "noop", "fail", "panic", "spawn", "open", "drop"]
+    text: str = ""
+    #: `spawn` and `open`: a name of its own; without it the child has its parent's.
+    name: Label | None = None
+    #: `spawn`: the child handles events of its own children.
+    handles: bool = False
+
+
 class EndOp(_Operation, frozen=True, kw_only=True, tag="end"):
     """The actor (or client) `by` stops itself."""
 
@@ -290,6 +313,8 @@ OperationSpec = Union[
     QueryOp,
     ActorStatesOp,
     ProcStatesOp,
+    AskOp,
+    DrillOp,
     EndOp,
 ]
 

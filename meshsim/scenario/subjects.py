@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshsim.scenario.schema import (
     AttachHostsOp,
     CloneOp,
+    DrillOp,
     DropHostsOp,
     EndOp,
     ListProcsOp,
@@ -33,6 +34,8 @@ def subject_of(spec: OperationSpec) -> str:
             return host
         case ShutdownHostsOp(hosts=hosts) | AttachHostsOp(hosts=hosts) | DropHostsOp(hosts=hosts):
             return ",".join(hosts)
+        case DrillOp(actor=actor):
+            return actor
         case EndOp():
             return ""
         case _:

@@ -5,14 +5,23 @@ import pytest
 from machines import ALICE, CONFIG, CONTROLLER, MESH, actor, agent, event_of, overlay, proc, proc_mesh
 
 from meshsim.model.boot import Setting
-from meshsim.model.commands import Fail, SpawnChild
-from meshsim.model.events import ActorSpawned, ChildFailed, Started
+from meshsim.model.commands import Fail, SetTimer, SpawnChild
+from meshsim.model.events import ActorSpawned, ChildFailed, Started, TimerFired
 from meshsim.model.ids import ActorId, Name, PortRef, actor_id
-from meshsim.model.messages import CauseFault, CreateOrUpdate, Envelope, MeshFailed, PassedOn
+from meshsim.model.messages import (
+    Answer,
+    CauseFault,
+    CreateOrUpdate,
+    Envelope,
+    MeshFailed,
+    NextSupervisionFailure,
+    PassedOn,
+)
 from meshsim.model.notes import Heard, MeshSpawned, OperationEnded
 from meshsim.model.status import RUNNING, failed
-from meshsim.model.supervision import Generic, MeshFailure, UnhandledSupervisionEvent, actor_failed
+from meshsim.model.supervision import Generic, MeshFailure, UnhandledSupervisionEvent, actor_failed, failure_text
 from meshsim.model.wrapper import CHILDREN, Children, WrapperActor
+from meshsim.units import S
 
 ME = actor(1)
 KIDS = Name("kids")
@@ -104,6 +113,37 @@ def test_every_failure_is_passed_on_and_handled():
 
     heard = Heard(ME, "owner", "kids", 0, "Failed", "failed: boom", actor(0), failure)
     assert commands == [heard, Envelope(ME, BOSS.actor, PassedOn(failure), BOSS.index)]
+
+
+def waiting():
+    """One that was asked for the next failure, and the commands of that."""
+    machine = ready()
+    return machine, machine.handle(Envelope(ALICE.actor, ME, NextSupervisionFailure(BOSS)), 0)
+
+
+def test_the_next_failure_of_its_mesh_is_waited_for():
+    """Nothing else is handled meanwhile; the answer is the failure's text."""
+    machine, commands = waiting()
+    (port,) = (envelope.message.port for envelope in of_type(Envelope, commands))
+    busy = machine.busy
+    failure = MeshFailure(KIDS, 0, BOOM)
+
+    told = machine.handle(Envelope(CONTROLLER, ME, MeshFailed(failure), port.index), 5 * S)
+
+    assert busy
+    assert not machine.busy
+    assert [timer.after_ns for timer in of_type(SetTimer, commands) if timer.key.startswith("operation")] == [20 * S]
+    assert told[-1] == Envelope(ME, BOSS.actor, Answer(ME, failure_text(failure)), BOSS.index)
+
+
+def test_a_wait_for_a_failure_is_over_after_20_s():
+    machine, commands = waiting()
+    (key,) = (timer.key for timer in of_type(SetTimer, commands) if timer.key.startswith("operation"))
+
+    told = machine.handle(TimerFired(ME, key), 20 * S)
+
+    assert told[-1] == Envelope(ME, BOSS.actor, Answer(ME, "none"), BOSS.index)
+    assert not machine.busy
 
 
 def test_without_children_it_only_handles():
