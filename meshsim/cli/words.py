@@ -23,8 +23,9 @@ from meshsim.oracle.expectations import (
     RecordCount,
     applies,
 )
+from meshsim.scenario.children import children_of
 from meshsim.scenario.plan import Plan, Step
-from meshsim.scenario.schema import AllocateHostsOp, AllocateOp, SpawnActorsOp, SpawnProcsOp
+from meshsim.scenario.schema import Actors, AllocateHostsOp, AllocateOp, SpawnActorsOp, SpawnProcsOp
 from meshsim.units import Duration, format_duration
 
 
@@ -48,13 +49,26 @@ def world_lines(plan: Plan) -> list[str]:
     for actors in topology.actors:
         watch = "without a controller" if actors.system else f"owned by {actors.owner}"
         streams = "" if actors.controller == "polling" else f", {actors.controller} controller"
-        lines.append(f"actors {actors.name}: {actors.actor} on {actors.procs}, {watch}{streams}")
+        lines.append(f"actors {actors.name}: {actors.actor} on {actors.procs}, {watch}{streams}{_spawned_how(actors)}")
     lines += [f"subscriber: {subscriber.by} watches {subscriber.mesh}" for subscriber in topology.subscribers]
+    if plan.seeded_choices is True:
+        lines.append("the seed chooses among signals, supervision events and work that are there at once")
     usual = PROFILES[plan.profile]
     off = [quirk for quirk in plan.quirks_off if quirk not in usual]
     on = [quirk for quirk in usual if quirk not in plan.quirks_off]
     lines += [f"turned {way}: {', '.join(quirks)}" for way, quirks in (("off", off), ("on", on)) if quirks]
     return lines + [f"config {change}" for change in _config_changes(plan)]
+
+
+def _spawned_how(spec: Actors | SpawnActorsOp) -> str:
+    """Under which name, of what type that nobody has, and with which children."""
+    made = children_of(spec)
+    words = [] if spec.service is None else [f"called {spec.service}"]
+    if isinstance(spec, SpawnActorsOp) and spec.unregistered:
+        words.append(f"of the unregistered type {spec.actor}")
+    if made is not None:
+        words.append(f"each with {made.child} on {made.procs} whose failures {made.supervisor} is told")
+    return "".join(f", {word}" for word in words)
 
 
 def timetable(plan: Plan) -> list[tuple[str, str, str]]:
@@ -149,8 +163,11 @@ def _step_time(step: Step) -> str:
 
 def _step_words(step: Step) -> str:
     operation = step.operation
-    if isinstance(operation, SpawnProcsOp | AllocateOp | AllocateHostsOp | SpawnActorsOp):
+    if isinstance(operation, SpawnProcsOp | AllocateOp | AllocateHostsOp):
         return f"{tag_of(operation)} {operation.name}, by {operation.by}"
+    if isinstance(operation, SpawnActorsOp):
+        how = "" if step.bring_up else _spawned_how(operation)
+        return f"{tag_of(operation)} {operation.name}, by {operation.by}{how}"
     fields = _fields(operation, "at", "by")
     return f"{tag_of(operation)} {fields + ', ' if fields else ''}by {operation.by}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+import msgspec
 import simpy
 from msgspec import UNSET, UnsetType
 
@@ -16,7 +17,18 @@ from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors import INIT_FAILS
 from meshsim.model.extent import Extent
-from meshsim.model.ids import ActorId, Name, ProcId, host_agent_id, mesh_agent_id, proc_agent_id
+from meshsim.model.ids import (
+    ActorId,
+    Name,
+    PortRef,
+    ProcId,
+    actor_id,
+    actor_name_of,
+    host_agent_id,
+    mesh_agent_id,
+    proc_agent_id,
+    proc_of,
+)
 from meshsim.model.messages import Envelope, Operate
 from meshsim.model.notes import MeshSpawned, OperationEnded
 from meshsim.model.operations import (
@@ -24,6 +36,7 @@ from meshsim.model.operations import (
     Allocate,
     AllocateHosts,
     AskActors,
+    AskEach,
     AskProcs,
     AttachHosts,
     AwaitEvent,
@@ -32,6 +45,7 @@ from meshsim.model.operations import (
     CastTo,
     CloneRef,
     CountSubscribers,
+    DrillActor,
     DropHosts,
     DropRef,
     EndSelf,
@@ -57,19 +71,23 @@ from meshsim.model.operations import (
 )
 from meshsim.model.region import Region
 from meshsim.model.tags import tag_of
+from meshsim.model.wrapper import CHILDREN, Children
 from meshsim.oracle.judge import NOT_BEGUN
+from meshsim.scenario.children import children_of
 from meshsim.scenario.cutting import cut
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import (
     ActorStatesOp,
     AllocateHostsOp,
     AllocateOp,
+    AskOp,
     AttachHostsOp,
     BroadcastOp,
     CallOp,
     CastOp,
     CloneOp,
     CountSubscribersOp,
+    DrillOp,
     DropHostsOp,
     DropOp,
     EndOp,
@@ -224,9 +242,11 @@ class References:
                     label=spec.name,
                     procs=self.procs(spec.procs),
                     actor_type=spec.actor,
-                    params={**spec.params, **_init_faults(self._plan, spec.name)},
+                    params={**self._params(spec), **_init_faults(self._plan, spec.name)},
                     display_base=spec.display,
                     system=spec.system,
+                    service=UNSET if spec.service is None else spec.service,
+                    registered=False if spec.unregistered else UNSET,
                     controller=UNSET if spec.controller == "polling" else spec.controller,
                 )
             case StopActorsOp(mesh=mesh, reason=reason):
@@ -275,6 +295,10 @@ class References:
                 return AskActors(self.actors(mesh), int(keepalive or 0))
             case ProcStatesOp(procs=procs):
                 return AskProcs(self.procs(procs))
+            case AskOp(mesh=mesh, what=what, key=key):
+                return AskEach(self.actors(mesh), what, key)
+            case DrillOp():
+                return self._drill(spec)
             case EndOp(reason=reason):
                 return EndSelf(reason)
 
@@ -283,6 +307,11 @@ class References:
         if actor is None:
             raise MissingError(f"{name} does not exist")
         return actor
+
+    def _drill(self, spec: DrillOp) -> DrillActor:
+        root = self._actor(spec.actor)
+        actor = actor_id(proc_of(root), actor_name_of(root), spec.child)
+        return DrillActor(spec.actor, actor, spec.order, spec.text, Name(spec.name or ""), spec.handles)
 
     def _is_procs(self, label: str) -> bool:
         made = self._made.get(label)
@@ -300,6 +329,14 @@ class References:
             if count and sorted(names) == sorted(started_hosts(label, count)):
                 return keeper
         return UNSET
+
+    def _params(self, spec: SpawnActorsOp) -> dict[str, object]:
+        """Parameters of the actors; names of the scenario become references."""
+        made = children_of(spec)
+        if made is None:
+            return dict(spec.params)
+        children = Children(Name(made.child), self.procs(made.procs), PortRef(self._actor(made.supervisor), 0))
+        return {CHILDREN: msgspec.to_builtins(children)}
 
     def actors(self, label: str) -> ActorMeshRef:
         match self._made.get(label):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
+from meshsim.model.answering import Question, answers, changed
 from meshsim.model.boot import ConstructorError, Setting
 from meshsim.model.commands import AbortSelf, Command, ExitProcess, Fail, Panic, SetTimer, SignalSelf, StopSelf
 from meshsim.model.context import Context
@@ -28,10 +29,16 @@ from meshsim.model.messages import (
     Call,
     CauseFault,
     Envelope,
+    Forward,
+    GetActorId,
+    GetCastInfo,
+    GetConfig,
     MeshFailed,
     MeshRefSent,
     Operate,
+    PassedOn,
     Returned,
+    SetConfig,
     Undeliverable,
     Work,
     reply_to,
@@ -153,6 +160,8 @@ class TestActor(msgspec.Struct):
                 return self._on_call(call)
             case CauseFault() as fault:
                 return self._misbehave(fault)
+            case GetActorId() | GetCastInfo() | GetConfig() | SetConfig() | Forward() as question:
+                return self._tell_of_itself(question, envelope)
             case Operate() as operate:
                 return self.context.operate(operate, now_ns)
             case MeshRefSent(mesh=mesh):
@@ -161,6 +170,8 @@ class TestActor(msgspec.Struct):
             case MeshFailed(failure=MeshFailure() as failure):
                 heard = self.context.hears("owner", failure)
                 return [heard, *self._decide(failure.event, unhandled(self.me, failure.event, now_ns))]
+            case PassedOn(failure=failure):
+                return [self.context.hears("supervisor", failure)]
             case Undeliverable() as undeliverable:
                 return self._on_undeliverable(undeliverable)
             case message:
@@ -185,6 +196,12 @@ class TestActor(msgspec.Struct):
         self.afterwards = over
         return self._work(call.busy_ns)
 
+    def _tell_of_itself(self, question: Question, envelope: Envelope) -> list[Command]:
+        if isinstance(question, SetConfig):
+            self.context.config = changed(self.context.config, question)
+            return []
+        return answers(self.me, self.context.config, question, envelope)
+
     def _work(self, busy_ns: int) -> list[Command]:
         """A handler that takes its time: nothing else is handled until it is over."""
         if busy_ns == 0:
@@ -193,24 +210,29 @@ class TestActor(msgspec.Struct):
         return [SetTimer(self.me, BUSY_TIMER, busy_ns)]
 
     def _misbehave(self, fault: CauseFault) -> list[Command]:
-        match fault.kind:
-            case "raise":
-                return [Fail(Generic(fault.text))]
-            case "panic":
-                return [Panic(f"panic at {type(self).__name__}: {fault.text}")]
-            case "hang":
-                self.working = True
-                return [SetTimer(self.me, BUSY_TIMER, fault.busy_ns)] if fault.busy_ns else []
-            case "stop":
-                return [StopSelf(fault.text)]
-            case "abort":
-                return [AbortSelf(fault.text)]
-            case "exit":
-                return [ExitProcess(fault.number or 0)]
-            case "signal":
-                return [SignalSelf(fault.number or 0)]
-            case kind:
-                raise AssertionError(f"unknown fault {kind}")
+        if fault.kind != "hang":
+            return misbehaviour(type(self).__name__, fault)
+        self.working = True
+        return [SetTimer(self.me, BUSY_TIMER, fault.busy_ns)] if fault.busy_ns else []
+
+
+def misbehaviour(who: str, fault: CauseFault) -> list[Command]:
+    """What a handler does that is told to misbehave; hanging is not among it."""
+    match fault.kind:
+        case "raise":
+            return [Fail(Generic(fault.text))]
+        case "panic":
+            return [Panic(f"panic at {who}: {fault.text}")]
+        case "stop":
+            return [StopSelf(fault.text)]
+        case "abort":
+            return [AbortSelf(fault.text)]
+        case "exit":
+            return [ExitProcess(fault.number or 0)]
+        case "signal":
+            return [SignalSelf(fault.number or 0)]
+        case kind:
+            raise AssertionError(f"unknown fault {kind}")
 
 
 class TestActorWithSupervisionHandling(TestActor):
@@ -224,12 +246,6 @@ class TestActorWithFailingSupervision(TestActor):
 
     def _decide(self, event: ActorSupervisionEvent, otherwise: ActorErrorKind) -> list[Command]:
         return [Fail(ErrorDuringHandlingSupervision("supervision hook failed", event))]
-
-
-class WrapperActor(TestActor):
-    """Owns meshes and considers every failure of them handled."""
-
-    handles_failures = True
 
 
 class SleepActor(TestActor):

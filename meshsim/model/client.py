@@ -26,7 +26,16 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId
-from meshsim.model.messages import ActorEvent, Envelope, MeshFailed, MeshRefSent, Operate, Undeliverable, Work
+from meshsim.model.messages import (
+    ActorEvent,
+    Envelope,
+    MeshFailed,
+    MeshRefSent,
+    Operate,
+    PassedOn,
+    Undeliverable,
+    Work,
+)
 from meshsim.model.notes import Warned
 from meshsim.model.supervision import ActorSupervisionEvent, Generic, MeshFailure, actor_failed
 from meshsim.model.undeliverable import envelope_text
@@ -75,6 +84,8 @@ class Client(msgspec.Struct):
                 return []
             case MeshFailed(failure=MeshFailure() as failure):
                 return self._on_failure(failure, now_ns)
+            case PassedOn(failure=failure):
+                return [self.context.hears("supervisor", failure)]
             case Undeliverable() as undeliverable:
                 return self._on_undeliverable(undeliverable, now_ns)
             case Work():

@@ -12,6 +12,7 @@ from msgspec import UNSET
 
 from meshsim.model.allocating import AllocateRun, GspawnRun, QueryProcsRun, StopActorRun, StopAllocatedRun
 from meshsim.model.allocating_hosts import AllocateHostsRun
+from meshsim.model.asking import AskRun, DrillRun
 from meshsim.model.awaiting import Awaiting, Run, ended
 from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
@@ -22,6 +23,7 @@ from meshsim.model.ids import (
     Name,
     actor_id,
     address_of,
+    base_of,
     proc_id,
     proc_of,
 )
@@ -33,6 +35,7 @@ from meshsim.model.operations import (
     Allocate,
     AllocateHosts,
     AskActors,
+    AskEach,
     AskProcs,
     AttachHosts,
     AwaitEvent,
@@ -41,6 +44,7 @@ from meshsim.model.operations import (
     CastTo,
     CloneRef,
     CountSubscribers,
+    DrillActor,
     DropHosts,
     DropRef,
     EndSelf,
@@ -156,6 +160,10 @@ class Context(Awaiting):
                 return AttachRun(me, hosts, config, port, key, self.names.draw("hosts"))
             case QueryMesh(mesh=mesh) if config.revision.monitors:
                 return QueryRun(me, mesh, port)
+            case AskEach():
+                return AskRun(me, operation, config, port)
+            case DrillActor():
+                return DrillRun(me, operation, port)
             case CountSubscribers(mesh=mesh):
                 return CountRun(me, mesh, port)
             case AskActors(mesh=mesh, keepalive_ns=keepalive):
@@ -252,7 +260,8 @@ class Context(Awaiting):
     def on_spawned(self, spawned: ActorSpawned, now_ns: int) -> list[Command]:
         """A controller was spawned, or not: the operation that asked for it goes on."""
         for port, running in self.running.items():
-            if isinstance(running.run, _SPAWNERS) and spawned.name.endswith(running.run.name):
+            run = running.run
+            if isinstance(run, _SPAWNERS) and spawned.name.endswith(f"controller_{run.name}"):
                 return self._advance(port, spawned, now_ns)
         if spawned.name.startswith(COMM_CONTROLLER):
             return []  # No operation waits for it.
@@ -262,13 +271,14 @@ class Context(Awaiting):
         running = self.running[port]
         in_creation = isinstance(running.run, SpawnProcsRun | AllocateRun) and running.run.comm is not None
         commands = running.run.handle(event, now_ns)
-        if isinstance(running.run, SpawnActorsRun):
+        if isinstance(running.run, SpawnActorsRun) and running.run.outcome == Outcome():
             self.labels[running.run.name] = running.started.label
         if isinstance(running.run, SpawnProcsRun | AllocateRun) and running.run.comm is not None and not in_creation:
             self.sink = running.run.procs[0].agent  # 10.1 step 2.
         return [*commands, *self._settle(port, running, now_ns)]
 
     def hears(self, role: str, failure: MeshFailure) -> Command:
-        """The note for what this actor is told as an owner or as a parent."""
-        label = self.labels.get(Name(failure.actor_mesh_name or ""), "")
+        """The note for what this actor is told as an owner, as a parent, or by an owner that passes it on."""
+        name = Name(failure.actor_mesh_name or "")
+        label = self.labels.get(name, base_of(name) if role == "supervisor" else "")
         return heard(self.me, role, label, failure)

@@ -12,7 +12,6 @@ what scenario files and traces use.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import NewType
 
@@ -27,7 +26,6 @@ ActorId = NewType("ActorId", str)
 ALPHABET = "123456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ"
 UUID_DIGITS = 12
 _MASK = (1 << 64) - 1
-_BASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 SERVICE_PROC = Name("service")
 LOCAL_PROC = Name("local")
@@ -55,14 +53,14 @@ def short_uuid(number: int) -> str:
 
 
 def checked_base(base: str) -> str:
-    """`base` if it may begin a name; the empty text becomes `unnamed`.
+    """`base` if it may begin a name: an identifier, with `::` wherever it likes; the empty text becomes `unnamed`.
 
     Raises:
         InvalidNameError: something else than letters, digits and underscores, or a leading digit.
     """
     if base == "":
         return "unnamed"
-    if _BASE.match(base) is None:
+    if not base.replace("::", "_").isidentifier():
         raise InvalidNameError(
             f"invalid name '{base}': names must contain only alphanumeric characters and underscores, "
             "and must start with a letter or underscore"

@@ -299,6 +299,12 @@ class Work(msgspec.Struct, frozen=True, tag="work"):
     busy_ns: int = 0
 
 
+class PassedOn(msgspec.Struct, frozen=True, tag="passed_on"):
+    """A failure that an owner was told of and passes on to whoever wants to know (supervision.md 15.1)."""
+
+    failure: MeshFailure
+
+
 class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`, `abort`; or end
     its process: `exit` with code `number`, `signal` with signal `number`.
@@ -310,6 +316,45 @@ class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     number: int | UnsetType = UNSET
     #: Not this actor: every rank of the mesh that it owns (supervision.md 15.2).
     send_to_children: bool | UnsetType = UNSET
+
+
+class GetActorId(msgspec.Struct, frozen=True, tag="get_actor_id"):
+    """To a test actor: who are you, and which message of its stream is this?"""
+
+    reply: PortRef
+
+
+class GetCastInfo(msgspec.Struct, frozen=True, tag="get_cast_info"):
+    """To a test actor: at which point of the cast view are you, and who cast this?"""
+
+    reply: PortRef
+
+
+class GetConfig(msgspec.Struct, frozen=True, tag="get_config"):
+    """To a test actor: what is the value of this configuration attribute?"""
+
+    name: str
+    reply: PortRef
+
+
+class NextSupervisionFailure(msgspec.Struct, frozen=True, tag="next_supervision_failure"):
+    """To a WrapperActor: wait for a failure of your mesh, and say which, or that there was none."""
+
+    reply: PortRef
+
+
+class SetConfig(msgspec.Struct, frozen=True, tag="set_config"):
+    """To a test actor: use this value of a configuration attribute from now on."""
+
+    name: str
+    value: int | bool | str
+
+
+class Forward(msgspec.Struct, frozen=True, tag="pass_along"):
+    """To a test actor: pass this on to the next port of the list. The last one is whoever wants to know."""
+
+    to_visit: tuple[PortRef, ...]
+    visited: tuple[ActorId, ...] = ()
 
 
 class Drill(msgspec.Struct, frozen=True, tag="drill", omit_defaults=True):
@@ -413,7 +458,14 @@ Message = Union[
     StopActorResult,
     Undeliverable,
     Work,
+    PassedOn,
     CauseFault,
+    GetActorId,
+    GetCastInfo,
+    GetConfig,
+    NextSupervisionFailure,
+    SetConfig,
+    Forward,
     Drill,
     Call,
     Returned,

@@ -116,7 +116,7 @@ class Heard(msgspec.Struct, frozen=True, tag="heard", omit_defaults=True):
 
     `role` is `owner` (MeshFailure on its handler port), `subscriber` (its subscription delivered a failure),
     `watchdog` (its subscription concluded that the controller is dead) or `parent` (supervision event of a
-    child, such as a controller that failed).
+    child, such as a controller that failed), or `supervisor` (the owner passed it on).
     """
 
     listener: ActorId

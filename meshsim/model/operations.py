@@ -181,6 +181,10 @@ class SpawnActors(msgspec.Struct, frozen=True, tag="spawn_actors"):
     display_base: str | None = None
     #: A system actor mesh has no controller.
     system: bool = False
+    #: The name itself, instead of a fresh one: `spawn_service`, `spawn_with_name`.
+    service: str | UnsetType = UNSET
+    #: False: the caller's registry does not have the type.
+    registered: bool | UnsetType = UNSET
     #: Polling when unset.
     controller: ControllerKind | UnsetType = UNSET
 
@@ -354,6 +358,29 @@ class AskProcs(msgspec.Struct, frozen=True, tag="proc_states"):
     procs: ProcMeshRef
 
 
+class AskEach(msgspec.Struct, frozen=True, tag="ask"):
+    """Ask every test actor of a mesh about itself (supervision.md 15.1)."""
+
+    mesh: ActorMeshRef
+    #: `id`, `cast_info`, `config`, `next_failure`, or `forward`: one message from rank to rank and back.
+    what: str
+    #: `config`: the attribute.
+    key: str = ""
+
+
+class DrillActor(msgspec.Struct, frozen=True, tag="drill"):
+    """Tell a runtime test actor, or a child of one, what to do (supervision.md 15.1, last row)."""
+
+    label: str
+    actor: ActorId
+    order: str
+    text: str = ""
+    #: `spawn` and `open`: the name; empty for the parent's own.
+    name: Name = Name("")
+    #: `spawn`: whether the child's supervision hook answers "handled".
+    handles: bool = False
+
+
 class EndSelf(msgspec.Struct, frozen=True, tag="end_self"):
     """The actor that is asked stops itself: an owner that ends (supervision.md 12.6)."""
 
@@ -390,6 +417,8 @@ Operation = Union[
     QueryMesh,
     AskActors,
     AskProcs,
+    AskEach,
+    DrillActor,
     EndSelf,
 ]
 
@@ -397,7 +426,9 @@ Operation = Union[
 def label_of(operation: Operation) -> str:
     """What an operation is about, in the scenario's words."""
     match operation:
-        case SpawnProcs() | Allocate() | AllocateHosts() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh():
+        case SpawnProcs() | Allocate() | AllocateHosts() | SpawnActors() | SpawnHosts():
+            return operation.label
+        case StopAllOf() | SliceMesh() | DrillActor():
             return operation.label
         case ListProcs(host=host):
             return host

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from meshsim.model.allocating import AllocateRun, GspawnRun, QueryProcsRun, StopActorRun, StopAllocatedRun
+from meshsim.model.asking import AskRun, DrillRun
 from meshsim.model.casting import CastError, agents_of, cast
 from meshsim.model.cleanup_controller import CleanupController
 from meshsim.model.commands import Command, SpawnChild
@@ -22,6 +23,7 @@ from meshsim.model.extent import Extent, ExtentError
 from meshsim.model.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
 from meshsim.model.ids import (
     ActorId,
+    InvalidNameError,
     Name,
     NameSource,
     PortRef,
@@ -46,6 +48,7 @@ from meshsim.model.messages import (
     Stop,
     SubscriberCount,
 )
+from meshsim.model.names import reserved_name
 from meshsim.model.notes import MeshSpawned
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef, SpawnActors, SpawnProcs
 from meshsim.model.region import Region
@@ -244,7 +247,10 @@ class SpawnActorsRun(msgspec.Struct):
 
     def start(self, now_ns: int) -> list[Command]:
         procs = self.operation.procs
-        self.name = self.names.draw(self.operation.label)
+        refusal = self._name_it()
+        if refusal is not None:
+            self.outcome = Outcome(error=refusal)
+            return []
         idle = IdleLimit(self.me, self.key, self.config.actor_spawn_max_idle)
         self.wait = StatusWait.over(procs.region.num_ranks, self.port, idle, self.config)
         extent = procs.region.extent
@@ -269,6 +275,20 @@ class SpawnActorsRun(msgspec.Struct):
     def _never_reaped(self) -> bool:
         """Whether agents leave alone what was never kept alive (Q36), or all that they have."""
         return self.config.has("Q36") or not self.config.revision.keepalives
+
+    def _name_it(self) -> str | None:
+        """`spawn` draws a fresh name, `spawn_service` takes its own as it is. What it returns is why it cannot."""
+        operation = self.operation
+        if operation.registered is False:
+            return f"actor not registered for type {operation.actor_type}"
+        if operation.service is UNSET:
+            self.name = self.names.draw(operation.label)
+            return None
+        try:
+            self.name = reserved_name(operation.service)
+        except InvalidNameError as error:
+            return str(error)
+        return None
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         match event:
@@ -457,6 +477,8 @@ Procedure = (
     | ListProcsRun
     | SpawnHostsRun
     | AttachRun
+    | AskRun
+    | DrillRun
 )
 
 

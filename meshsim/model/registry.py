@@ -9,12 +9,13 @@ from meshsim.model.actors import (
     TestActor,
     TestActorWithFailingSupervision,
     TestActorWithSupervisionHandling,
-    WrapperActor,
 )
 from meshsim.model.alloc.trampoline import TRAMPOLINE, HostMeshTrampoline
 from meshsim.model.boot import ActorType, Program
 from meshsim.model.comm import COMM_ACTOR, CommActor
 from meshsim.model.python_actors import PythonActor, PythonActorThatHandles, PythonActorThatRaises
+from meshsim.model.runtime_actor import RuntimeTestActor
+from meshsim.model.wrapper import WrapperActor
 
 ACTOR_TYPES: dict[str, ActorType] = {
     actor_type.__name__: actor_type
@@ -29,6 +30,7 @@ ACTOR_TYPES: dict[str, ActorType] = {
         PythonActor,
         PythonActorThatHandles,
         PythonActorThatRaises,
+        RuntimeTestActor,
     )
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from meshsim.model.actors import misbehaviour
 from meshsim.model.boot import Setting
 from meshsim.model.commands import Command, DropInstance, Fail, OpenInstance, Panic, SpawnChild
 from meshsim.model.events import (
@@ -20,7 +21,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, PortRef
-from meshsim.model.messages import Answer, CauseFault, Drill, Envelope, Undeliverable, reply_to
+from meshsim.model.messages import Answer, CauseFault, Drill, Envelope, Undeliverable, Work, reply_to
 from meshsim.model.supervision import Generic, UnhandledSupervisionEvent
 from meshsim.model.undeliverable import default_undeliverable
 
@@ -52,10 +53,13 @@ class RuntimeTestActor(msgspec.Struct):
         match event:
             case Envelope(message=Drill() as drill):
                 return self._drill(drill)
-            case Envelope(message=CauseFault(kind="panic", text=text)):
-                return [Panic(f"panic at {type(self).__name__}: {text}")]
-            case Envelope(message=CauseFault(text=text)):
-                return [Fail(Generic(text))]
+            case Envelope(message=CauseFault(kind="hang")):
+                self.waiting = True
+                return []
+            case Envelope(message=CauseFault() as fault):
+                return misbehaviour(type(self).__name__, fault)
+            case Envelope(message=Work()):
+                return []
             case Envelope(message=Undeliverable() as undeliverable):
                 return default_undeliverable(self.me, undeliverable)
             case ActorSpawned():

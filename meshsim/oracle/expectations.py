@@ -25,7 +25,7 @@ class _Hearing(_Expectation, frozen=True, kw_only=True):
 
     #: Client or actor that hears: `client`, `observer`, `wrapper[0]`.
     listener: str
-    role: Literal["owner", "subscriber", "watchdog", "parent"] | None = None
+    role: Literal["owner", "subscriber", "watchdog", "parent", "supervisor"] | None = None
     mesh: str | None = None
     rank: int | None = None
     status: Literal["Failed", "Stopped", "Recovered"] | None = None

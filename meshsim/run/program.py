@@ -27,7 +27,9 @@ def program_of(plan: Plan) -> Program:
     program = default_program()
     for step in plan.steps:
         operation = step.operation
-        if isinstance(operation, SpawnActorsOp) and operation.actor not in program.actor_types:
+        if not isinstance(operation, SpawnActorsOp) or operation.unregistered:
+            continue
+        if operation.actor not in program.actor_types:
             program.actor_types[operation.actor] = _imported(plan, operation)
     return program
 

@@ -12,23 +12,26 @@ from typing import assert_never
 
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
 from meshsim.model.quirks import QUIRKS, SWITCHES
-from meshsim.model.registry import ACTOR_TYPES
+from meshsim.model.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.revision import R2026_03, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
 from meshsim.scenario.check_faults import check_faults
+from meshsim.scenario.children import WRAPPER, declare_children
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
     ActorStatesOp,
     AllocateHostsOp,
     AllocateOp,
+    AskOp,
     AttachHostsOp,
     BroadcastOp,
     CallOp,
     CastOp,
     CloneOp,
     CountSubscribersOp,
+    DrillOp,
     DropHostsOp,
     DropOp,
     EndOp,
@@ -159,6 +162,8 @@ def _check_topology(topology: Topology, world: World) -> None:
         _check_actor_type(key, actors)
         _check_controller(key, actors)
         world.add_actors(key, actors.name, actors.procs, actors.actor, system=actors.system)
+        if actors.actor == WRAPPER and actors.params:
+            declare_children(key, actors, world)
     for index in range(len(topology.slices)):
         if index not in of_procs:
             _check_slice(topology, index, world)
@@ -202,10 +207,13 @@ def _check_ownership(topology: Topology) -> None:
 
 
 def _check_actor_type(key: str, actors: Actors | SpawnActorsOp) -> None:
-    if actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
+    if isinstance(actors, SpawnActorsOp) and actors.unregistered:
+        if actors.actor in ACTOR_TYPES:
+            raise ScenarioError(f"{key}.actor", "expected a type that is not registered", value=actors.actor)
+    elif actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
         message = "expected an actor type or module:Class"
         raise ScenarioError(f"{key}.actor", message, value=actors.actor, allowed=ACTOR_TYPES)
-    if actors.params and actors.actor in ACTOR_TYPES:
+    if actors.params and actors.actor in ACTOR_TYPES and actors.actor != WRAPPER:
         message = f"{actors.actor} takes no parameters; they are for types of your own (module:Class)"
         raise ScenarioError(joined(f"{key}.params", next(iter(actors.params))), message)
     for name, value in actors.params.items():
@@ -224,16 +232,11 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
         case AllocateOp() | AllocateHostsOp():
             _check_allocation(key, operation, world)
         case GspawnOp():
-            world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
-            if operation.actor not in ACTOR_TYPES:
-                message = "expected an actor type"
-                raise ScenarioError(f"{key}.actor", message, value=operation.actor, allowed=ACTOR_TYPES)
+            _check_gspawn(key, operation, world)
         case StopActorOp():
             world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
         case SpawnActorsOp():
-            _check_actor_type(key, operation)
-            _check_controller(key, operation)
-            world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
+            _check_spawn_actors(key, operation, world)
         case StopProcsOp() | ProcStatesOp() | ProcStatusOp():
             world.named(operation.procs, Kind.PROCS, f"{key}.procs")
         case StopAllOp():
@@ -258,6 +261,10 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case StopActorsOp() | DropOp() | CastOp() | CallOp() | BroadcastOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
+        case AskOp():
+            _check_question(key, operation, world)
+        case DrillOp():
+            _check_drill(key, operation, world)
         case EndOp():
             pass
         case _:
@@ -271,6 +278,42 @@ def _check_allocation(key: str, operation: AllocateOp | AllocateHostsOp, world: 
     world.add_allocated(key, operation.name, allocator, operation.extent, operation.by)
     if isinstance(operation, AllocateHostsOp):
         world.add_hosts(key, operation.name, prod(operation.extent.values()))
+
+
+def _check_gspawn(key: str, operation: GspawnOp, world: World) -> None:
+    world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
+    if operation.actor not in ACTOR_TYPES:
+        raise ScenarioError(f"{key}.actor", "expected an actor type", value=operation.actor, allowed=ACTOR_TYPES)
+
+
+def _check_spawn_actors(key: str, operation: SpawnActorsOp, world: World) -> None:
+    _check_actor_type(key, operation)
+    _check_controller(key, operation)
+    world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
+    if operation.actor == WRAPPER and operation.params:
+        declare_children(key, operation, world)
+
+
+def _check_drill(key: str, operation: DrillOp, world: World) -> None:
+    actor_type = world.actor(operation.actor, f"{key}.actor").actor_type
+    if actor_type != "RuntimeTestActor":
+        message = f"expected a RuntimeTestActor, this is a {actor_type}"
+        raise ScenarioError(f"{key}.actor", message, value=operation.actor)
+
+
+def _check_question(key: str, operation: AskOp, world: World) -> None:
+    asked = world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh").actor_type
+    if asked not in CONTEXT_TYPES:
+        raise ScenarioError(f"{key}.mesh", f"expected test actors, a {asked} answers nothing", value=operation.mesh)
+    if operation.what == "next_failure" and operation.mesh not in world.wrappers:
+        message = "expected WrapperActors with parameters, other actors have no children"
+        raise ScenarioError(f"{key}.mesh", message, value=operation.mesh)
+    if operation.what == "config":
+        try:
+            attribute_by_key(operation.key)
+        except KeyError:
+            message = "no such configuration attribute"
+            raise ScenarioError(f"{key}.key", message, value=operation.key) from None
 
 
 def _check_procs(target: str, world: World, key: str) -> None:

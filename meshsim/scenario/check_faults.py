@@ -36,10 +36,11 @@ from meshsim.faults.kinds import (
 )
 from meshsim.faults.matching import ConditionError, check_condition
 from meshsim.faults.signals import SIGNAL_NUMBERS, SignalError, is_deadly, signal_number
+from meshsim.faults.targets import parse_target
 from meshsim.model.tags import tag_of
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import Scenario
-from meshsim.scenario.world import Declared, Kind, World
+from meshsim.scenario.world import Kind, World
 from meshsim.units import Duration, format_duration
 
 _RANKED = re.compile(r"([A-Za-z_]\w*)\[\d+\]\Z", re.ASCII)
@@ -102,7 +103,10 @@ def _check_target(key: str, fault: Fault, world: World) -> None:
         case Raise() | StopItself() | InitFails() | SelfFail() | SelfUngracefulFail() | Abort() | ExitProcess():
             world.actor(fault.target, target)
         case Panic() | SigSegv() | ProcessExit():
-            _check_children(key, fault, world.actor(fault.target, target))
+            world.actor(fault.target, target)
+            if fault.send_to_children and parse_target(fault.target).name not in world.wrappers:
+                message = "expected a WrapperActor with parameters, other actors have no children"
+                raise ScenarioError(target, message, value=fault.target)
         case KillPid():
             world.actor(fault.target, target)
             _check_signal(f"{key}.signal", fault.signal)
@@ -135,12 +139,6 @@ def _check_target(key: str, fault: Fault, world: World) -> None:
                 raise ScenarioError(target, "expected allocated procs", value=fault.target)
         case _:
             assert_never(fault)
-
-
-def _check_children(key: str, fault: Panic | SigSegv | ProcessExit, target: Declared) -> None:
-    if fault.send_to_children and target.actor_type != "WrapperActor":
-        message = f"expected a WrapperActor as target, {target.actor_type} has no children"
-        raise ScenarioError(f"{key}.send_to_children", message)
 
 
 def _check_lines(key: str, lines: list[str]) -> None:

@@ -180,6 +180,7 @@ def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
             params=actors.params,
             display=actors.display,
             system=actors.system,
+            service=actors.service,
             controller=actors.controller,
         )
     yield from (_slice(chosen) for chosen in topology.slices if chosen not in of_procs)

@@ -61,6 +61,8 @@ class Actors(_Part, frozen=True, kw_only=True):
     system: bool = False
     #: Whether its controller polls, or is told of changes by the agents and polls to be sure.
     controller: ControllerKind = "polling"
+    #: The actors' name as it is, instead of a fresh one: actors that have it already are taken.
+    service: str | None = None
 
 
 class Subscriber(_Part, frozen=True, kw_only=True):
@@ -186,6 +188,9 @@ class SpawnActorsOp(_Operation, frozen=True, kw_only=True, tag="spawn_actors"):
     display: str | None = None
     system: bool = False
     controller: ControllerKind = "polling"
+    service: str | None = None
+    #: `actor` is a type that no registry has.
+    unregistered: bool = False
 
 
 class StopActorsOp(_Operation, frozen=True, kw_only=True, tag="stop_actors"):
@@ -316,6 +321,29 @@ class ProcStatesOp(_Operation, frozen=True, kw_only=True, tag="proc_states"):
     procs: str
 
 
+class AskOp(_Operation, frozen=True, kw_only=True, tag="ask"):
+    mesh: str
+    #: Who they are, how this was cast to them, what a configuration attribute is, the next failure of the mesh that a
+    #: `WrapperActor` made; or a message that each passes on to the next.
+    what: Literal["id", "cast_info", "config", "next_failure", "forward"] = "id"
+    #: `config`: the attribute.
+    key: str = ""
+
+
+class DrillOp(_Operation, frozen=True, kw_only=True, tag="drill"):
+    """A `RuntimeTestActor`, or a child of one, is told what to do."""
+
+    actor: str
+    #: Number of the child; 0 for the actor itself.
+    child: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 0
+    order: Literal["reply", "wait", "noop", "fail", "panic", "spawn", "open", "drop"]
+    text: str = ""
+    #: `spawn` and `open`: a name of its own; without it the child has its parent's.
+    name: Label | None = None
+    #: `spawn`: the child handles events of its own children.
+    handles: bool = False
+
+
 class EndOp(_Operation, frozen=True, kw_only=True, tag="end"):
     """The actor (or client) `by` stops itself."""
 
@@ -352,6 +380,8 @@ OperationSpec = Union[
     QueryOp,
     ActorStatesOp,
     ProcStatesOp,
+    AskOp,
+    DrillOp,
     EndOp,
 ]
 

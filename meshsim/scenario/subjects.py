@@ -7,6 +7,7 @@ from meshsim.scenario.schema import (
     AllocateOp,
     AttachHostsOp,
     CloneOp,
+    DrillOp,
     DropHostsOp,
     EndOp,
     GspawnOp,
@@ -42,6 +43,8 @@ def subject_of(spec: OperationSpec) -> str:
             return host
         case ShutdownHostsOp(hosts=hosts) | AttachHostsOp(hosts=hosts) | DropHostsOp(hosts=hosts):
             return ",".join(hosts)
+        case DrillOp(actor=actor):
+            return actor
         case EndOp():
             return ""
         case _:

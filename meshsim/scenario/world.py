@@ -84,6 +84,8 @@ class World:
 
     def __init__(self, scenario: Scenario) -> None:
         self.names: dict[str, Declared] = {}
+        #: Meshes whose actors spawn children by themselves.
+        self.wrappers: set[str] = set()
         self._procs = 0
         self._in_process = tuple(scenario.topology.in_process)
         self._later = _declared_anywhere(scenario)

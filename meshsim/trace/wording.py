@@ -24,7 +24,9 @@ from meshsim.model.messages import (
     CommMeshConfig,
     CreateOrUpdate,
     Drill,
+    Forward,
     ForwardMessage,
+    GetConfig,
     GetRankStatus,
     GetState,
     KeepAlive,
@@ -34,10 +36,12 @@ from meshsim.model.messages import (
     Message,
     Number,
     Operate,
+    PassedOn,
     ProcReady,
     RankStatus,
     ResourceNames,
     Returned,
+    SetConfig,
     StateReply,
     Stop,
     StopAll,
@@ -91,6 +95,8 @@ def _details(message: Message) -> str:
             return f"to {cast.actor}: {message_words(cast.message)}"
         case ForwardMessage(cast=cast, seq=seq):
             return f"{seq} to {cast.actor}: {message_words(cast.message)}"
+        case PassedOn(failure=passed):
+            return status_text(passed.event.actor_status, passed.event.occurred_at_ns)
         case ActorEvent(event=event):
             return f"{event.actor_id} {status_text(event.actor_status, event.occurred_at_ns)}"
         case Undeliverable(envelope=envelope, errors=errors):
@@ -101,6 +107,10 @@ def _details(message: Message) -> str:
             return f"{message.kind} {message.text}".rstrip()
         case ResourceNames(names=names):
             return ", ".join(names) or "(none)"
+        case GetConfig(name=name) | SetConfig(name=name):
+            return name
+        case Forward(to_visit=to_visit):
+            return f"({len(to_visit)} more)"
         case Drill():
             return f"{message.do} {message.name}{message.text}".rstrip()
         case Answer(text=text):

@@ -117,6 +117,28 @@ def test_show_has_words_for_every_kind_of_expectation(meshsim: Command, folder: 
     ]
 
 
+def test_show_says_how_actors_are_spawned_and_who_chooses(meshsim: Command, folder: Path) -> None:
+    """Names, types that nobody has, children, and the order of what is there at once."""
+    file = folder / "sc" / "kill-one.toml"
+    more = [
+        'name = "log"\nprocs = "workers"\nservice = "logger"',
+        'name = "none"\nprocs = "workers"\nactor = "Nobody"\nunregistered = true',
+        'name = "boss"\nprocs = "workers"\nactor = "WrapperActor"\n'
+        'params = { procs = "workers", child = "kids", supervisor = "client" }',
+    ]
+    operations = "".join(f'\n[[operations]]\ndo = "spawn_actors"\nat = "7s"\n{text}\n' for text in more)
+    file.write_text(f'choices = "seeded"\n{file.read_text()}{operations}')
+
+    lines = meshsim("show", "sc/kill-one.toml").out.splitlines()
+
+    assert "  the seed chooses among signals, supervision events and work that are there at once" in lines
+    assert [line.partition("spawn_actors ")[2] for line in lines if line.startswith("at 7s")] == [
+        "log, by client, called logger",
+        "none, by client, of the unregistered type Nobody",
+        "boss, by client, each with kids on workers whose failures client is told",
+    ]
+
+
 def test_show_says_what_does_not_count_under_a_profile(meshsim: Command, folder: Path) -> None:
     """One file, two sides: which expectations and findings hold on this one is seen before the first run."""
     file = folder / "sc" / "kill-one.toml"

@@ -21,14 +21,27 @@ from meshsim.model.actors import (
     TestActor,
     TestActorWithFailingSupervision,
     TestActorWithSupervisionHandling,
-    WrapperActor,
 )
 from meshsim.model.boot import ConstructorError, Setting
 from meshsim.model.commands import AbortSelf, ExitProcess, Fail, Panic, SetTimer, SignalSelf, StopSelf
 from meshsim.model.config import Config
 from meshsim.model.events import ActorEnded, ActorSpawned, ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
-from meshsim.model.ids import Name, actor_id
-from meshsim.model.messages import Ack, CauseFault, Envelope, MeshFailed, Operate, Undeliverable, Work
+from meshsim.model.ids import Name, PortRef, actor_id
+from meshsim.model.messages import (
+    Ack,
+    Answer,
+    CauseFault,
+    Envelope,
+    Forward,
+    GetActorId,
+    GetCastInfo,
+    GetConfig,
+    MeshFailed,
+    Operate,
+    SetConfig,
+    Undeliverable,
+    Work,
+)
 from meshsim.model.notes import Heard, Heartbeat
 from meshsim.model.operations import SubscribeTo
 from meshsim.model.registry import ACTOR_TYPES, CONTEXT_TYPES, SYSTEM_TYPES, default_program
@@ -42,6 +55,7 @@ from meshsim.model.supervision import (
     event_text,
 )
 from meshsim.model.undeliverable import undeliverable_text
+from meshsim.model.wrapper import WrapperActor
 from meshsim.units import S
 
 ME = actor(1)
@@ -235,3 +249,48 @@ def test_a_supervision_hook_may_raise():
 
     assert machine.handle(tell(MeshFailed(failure)), 0) == [heard("owner", failure), error]
     assert machine.handle(ChildFailed(BOOM), 0) == [heard("parent", MeshFailure(None, None, BOOM)), error]
+
+
+# --- questions ---------------------------------------------------------------------------------------------
+
+ASKER = PortRef(ALICE.actor, 1024)
+
+
+def answered(text, to=ASKER):
+    return [Envelope(ME, to.actor, Answer(ME, text), to.index)]
+
+
+@pytest.mark.parametrize(
+    ("message", "headers", "text"),
+    [
+        (GetActorId(ASKER), {}, ME),
+        (GetCastInfo(ASKER), {}, f"no cast from {ALICE.actor}"),
+        (
+            GetCastInfo(ASKER),
+            {"cast_sender": actor(3), "cast_point": "hosts=1/4"},
+            f"hosts=1/4 from {actor(3)}",
+        ),
+        (GetConfig("supervision_poll_frequency", ASKER), {}, str(10 * S)),
+    ],
+)
+def test_it_says_who_it_is_and_what_it_was_sent(message, headers, text):
+    """The sender of a cast is its caster, not the comm actor that delivered it."""
+    assert made().handle(Envelope(ALICE.actor, ME, message, **headers), 0) == answered(text)
+
+
+def test_a_value_of_its_configuration_can_be_set():
+    machine = made()
+
+    assert machine.handle(tell(SetConfig("supervision_poll_frequency", 3 * S)), 0) == []
+    assert machine.handle(tell(GetConfig("SUPERVISION_POLL_FREQUENCY", ASKER)), 0) == answered(str(3 * S))
+    assert machine.context.config.mesh_orphan_timeout == CONFIG.mesh_orphan_timeout
+
+
+def test_a_list_of_ports_is_gone_through():
+    """Each takes itself off and says that it was there; at the end there is nothing to do."""
+    second = PortRef(actor(2), 0)
+
+    commands = made().handle(tell(Forward((second, ASKER), (actor(0),))), 0)
+
+    assert commands == [Envelope(ME, actor(2), Forward((ASKER,), (actor(0), ME)))]
+    assert made().handle(tell(Forward(())), 0) == []

@@ -37,13 +37,13 @@ def test_short_uuids_are_the_worked_examples(number, text):
     assert short_uuid(number) == text
 
 
-@pytest.mark.parametrize("base", ["", "trainer", "_x", "a1_b2", "Z"])
+@pytest.mark.parametrize("base", ["", "trainer", "_x", "a1_b2", "Z", "ä", "a::b", "::a"])
 def test_bases_of_letters_digits_and_underscores_are_names(base):
     """Only the empty one is replaced."""
     assert checked_base(base) == (base or "unnamed")
 
 
-@pytest.mark.parametrize("base", ["1a", "a-b", "a b", "ä", "a.b", "a\n"])
+@pytest.mark.parametrize("base", ["1a", "a-b", "a b", "r#a", "a.b", "a\n", "a:b"])
 def test_other_bases_are_refused_with_the_reference_text(base):
     """A dash in a base would make names ambiguous."""
     with pytest.raises(InvalidNameError) as caught:

@@ -315,6 +315,33 @@ def test_a_spawn_fails_with_the_statuses_of_all_ranks(events, now_ns, text):
     assert commands == ([] if events == [SILENT] else [CANCEL])
 
 
+def test_a_service_has_its_name_as_it_is():
+    """`spawn_service`: the same on every proc, and drawn by nobody."""
+    run, commands = spawn_actors(service="logger")
+
+    assert [command.message.name for command in commands[:4]] == ["logger"] * 4
+    assert run.names.drawn == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"registered": False}, "actor not registered for type TestActor"),
+        ({"registered": False, "service": "1"}, "actor not registered for type TestActor"),
+        (
+            {"service": "1a"},
+            "invalid name '1a': names must contain only alphanumeric characters and underscores, "
+            "and must start with a letter or underscore",
+        ),
+    ],
+)
+def test_a_spawn_that_cannot_begin_asks_nobody(changes, error):
+    """The registry is looked at first."""
+    run, commands = spawn_actors(**changes)
+
+    assert (run.outcome, commands) == (Outcome(error=error), [])
+
+
 def test_an_actor_mesh_needs_its_controller():
     run, _ = spawn_actors()
     outcome_of(run, said(0, RUNNING), said(1, RUNNING))

@@ -7,7 +7,7 @@ from meshsim.model.boot import Setting
 from meshsim.model.commands import DropInstance, Fail, OpenInstance, Panic, SpawnChild
 from meshsim.model.events import ActorEnded, ActorSpawned, ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
 from meshsim.model.ids import ActorId, Name, PortRef
-from meshsim.model.messages import Ack, Answer, CauseFault, Drill, Envelope, Undeliverable
+from meshsim.model.messages import Ack, Answer, CauseFault, Drill, Envelope, Undeliverable, Work
 from meshsim.model.runtime_actor import RuntimeTestActor
 from meshsim.model.supervision import Generic, UnhandledSupervisionEvent, actor_failed, actor_stopped
 
@@ -33,6 +33,7 @@ def tell(message):
         (Drill("forward", "on", to=KID), [Envelope(ME, KID, Drill("noop", "on"))]),
         (Drill("fail", "boom"), [Fail(Generic("boom"))]),
         (Drill("panic", "boom"), [Panic("panic at RuntimeTestActor: boom")]),
+        (Work("anything"), []),
         (CauseFault("raise", "boom"), [Fail(Generic("boom"))]),
         (CauseFault("panic", "boom"), [Panic("panic at RuntimeTestActor: boom")]),
         (Drill("spawn", name=Name("kid")), [SpawnChild(Name("kid"), RuntimeTestActor(ActorId("")))]),
@@ -47,10 +48,11 @@ def test_it_does_what_it_is_told(message, commands):
     assert not machine.busy
 
 
-def test_a_wait_has_no_end():
+@pytest.mark.parametrize("message", [Drill("wait"), CauseFault("hang")])
+def test_a_wait_has_no_end(message):
     machine = made()
 
-    assert machine.handle(tell(Drill("wait")), 0) == []
+    assert machine.handle(tell(message), 0) == []
     assert machine.busy
 
 

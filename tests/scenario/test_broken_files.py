@@ -465,13 +465,29 @@ BROKEN: dict[str, tuple[str, str]] = {
         faults('kind = "signal"\ntarget = "host0"\nat = "1s"\nsignal = "0"'),
         'faults[0].signal: expected a signal such as "SIGKILL" or "9", got "0" (allowed: …',
     ),
+    "drill-of-an-actor-that-does-not-drill": (
+        operations('do = "drill"\nactor = "trainer[0]"\norder = "noop"'),
+        'operations[0].actor: expected a RuntimeTestActor, this is a TestActor, got "trainer[0]"',
+    ),
+    "question-about-no-attribute": (
+        operations('do = "ask"\nmesh = "trainer"\nwhat = "config"\nkey = "colour"'),
+        'operations[0].key: no such configuration attribute, got "colour"',
+    ),
+    "question-about-children-that-are-not-there": (
+        operations('do = "ask"\nmesh = "trainer"\nwhat = "next_failure"'),
+        'operations[0].mesh: expected WrapperActors with parameters, other actors have no children, got "trainer"',
+    ),
+    "unregistered-type-that-is-registered": (
+        operations('do = "spawn_actors"\nname = "late"\nprocs = "workers"\nunregistered = true'),
+        'operations[0].actor: expected a type that is not registered, got "TestActor"',
+    ),
     "kill-that-does-not-kill": (
         faults('kind = "kill_pid"\ntarget = "trainer[0]"\nat = "1s"\nsignal = "SIGSTOP"'),
         'faults[0].signal: expected a signal that ends the process, got "SIGSTOP"',
     ),
     "children-of-an-actor-that-has-none": (
         faults('kind = "sigsegv"\ntarget = "trainer[0]"\nat = "1s"\nsend_to_children = true'),
-        "faults[0].send_to_children: expected a WrapperActor as target, TestActor has no children",
+        'faults[0].target: expected a WrapperActor with parameters, other actors have no children, got "trainer[0]"',
     ),
     "stall-for-no-time": (
         faults('kind = "stall"\ntarget = "host0"\nat = "1s"\nfor = "0s"'),

@@ -12,7 +12,7 @@ from meshsim.model.alloc.events import Failed
 from meshsim.model.alloc.messages import ChaosMonkey
 from meshsim.model.events import ChildExited, TimerFired
 from meshsim.model.ids import Name, PortRef, actor_id, proc_of
-from meshsim.model.messages import Envelope, GetState, Gspawn, MeshFailed, Message, StateReply
+from meshsim.model.messages import Envelope, GetState, Gspawn, MeshFailed, Message, PassedOn, StateReply
 from meshsim.model.notes import (
     AllocEventSeen,
     AllocStarted,
@@ -205,7 +205,7 @@ def _example(message: type) -> Message:
             "actor_status": {"phase": "stopped", "reason": "done"},
         },
         "envelope": {"type": "message", "sender": "a", "dest": "b", "message": {"type": "ack"}},
-        "do": "noop", "actor": "a", "method": "step",
+        "do": "noop", "actor": "a", "method": "step", "to_visit": [],
         "book": [[1, "b"]], "selection": {"type": "Everything"}, "frames": [], "seq": 2, "last_seq": 1,
         "cast": {
             "mesh": "m", "caster": "a", "actor": "x", "sizes": [1], "message": {"type": "ack"},
@@ -219,11 +219,14 @@ def _example(message: type) -> Message:
             },
         },
     }  # fmt: skip
+    if message is PassedOn:  # The only failure that is never none.
+        fields["failure"] = {"actor_mesh_name": None, "rank": None, "event": fields["event"]}
     wanted = {field.name for field in msgspec.structs.fields(message)}
     fields |= _OWN_FORMS.get(message, {})
     example = msgspec.convert({"type": message.__struct_config__.tag, **fields}, message)
     assert wanted <= {
         *fields, "text", "raises", "raised", "busy_ns", "number", "send_to_children", "handles", "to", "error", "procs",
+        "visited",
     }  # fmt: skip
     return example
 

@@ -117,7 +117,8 @@ class AtMostOnce(Invariant):
 
     The same is: role, reference, rank (or actor, when there is no rank), text of the status. An owner that is
     subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
-    Q18: a dead process is reported with every poll.
+    Q18: a dead process is reported with every poll. What owners pass on (`supervisor`) does not
+    count: several may own one mesh.
     """
 
     id = "at-most-once"
@@ -132,6 +133,8 @@ class AtMostOnce(Invariant):
     def observe(self, record: Record) -> Iterable[Violation]:
         heard = record.what
         assert isinstance(heard, Heard)
+        if heard.role == "supervisor":
+            return ()
         about = heard.actor if heard.rank is None else heard.rank
         self._heard.setdefault((heard.listener, heard.role, heard.ref or heard.mesh, about, heard.text), []).append(
             record
