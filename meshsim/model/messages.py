@@ -356,6 +356,18 @@ Message = Union[
 ]
 
 
+class SeqInfo(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Whose message it is and which one, in its stream (`meshsim.model.sequencing`)."""
+
+    #: A uuid of the sender's.
+    session: str
+    #: From 1.
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.session}:{self.number}"
+
+
 class Envelope(msgspec.Struct, frozen=True, gc=False, tag="message", omit_defaults=True):
     """One message on its way."""
 
@@ -374,6 +386,8 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, tag="message", omit_defaul
     cast_mesh: Name | UnsetType = UNSET
     #: On a reply that comm actors pass on: whose it is. The reference does not say so: unset while Q24 is on.
     replier: ActorId | UnsetType = UNSET
+    #: Its number in the stream; none while receivers do not reorder, and for what was not posted by an actor itself.
+    seq: SeqInfo | None = None
 
 
 def reply_to(port: PortRef, sender: ActorId, message: Message) -> Envelope:
