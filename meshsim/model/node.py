@@ -48,6 +48,7 @@ from meshsim.model.commands import (
 )
 from meshsim.model.config import Config
 from meshsim.model.context import Context
+from meshsim.model.delayed import DELAYED_MESSAGE_LOST, DELAYED_MESSAGES
 from meshsim.model.events import (
     ActorEnded,
     ActorInitialized,
@@ -162,6 +163,8 @@ class NodeMachine:
             case TimerFired(actor=actor, key=key) if key == TEARDOWN_TIMER:
                 self._forget_timer(actor, key)
                 self._abort_late(proc_of(actor), now_ns)
+            case TimerFired(actor=actor, key=key) if key in DELAYED_MESSAGES and self.cells[actor].is_terminal:
+                self._out.append(Warned(actor, DELAYED_MESSAGE_LOST))
             case TimerFired(actor=actor, key=key):
                 self._forget_timer(actor, key)
                 self._run(actor, event, now_ns)
@@ -462,7 +465,8 @@ class NodeMachine:
         """An actor ended: its timers go, its parent or the proc's coordinator is told."""
         self._remember(cell, now_ns)
         for key in self.timers.pop(cell.me, []):
-            self._out.append(CancelTimer(cell.me, key))
+            if key not in DELAYED_MESSAGES:
+                self._out.append(CancelTimer(cell.me, key))
         if finished.event is not None:
             self._report(cell, finished.event)
         if cell.parent is not None:

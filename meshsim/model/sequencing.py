@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from uuid import UUID
 
 import msgspec
 
@@ -31,10 +30,8 @@ def session_of(actor: ActorId) -> str:
 
     The reference draws it when the actor begins; here it follows from the id, which is not used twice.
     """
-    digits = bytearray(blake2b(actor.encode(), digest_size=16).digest())
-    digits[6] = digits[6] & 0x0F | 0x70
-    digits[8] = digits[8] & 0x3F | 0x80
-    return str(UUID(bytes=bytes(digits)))
+    digits = blake2b(actor.encode(), digest_size=16).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-7{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 class Sequencer(msgspec.Struct):

@@ -5,9 +5,9 @@ from machines import ALICE, MESH, Puppet, proc_name
 from test_node import NODE, ROOT, Puppeteer, create, ends, proc_node, work
 
 from meshsim.model.boot import NodeBoot, Program
-from meshsim.model.commands import Fail, SetTimer
+from meshsim.model.commands import CancelTimer, Fail, SetTimer
 from meshsim.model.config import Config
-from meshsim.model.events import Started
+from meshsim.model.events import Started, TimerFired
 from meshsim.model.ids import Node
 from meshsim.model.messages import Envelope, SeqInfo, Work
 from meshsim.model.node import NodeMachine
@@ -85,3 +85,18 @@ def test_a_port_that_is_not_there_counts_more_than_an_end():
         f"mailbox error: mailbox owner {ROOT} failed: boom",
         "address not routable: port not bound in mailbox; port id: 1024; message type: Work",
     ]
+
+
+# --- delayed messages to oneself (mesh_model.md 3.9) ----------------------------------------------------------------
+
+
+def test_a_delayed_message_is_not_called_back_when_its_actor_ends():
+    """Any other timer is. When it is due, a line in the log is all that comes of it."""
+    timers = [SetTimer(ROOT, "check_state", 5), SetTimer(ROOT, "idle", 5)]
+    node = proc_node(root=Puppet(answers={"wait": timers, "fail": [Fail(Generic("boom"))]}))
+    node.handle(work("wait"), 0)
+
+    ended = node.handle(work("fail"), 1)
+
+    assert [command.key for command in ended if isinstance(command, CancelTimer)][:1] == ["idle"]
+    assert node.handle(TimerFired(ROOT, "check_state"), 5) == [Warned(ROOT, "error sending delayed message")]
