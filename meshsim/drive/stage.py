@@ -27,6 +27,7 @@ from meshsim.model.operations import (
     AwaitEvent,
     CastTo,
     CloneRef,
+    CountRanks,
     CountSubscribers,
     DropHosts,
     DropRef,
@@ -58,6 +59,7 @@ from meshsim.scenario.schema import (
     AttachHostsOp,
     CastOp,
     CloneOp,
+    CountOp,
     CountSubscribersOp,
     DropHostsOp,
     DropOp,
@@ -237,6 +239,8 @@ class References:
                 return DropRef(self.actors(mesh))
             case CastOp(mesh=mesh, text=text, busy=busy):
                 return CastTo(self.actors(mesh), text, int(busy))
+            case CountOp(mesh=mesh, once=once):
+                return CountRanks(self.actors(mesh), once)
             case QueryOp(mesh=mesh):
                 return QueryMesh(self.actors(mesh))
             case ActorStatesOp(mesh=mesh, keepalive=keepalive):

@@ -24,7 +24,18 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, NameSource
-from meshsim.model.messages import CauseFault, Envelope, MeshFailed, MeshRefSent, Operate, Undeliverable, Work
+from meshsim.model.messages import (
+    CauseFault,
+    Envelope,
+    HowMany,
+    MeshFailed,
+    MeshRefSent,
+    Number,
+    Operate,
+    Undeliverable,
+    Work,
+    reply_to,
+)
 from meshsim.model.supervision import (
     ActorErrorKind,
     ActorSupervisionEvent,
@@ -135,6 +146,8 @@ class TestActor(msgspec.Struct):
         match envelope.message:
             case Work(busy_ns=busy_ns):
                 return self._work(busy_ns)
+            case HowMany(reply=reply):
+                return [reply_to(reply, self.me, Number(1))]
             case CauseFault() as fault:
                 return self._misbehave(fault)
             case Operate() as operate:

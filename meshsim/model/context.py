@@ -14,6 +14,7 @@ from meshsim.model.calls import AwaitRun
 from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
 from meshsim.model.config import Config
+from meshsim.model.counting import TallyRun
 from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.host_drop import DROP_ACTOR, DROP_PROC, NO_RUNTIME, HostMeshDrop
 from meshsim.model.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
@@ -38,6 +39,7 @@ from meshsim.model.operations import (
     AwaitEvent,
     CastTo,
     CloneRef,
+    CountRanks,
     CountSubscribers,
     DropHosts,
     DropRef,
@@ -180,6 +182,8 @@ class Context(msgspec.Struct):
                 return SpawnHostsRun(me, hosts, config, port, key, self.names.draw(label))
             case AttachHosts(hosts=hosts):
                 return AttachRun(me, hosts, config, port, key, self.names.draw("hosts"))
+            case CountRanks(mesh=mesh, once=once):
+                return TallyRun(me, mesh, once, config, port)
             case QueryMesh(mesh=mesh) if config.revision.monitors:
                 return QueryRun(me, mesh, port)
             case CountSubscribers(mesh=mesh):

@@ -23,7 +23,7 @@ from meshsim.model.status import Run, State
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure
 
 #: Marks what a controller sends to subscribers, so that a dead one costs it nothing (supervision.md 5.9).
-SUBSCRIBER_HEADER = "actor_mesh_subscriber_message"
+SUBSCRIBER_HEADER = "hyperactor_mesh::mesh_controller::actor_mesh_subscriber_message"
 
 
 class ActorSpec(msgspec.Struct, frozen=True, tag="actor_spec"):
@@ -271,6 +271,12 @@ class Work(msgspec.Struct, frozen=True, tag="work"):
     busy_ns: int = 0
 
 
+class HowMany(msgspec.Struct, frozen=True, tag="how_many"):
+    """A test actor answers with the number 1: in a cast the sum of all answers is how many there are."""
+
+    reply: PortRef
+
+
 class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`, `abort`; or end
     its process: `exit` with code `number`, `signal` with signal `number`.
@@ -349,6 +355,7 @@ Message = Union[
     ProcReady,
     Undeliverable,
     Work,
+    HowMany,
     CauseFault,
     Drill,
     Answer,

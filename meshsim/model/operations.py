@@ -263,6 +263,13 @@ class CastTo(msgspec.Struct, frozen=True, tag="cast_to"):
     busy_ns: int = 0
 
 
+class CountRanks(msgspec.Struct, frozen=True, tag="count_ranks"):
+    """Ask every rank and add up the answers: in one message, or in as many as come (mesh_model.md 3.6)."""
+
+    mesh: ActorMeshRef
+    once: bool = True
+
+
 class QueryMesh(msgspec.Struct, frozen=True, tag="query_mesh"):
     """Ask the controller for the state of its mesh (supervision.md 5.7)."""
 
@@ -308,6 +315,7 @@ Operation = Union[
     SendRef,
     DropRef,
     CastTo,
+    CountRanks,
     QueryMesh,
     AskActors,
     AskProcs,

@@ -23,6 +23,7 @@ from meshsim.scenario.schema import (
     AttachHostsOp,
     CastOp,
     CloneOp,
+    CountOp,
     CountSubscribersOp,
     DropHostsOp,
     DropOp,
@@ -232,7 +233,7 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.controlled(operation.mesh, f"{key}.mesh")
         case NextEventOp() | ActorStatesOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-        case StopActorsOp() | DropOp() | CastOp():
+        case StopActorsOp() | DropOp() | CastOp() | CountOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case EndOp():
             pass

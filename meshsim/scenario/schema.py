@@ -242,6 +242,12 @@ class CastOp(_Operation, frozen=True, kw_only=True, tag="cast"):
     busy: Duration = duration(0)
 
 
+class CountOp(_Operation, frozen=True, kw_only=True, tag="count"):
+    mesh: str
+    #: Whether one message is to hold the sum of all answers.
+    once: bool = True
+
+
 class QueryOp(_Operation, frozen=True, kw_only=True, tag="query"):
     mesh: str
 
@@ -282,6 +288,7 @@ OperationSpec = Union[
     SendRefOp,
     DropOp,
     CastOp,
+    CountOp,
     QueryOp,
     ActorStatesOp,
     ProcStatesOp,
