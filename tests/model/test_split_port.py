@@ -169,6 +169,21 @@ def test_a_reduce_that_fails_on_a_once_port_bounces_the_update_and_removes_the_p
     assert (made.phase, made.buffer) == (SplitPhase.REMOVED, [])
 
 
+def test_without_error_removes_port_only_the_update_goes_back():
+    """What waited still waits, with an alarm; a once port goes on without that answer."""
+    off = Config.of({"SPLIT_MAX_BUFFER_SIZE": 2}, ("error_removes_port",))
+    made, single = streaming(STATUS_OVERLAY, off), once(2, STATUS_OVERLAY, off)
+    made.on_update(A, 0)
+    single.on_update(A, 0)
+
+    refused = made.on_update(B, 1)
+
+    assert refused == Passed(error=f"mailbox error: {OVERLAP}", deadline_ns=1 + 2 * MS)
+    assert made.on_alarm(refused.deadline_ns) == Passed((A,))
+    assert single.on_update(B, 1) == Passed(error=f"mailbox error: {OVERLAP}")
+    assert single.on_update(RankStatus(()), 2) == Passed((A,), removed=True)
+
+
 def test_a_removed_port_takes_nothing():
     """Updates to it bounce before they get here."""
     made = once(1)
