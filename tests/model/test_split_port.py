@@ -98,6 +98,13 @@ def test_a_port_may_have_a_limit_of_its_own():
     assert streaming(config=config, max_interval_ns=50 * MS).max_interval_ns == 50 * MS
 
 
+def test_the_older_revision_begins_with_the_longest_interval():
+    """mesh_model.md, appendix A: reducers had one option, the longest interval."""
+    made = streaming(config=Config.of({}, revision="2025-11"))
+
+    assert [made.on_update(Number(1), at_ns).deadline_ns for at_ns in (0, 1 * MS)] == [50 * MS, 50 * MS]
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_enough_updates_do_not_wait(size):
     made = streaming(config=Config.of({"SPLIT_MAX_BUFFER_SIZE": size}))
