@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from meshsim.faults.kinds import Fault, When
-from meshsim.model.config import ATTRIBUTES, defaults
+from meshsim.model.config import ATTRIBUTES, defaults, value_text
 from meshsim.model.extent import Extent
 from meshsim.model.quirks import PROFILES
 from meshsim.model.tags import tag_of
@@ -193,8 +193,8 @@ def _config_changes(plan: Plan) -> Iterable[str]:
     for attribute in ATTRIBUTES:
         value, default = plan.config[attribute.name], usual[attribute.name]
         if value != default:
-            texts = [format_duration(int(v)) if attribute.kind == "duration" else str(v) for v in (value, default)]
-            yield f"{attribute.python_name or attribute.name.lower()} = {texts[0]} (default {texts[1]})"
+            name = attribute.python_name or attribute.name.lower()
+            yield f"{name} = {value_text(attribute, value)} (default {value_text(attribute, default)})"
 
 
 def _fields(struct: msgspec.Struct, *without: str) -> str:

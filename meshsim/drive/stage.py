@@ -44,6 +44,7 @@ from meshsim.model.operations import (
     CallMesh,
     CastTo,
     CloneRef,
+    CountRanks,
     CountSubscribers,
     DrillActor,
     DropHosts,
@@ -86,6 +87,7 @@ from meshsim.scenario.schema import (
     CallOp,
     CastOp,
     CloneOp,
+    CountOp,
     CountSubscribersOp,
     DrillOp,
     DropHostsOp,
@@ -289,6 +291,8 @@ class References:
                 return CallMesh(self.actors(mesh), method, int(busy), raises, one)
             case BroadcastOp(mesh=mesh, method=method, busy=busy, raises=raises):
                 return BroadcastTo(self.actors(mesh), method, int(busy), raises)
+            case CountOp(mesh=mesh, once=once):
+                return CountRanks(self.actors(mesh), once)
             case QueryOp(mesh=mesh):
                 return QueryMesh(self.actors(mesh))
             case ActorStatesOp(mesh=mesh, keepalive=keepalive):

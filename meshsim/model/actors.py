@@ -33,8 +33,10 @@ from meshsim.model.messages import (
     GetActorId,
     GetCastInfo,
     GetConfig,
+    HowMany,
     MeshFailed,
     MeshRefSent,
+    Number,
     Operate,
     PassedOn,
     Returned,
@@ -158,6 +160,8 @@ class TestActor(msgspec.Struct):
                 return self._work(busy_ns)
             case Call() as call:
                 return self._on_call(call)
+            case HowMany(reply=reply):
+                return [reply_to(reply, self.me, Number(1))]
             case CauseFault() as fault:
                 return self._misbehave(fault)
             case GetActorId() | GetCastInfo() | GetConfig() | SetConfig() | Forward() as question:

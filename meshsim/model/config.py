@@ -23,7 +23,7 @@ from meshsim.model.revision import R2026_03, REVISIONS, Revision
 from meshsim.units import DURATION_NS_MAX, MINUTE, MS, DurationError, S, format_duration, parse_duration
 
 Value = int | bool | str
-Kind = Literal["duration", "int", "bool", "text"]
+Kind = Literal["duration", "int", "bool", "text", "share"]
 
 #: "No limit" of an attribute that counts things; written `unlimited`. The largest signed 64-bit number.
 UNLIMITED = (1 << 63) - 1
@@ -58,6 +58,10 @@ class ConfigError(ValueError):
     """A value that an attribute cannot have. `str()` says what is allowed and what came."""
 
 
+#: Shares are whole numbers of this: configurations are compared, hashed and carried to processes.
+SHARE_ALL = 1_000_000
+
+
 class Layer(Enum):
     """Where a value may come from, strongest first."""
 
@@ -70,7 +74,7 @@ class Layer(Enum):
 
 
 class Attribute(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table. Durations are nanoseconds."""
+    """One row of the table. Durations are nanoseconds, shares are millionths."""
 
     name: str
     env: str
@@ -322,6 +326,52 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "Ended actors that a proc remembers for introspection.",
         python_name="terminated_snapshot_retention",
     ),
+    _switch(
+        "ENABLE_DEST_ACTOR_REORDERING_BUFFER",
+        "HYPERACTOR_ENABLE_DEST_ACTOR_REORDERING_BUFFER",
+        "enable_dest_actor_reordering_buffer",
+        False,
+        "Whether a receiver holds back messages until those that were posted before them have come.",
+    ),
+    _duration(
+        "REMOTE_ALLOCATOR_HEARTBEAT_INTERVAL",
+        "HYPERACTOR_REMOTE_ALLOCATOR_HEARTBEAT_INTERVAL",
+        "remote_allocator_heartbeat_interval",
+        5 * MINUTE,
+        "Period of the heartbeats between a remote allocator and its client.",
+    ),
+    _duration(
+        "SERVER_HEARTBEAT_INTERVAL",
+        "HYPERACTOR_SERVER_HEARTBEAT_INTERVAL",
+        "server_heartbeat_interval",
+        1 * S,
+        "Period of a server's metrics; no behaviour depends on it.",
+    ),
+    _duration(
+        "CHANNEL_NET_RX_BUFFER_FULL_CHECK_INTERVAL",
+        "HYPERACTOR_CHANNEL_NET_RX_BUFFER_FULL_CHECK_INTERVAL",
+        "channel_net_rx_buffer_full_check_interval",
+        5 * S,
+        "How often a receiver looks for a full buffer, for its metrics; no behaviour depends on it.",
+    ),
+    Attribute(
+        name="MESSAGE_LATENCY_SAMPLING_RATE",
+        env="HYPERACTOR_MESSAGE_LATENCY_SAMPLING_RATE",
+        python_name="message_latency_sampling_rate",
+        default=SHARE_ALL // 100,
+        kind="share",
+        about="Share of messages whose latency is measured, for metrics; no behaviour depends on it.",
+        maximum=SHARE_ALL,
+    ),
+    Attribute(
+        name="DEFAULT_TRANSPORT",
+        env="HYPERACTOR_MESH_DEFAULT_TRANSPORT",
+        python_name="default_transport",
+        default="unix",
+        kind="text",
+        about="Kind of the addresses that processes serve; the model has no other.",
+        choices=("unix",),
+    ),
 )
 
 _BY_KEY: dict[str, Attribute] = {
@@ -359,9 +409,18 @@ def parse_value(attribute: Attribute, value: object) -> Value:
         return _parse_count(attribute, value)
     if attribute.kind == "bool":
         return _parse_switch(value)
+    if attribute.kind == "share":
+        return _parse_share(value)
     if not isinstance(value, str) or value not in attribute.choices:
         raise ConfigError(f"expected one of {_listed(attribute.choices)}, got {value!r}")
     return value
+
+
+def value_text(attribute: Attribute, value: Value) -> str:
+    """A value as a scenario file may have it, without quotes."""
+    if attribute.kind == "duration":
+        return format_duration(int(value))
+    return str(int(value) / SHARE_ALL) if attribute.kind == "share" else str(value)
 
 
 def _parse_duration(attribute: Attribute, value: object) -> int:
@@ -386,6 +445,16 @@ def _parse_count(attribute: Attribute, value: object) -> int:
     if not attribute.minimum <= number <= attribute.maximum:
         raise ConfigError(f"expected a number from {attribute.minimum} to {attribute.maximum}, got {value!r}")
     return number
+
+
+def _parse_share(value: object) -> int:
+    try:
+        share = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else -1.0
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ConfigError(f"expected a number from 0 to 1, got {value!r}")
+    return round(share * SHARE_ALL)
 
 
 def _parse_switch(value: object) -> bool:
@@ -475,6 +544,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     split_max_buffer_size: int
     split_max_buffer_age: int
     terminated_snapshot_retention: int
+    enable_dest_actor_reordering_buffer: bool
+    remote_allocator_heartbeat_interval: int
+    server_heartbeat_interval: int
+    channel_net_rx_buffer_full_check_interval: int
+    message_latency_sampling_rate: int
+    default_transport: str
     #: Quirks of the modelled system that are turned off; not an attribute of the reference (`meshsim.model.quirks`).
     quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]
     #: Which features the modelled system has; not an attribute either.

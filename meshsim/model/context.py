@@ -16,6 +16,7 @@ from meshsim.model.asking import AskRun, DrillRun
 from meshsim.model.awaiting import Awaiting, Run, ended
 from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
+from meshsim.model.counting import TallyRun
 from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.host_drop import DROP_ACTOR, DROP_PROC, NO_RUNTIME, HostMeshDrop
 from meshsim.model.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
@@ -43,6 +44,7 @@ from meshsim.model.operations import (
     CallMesh,
     CastTo,
     CloneRef,
+    CountRanks,
     CountSubscribers,
     DrillActor,
     DropHosts,
@@ -158,6 +160,8 @@ class Context(Awaiting):
                 return SpawnHostsRun(me, hosts, config, port, key, self.names.draw(label))
             case AttachHosts(hosts=hosts):
                 return AttachRun(me, hosts, config, port, key, self.names.draw("hosts"))
+            case CountRanks(mesh=mesh, once=once):
+                return TallyRun(me, mesh, once, config, port)
             case QueryMesh(mesh=mesh) if config.revision.monitors:
                 return QueryRun(me, mesh, port)
             case AskEach():

@@ -25,6 +25,7 @@ from msgspec import UNSET
 
 from meshsim.model.casting import CastError, agents_of, cast
 from meshsim.model.commands import Command, Fail, Panic, SetTimer
+from meshsim.model.delayed import CHECK_TIMER
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
 from meshsim.model.health import (
     fate_of,
@@ -67,7 +68,6 @@ from meshsim.model.supervision import (
 from meshsim.model.waits import IdleLimit, PaddingError, Progress, StateQuery
 from meshsim.units import S
 
-CHECK_TIMER = "check_state"
 PROC_IDLE_TIMER = "proc_idle"
 ACTOR_IDLE_TIMER = "actor_idle"
 

@@ -36,6 +36,7 @@ from meshsim.model.ids import ActorId
 from meshsim.model.machine import Machine
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import ActorStatusChanged, Warned
+from meshsim.model.sequencing import ReorderBuffer, Sequencer
 from meshsim.model.supervision import (
     ActorErrorKind,
     ActorPhase,
@@ -113,6 +114,9 @@ class EndingCell(msgspec.Struct):
     quirks_off: tuple[str, ...] = ()
     #: Whether the status Stopped tells why (`Revision.stop_reasons`).
     stop_reasons: bool = True
+    #: Numbers what it posts, and puts in order what it is sent; none unless the configuration asks for it.
+    sequencer: Sequencer | None = None
+    reorder: ReorderBuffer | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -130,7 +134,8 @@ class EndingCell(msgspec.Struct):
         itself that nobody receives any more, and is gone then (mesh_model.md 6.3).
         """
         if not self.aborted:
-            return mailbox_closed_error(self.me, self.status)
+            # Ports that it opened itself went with their receivers.
+            return port_not_bound_error(envelope) if envelope.port else mailbox_closed_error(self.me, self.status)
         port = str(envelope.port or type(envelope.message).__name__)
         if port in self.dead_ports:
             return port_not_bound_error(envelope)

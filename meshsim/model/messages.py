@@ -43,7 +43,7 @@ from meshsim.model.status import Run, State
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure
 
 #: Marks what a controller sends to subscribers, so that a dead one costs it nothing (supervision.md 5.9).
-SUBSCRIBER_HEADER = "actor_mesh_subscriber_message"
+SUBSCRIBER_HEADER = "hyperactor_mesh::mesh_controller::actor_mesh_subscriber_message"
 
 
 class ActorSpec(msgspec.Struct, frozen=True, tag="actor_spec"):
@@ -305,6 +305,12 @@ class PassedOn(msgspec.Struct, frozen=True, tag="passed_on"):
     failure: MeshFailure
 
 
+class HowMany(msgspec.Struct, frozen=True, tag="how_many"):
+    """A test actor answers with the number 1: in a cast the sum of all answers is how many there are."""
+
+    reply: PortRef
+
+
 class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`, `abort`; or end
     its process: `exit` with code `number`, `signal` with signal `number`.
@@ -459,6 +465,7 @@ Message = Union[
     Undeliverable,
     Work,
     PassedOn,
+    HowMany,
     CauseFault,
     GetActorId,
     GetCastInfo,
@@ -472,6 +479,18 @@ Message = Union[
     Answer,
     Operate,
 ]
+
+
+class SeqInfo(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Whose message it is and which one, in its stream (`meshsim.model.sequencing`)."""
+
+    #: A uuid of the sender's.
+    session: str
+    #: From 1.
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.session}:{self.number}"
 
 
 class Envelope(msgspec.Struct, frozen=True, gc=False, tag="message", omit_defaults=True):
@@ -492,6 +511,8 @@ class Envelope(msgspec.Struct, frozen=True, gc=False, tag="message", omit_defaul
     cast_mesh: Name | UnsetType = UNSET
     #: On a reply that comm actors pass on: whose it is. The reference does not say so: unset while Q24 is on.
     replier: ActorId | UnsetType = UNSET
+    #: Its number in the stream; none while receivers do not reorder, and for what was not posted by an actor itself.
+    seq: SeqInfo | None = None
 
 
 def reply_to(port: PortRef, sender: ActorId, message: Message) -> Envelope:

@@ -54,6 +54,7 @@ from meshsim.model.commands import (
 )
 from meshsim.model.config import Config
 from meshsim.model.context import Context
+from meshsim.model.delayed import DELAYED_MESSAGE_LOST, DELAYED_MESSAGES
 from meshsim.model.events import (
     ActorEnded,
     ActorInitialized,
@@ -92,9 +93,10 @@ from meshsim.model.instance import Instance
 from meshsim.model.local_procs import LocalProcs
 from meshsim.model.mailbox_sender import ReconfigurableMailboxSender
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
-from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
+from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery, Warned
 from meshsim.model.proc_agent import ProcAgent
 from meshsim.model.root_clients import CLIENT_KINDS
+from meshsim.model.sequencing import ReorderBuffer, Sequencer, duplicate_warning, session_of
 from meshsim.model.snapshots import Snapshot, Snapshots
 from meshsim.model.spawning import Counters, SpawnError, already_spawned, next_child
 from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
@@ -171,6 +173,8 @@ class NodeMachine:
             case TimerFired(actor=actor, key=key) if key == TEARDOWN_TIMER:
                 self._forget_timer(actor, key)
                 self._abort_late(proc_of(actor), now_ns)
+            case TimerFired(actor=actor, key=key) if key in DELAYED_MESSAGES and self.cells[actor].is_terminal:
+                self._out.append(Warned(actor, DELAYED_MESSAGE_LOST))
             case TimerFired(actor=actor, key=key):
                 self._forget_timer(actor, key)
                 self._run(actor, event, now_ns)
@@ -253,14 +257,27 @@ class NodeMachine:
         cell = self.cells.get(envelope.dest)
         if cell is None or (cell.phase in _TERMINAL and proc_of(envelope.dest) in self.gone):
             self._bounce(envelope, no_mailbox_error(envelope.dest))
-        elif cell.phase in _TERMINAL:
-            self._bounce(envelope, cell.refusal(envelope))
         elif envelope.port and not cell.machine.accepts(envelope.port):
             self._bounce(envelope, port_not_bound_error(envelope))
+        elif cell.phase in _TERMINAL:
+            self._bounce(envelope, cell.refusal(envelope))
+        elif cell.reorder is not None:
+            self._take_in_turn(cell, cell.reorder, envelope, now_ns)
         else:
             commands = cell.handle(envelope, now_ns)
             if commands:
                 self._apply(cell, commands, now_ns)
+
+    def _take_in_turn(self, cell: ActorCell, reorder: ReorderBuffer, envelope: Envelope, now_ns: int) -> None:
+        """Mesh_model.md 3.7: what is early waits for what was posted before it."""
+        due = reorder.take(envelope)
+        if due is None:
+            self._out.append(Warned(cell.me, duplicate_warning(envelope)))
+            return
+        for each in due:
+            self._apply(cell, cell.handle(each, now_ns), now_ns)
+            if self.exiting:
+                return
 
     def _bounce(self, envelope: Envelope, error: str) -> None:
         """Mesh_model.md 3.5: back to the sender's own port, unless nobody wants it back."""
@@ -303,7 +320,7 @@ class NodeMachine:
         """Carry out what an actor asks for; what concerns the outside is collected."""
         remote = self._remote
         out = self._out
-        for command in commands:
+        for command in commands if cell.sequencer is None else cell.sequencer.numbered_all(commands):
             if type(command) is Envelope:
                 if self.senders and self._is_held(command):
                     continue
@@ -430,6 +447,8 @@ class NodeMachine:
             choices=Choices(self.boot.choice_key + len(self.cells)) if self.boot.choice_key else None,
             quirks_off=self.config.quirks_off,
             stop_reasons=self.config.revision.stop_reasons,
+            sequencer=Sequencer(session_of(actor)) if self.config.enable_dest_actor_reordering_buffer else None,
+            reorder=ReorderBuffer() if self.config.enable_dest_actor_reordering_buffer else None,
         )
 
     def _begin(self, actor: ActorId) -> None:
@@ -476,7 +495,8 @@ class NodeMachine:
         """An actor ended: its timers go, its parent or the proc's coordinator is told."""
         self._remember(cell, now_ns)
         for key in self.timers.pop(cell.me, []):
-            self._out.append(CancelTimer(cell.me, key))
+            if key not in DELAYED_MESSAGES:
+                self._out.append(CancelTimer(cell.me, key))
         if finished.event is not None:
             self._report(cell, finished.event)
         if cell.parent is not None:

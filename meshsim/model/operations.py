@@ -339,6 +339,13 @@ class BroadcastTo(msgspec.Struct, frozen=True, tag="broadcast"):
     raises: str = ""
 
 
+class CountRanks(msgspec.Struct, frozen=True, tag="count_ranks"):
+    """Ask every rank and add up the answers: in one message, or in as many as come (mesh_model.md 3.6)."""
+
+    mesh: ActorMeshRef
+    once: bool = True
+
+
 class QueryMesh(msgspec.Struct, frozen=True, tag="query_mesh"):
     """Ask the controller for the state of its mesh (supervision.md 5.7)."""
 
@@ -414,6 +421,7 @@ Operation = Union[
     CastTo,
     CallMesh,
     BroadcastTo,
+    CountRanks,
     QueryMesh,
     AskActors,
     AskProcs,

@@ -40,6 +40,7 @@ from meshsim.model.commands import (
     SpawnActor,
 )
 from meshsim.model.config import Config
+from meshsim.model.delayed import SELF_CHECK_TIMER
 from meshsim.model.events import (
     ActorEnded,
     ActorInitialized,
@@ -88,7 +89,6 @@ POISONED = "Cannot spawn new actors on mesh with supervision events"
 
 STOP_TIMER = "stop"
 STOP_ALL_TIMER = "stop_all"
-SELF_CHECK_TIMER = "self_check"
 
 
 class AgentPhase(Enum):

@@ -18,6 +18,7 @@ from meshsim.model.cleanup_controller import CleanupController
 from meshsim.model.commands import Command, SpawnChild
 from meshsim.model.config import Config, overrides
 from meshsim.model.controller import ActorMeshController
+from meshsim.model.counting import TallyRun
 from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.extent import Extent, ExtentError
 from meshsim.model.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
@@ -479,6 +480,7 @@ Procedure = (
     | AttachRun
     | AskRun
     | DrillRun
+    | TallyRun
 )
 
 

@@ -83,6 +83,8 @@ class SplitPort(msgspec.Struct):
     max_interval_ns: int
     #: Whether overlays merge as the reference does it (quirk `overlay_merge_defect`).
     defective: bool = False
+    #: Whether an update that cannot be reduced removes the port (quirk `error_removes_port`).
+    closes: bool = True
     phase: SplitPhase = SplitPhase.OPEN
     #: STREAMING: what waits, oldest first. ONCE: what the updates so far make, if there were any.
     buffer: list[Message] = []
@@ -101,7 +103,7 @@ class SplitPort(msgspec.Struct):
             case SplitMode.STREAMING:
                 return self._on_streamed(update, now_ns)
             case SplitMode.ONCE:
-                return self._on_expected(update)
+                return self._on_expected(update, now_ns)
 
     def on_alarm(self, now_ns: int) -> Passed:
         """The alarm fired. One that was moved meanwhile changes nothing."""
@@ -122,13 +124,14 @@ class SplitPort(msgspec.Struct):
         try:
             return Passed((self._flushed(),))
         except ReduceError as error:
-            return self._refuse(error)
+            self.buffer.pop()
+            return self._refuse(error, now_ns)
 
-    def _on_expected(self, update: Message) -> Passed:
+    def _on_expected(self, update: Message, now_ns: int) -> Passed:
         try:
             self.buffer = [reduced(self.target.reducer, [*self.buffer, update], defective=self.defective)]
         except ReduceError as error:
-            return self._refuse(error)
+            return self._refuse(error, now_ns)
         self.received += 1
         if self.received < self.expected:
             return Passed()
@@ -147,11 +150,15 @@ class SplitPort(msgspec.Struct):
         self.buffer.clear()
         return merged
 
-    def _refuse(self, error: ReduceError) -> Passed:
-        """This update goes back, what waited is lost, and so is everything that comes later."""
+    def _refuse(self, error: ReduceError, now_ns: int) -> Passed:
+        """This update goes back, what waited is lost, and so is everything that comes later; or only this one goes."""
+        text = f"mailbox error: {error}"
+        if not self.closes:
+            waits = self.mode is SplitMode.STREAMING and self.buffer
+            return Passed(error=text, deadline_ns=self._rearm(now_ns) if waits else None)
         self._remove()
         self.buffer.clear()
-        return Passed(removed=True, error=f"mailbox error: {error}")
+        return Passed(removed=True, error=text)
 
     def _remove(self) -> None:
         assert SplitPhase.REMOVED in TRANSITIONS[self.phase], f"{_text(self.target)} is removed already"
@@ -166,13 +173,17 @@ def split(port: PortRef, expected: int, config: Config) -> SplitPort | None:
     if port.once and not port.reducer:
         return None
     mode = SplitMode.ONCE if port.once else SplitMode.STREAMING
+    longest_ns = port.max_interval_ns or config.split_max_buffer_age
     return SplitPort(
         target=port,
         mode=mode if is_registered(port.reducer) else SplitMode.RELAY,
         expected=expected,
         max_buffer_size=config.split_max_buffer_size,
-        max_interval_ns=port.max_interval_ns or config.split_max_buffer_age,
+        max_interval_ns=longest_ns,
+        # [inferred]: where there is no interval to begin with, the longest one is the only one.
+        interval_ns=INITIAL_INTERVAL_NS if config.revision.initial_split_interval else longest_ns,
         defective=config.has("overlay_merge_defect"),
+        closes=config.has("error_removes_port"),
     )
 
 

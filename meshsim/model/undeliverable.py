@@ -90,22 +90,28 @@ def _text(description: str, prefix: str, envelope: Envelope, errors: tuple[str, 
         f"\tdescription: {description}\n"
         f"\t{prefix}sender: {envelope.sender}\n"
         f"\t{prefix}dest: {port_id(envelope)}\n"
-        f"\theaders: {{{headers}}}\n"
+        f"\theaders: {headers}\n"
         f"\tdata: {_PAYLOAD.encode(envelope.message).decode()}\n"
         f"\terror: {'; '.join(errors) or '<none>'}"
     )
 
 
 def _headers(envelope: Envelope) -> Iterator[tuple[str, str]]:
-    """Keys are full paths (mesh_model.md 3.8); what is on every message is left out."""
+    """In the order in which they were set. Keys are full paths; what is on every message is left out.
+
+    That is the time at which it was sent, the name of its type, and its number while receivers do not reorder.
+    Source: mesh_model.md 3.8.
+    """
+    if envelope.subscriber:
+        yield SUBSCRIBER_HEADER, "true"
     if envelope.cast_point is not UNSET:
         yield "hyperactor_mesh::comm::multicast::cast_point", envelope.cast_point
     if envelope.cast_sender is not UNSET:
         yield "hyperactor_mesh::comm::multicast::cast_originating_sender", envelope.cast_sender
     if envelope.cast_mesh is not UNSET:
         yield "hyperactor_mesh::casting::cast_actor_mesh_id", envelope.cast_mesh
-    if envelope.subscriber:
-        yield SUBSCRIBER_HEADER, "true"
+    if envelope.seq is not None:
+        yield "hyperactor::ordering::seq_info", str(envelope.seq)
 
 
 # --- delivery errors inside a process, mesh_model.md 3.2 --------------------------------------------------

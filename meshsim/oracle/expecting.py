@@ -29,6 +29,7 @@ _TAGS = {
     "subscribe": "subscribe_to",
     "drop": "drop_ref",
     "cast": "cast_to",
+    "count": "count_ranks",
     "query": "query_mesh",
     "end": "end_self",
 }

@@ -30,6 +30,7 @@ from meshsim.scenario.schema import (
     CallOp,
     CastOp,
     CloneOp,
+    CountOp,
     CountSubscribersOp,
     DrillOp,
     DropHostsOp,
@@ -259,7 +260,7 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.controlled(operation.mesh, f"{key}.mesh")
         case NextEventOp() | ActorStatesOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-        case StopActorsOp() | DropOp() | CastOp() | CallOp() | BroadcastOp():
+        case StopActorsOp() | DropOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case AskOp():
             _check_question(key, operation, world)

@@ -307,6 +307,12 @@ class BroadcastOp(_Operation, frozen=True, kw_only=True, tag="broadcast"):
     raises: str = ""
 
 
+class CountOp(_Operation, frozen=True, kw_only=True, tag="count"):
+    mesh: str
+    #: Whether one message is to hold the sum of all answers.
+    once: bool = True
+
+
 class QueryOp(_Operation, frozen=True, kw_only=True, tag="query"):
     mesh: str
 
@@ -377,6 +383,7 @@ OperationSpec = Union[
     CastOp,
     CallOp,
     BroadcastOp,
+    CountOp,
     QueryOp,
     ActorStatesOp,
     ProcStatesOp,

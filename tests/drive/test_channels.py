@@ -396,6 +396,7 @@ def test_whatever_is_stopped_or_killed_every_message_has_its_ends(
         ("Envelope",),
         ("Envelope", "MessageReturned"),
         ("MessageReturned", "Envelope"),
+        ("MessageLost", "Envelope"),  # Nobody wanted it back when it was given up; its receiver took it later.
         ("MessageReturned",),
         ("MessageLost",),
         ("InFlight",),

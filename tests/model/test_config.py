@@ -14,6 +14,7 @@ from meshsim.model.config import (
     overrides,
     parse_value,
     resolve,
+    value_text,
 )
 from meshsim.units import MINUTE, MS, S
 
@@ -51,12 +52,22 @@ TABLE = [
     ("TERMINATED_SNAPSHOT_RETENTION", "TERMINATED_SNAPSHOT_RETENTION", "terminated_snapshot_retention", 100),
 ]
 
+#: What mesh_model.md 10 has beyond that, by the lower-case rest of the name: all can be set from Python.
+MORE = [
+    ("ENABLE_DEST_ACTOR_REORDERING_BUFFER", "", False),
+    ("REMOTE_ALLOCATOR_HEARTBEAT_INTERVAL", "", 5 * MINUTE),
+    ("SERVER_HEARTBEAT_INTERVAL", "", 1 * S),
+    ("CHANNEL_NET_RX_BUFFER_FULL_CHECK_INTERVAL", "", 5 * S),
+    ("MESSAGE_LATENCY_SAMPLING_RATE", "", 10_000),
+    ("DEFAULT_TRANSPORT", "MESH_", "unix"),
+]
+
 
 def test_the_attributes_are_those_of_the_specification():
     """Names, environment names, Python names and defaults, row by row."""
     ours = [(a.name, a.env.removeprefix("HYPERACTOR_"), a.python_name, a.default) for a in ATTRIBUTES]
 
-    assert ours == TABLE
+    assert ours == TABLE + [(name, f"{prefix}{name}", name.lower(), default) for name, prefix, default in MORE]
     assert all(attribute.env.startswith("HYPERACTOR_") for attribute in ATTRIBUTES)
 
 
@@ -68,6 +79,19 @@ def test_every_name_of_an_attribute_leads_to_it(attribute):
     found = [attribute_by_key(key) for name in keys for key in (name, name.lower(), name.upper())]
 
     assert found == [attribute] * 9
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("cleanup_timeout", 1_500 * MS, "1.5s"),
+        ("message_latency_sampling_rate", 10_000, "0.01"),
+        ("message_ttl_default", 7, "7"),
+        ("enable_file_capture", True, "True"),
+    ],
+)
+def test_values_are_printed_as_they_are_written(key, value, text):
+    assert value_text(attribute_by_key(key), value) == text
 
 
 def test_an_unknown_key_is_a_key_error_and_has_near_neighbours():
@@ -91,6 +115,9 @@ def test_an_unknown_key_is_a_key_error_and_has_near_neighbours():
         ("enable_file_capture", "false", False),
         ("enable_file_capture", "1", True),
         ("proc_launcher_kind", "systemd", "systemd"),
+        ("message_latency_sampling_rate", 0.25, 250_000),
+        ("message_latency_sampling_rate", "0.1", 100_000),
+        ("message_latency_sampling_rate", 1, 1_000_000),
     ],
 )
 def test_values_are_read_as_their_kind(key, written, value):
@@ -112,6 +139,9 @@ def test_values_are_read_as_their_kind(key, written, value):
         ("max_cast_dimension_size", 1.5, 'expected a whole number or "unlimited", got 1.5'),
         ("enable_file_capture", 1, "expected true or false, got 1"),
         ("enable_file_capture", "yes", "expected true or false, got 'yes'"),
+        ("message_latency_sampling_rate", 1.5, "expected a number from 0 to 1, got 1.5"),
+        ("message_latency_sampling_rate", "often", "expected a number from 0 to 1, got 'often'"),
+        ("message_latency_sampling_rate", True, "expected a number from 0 to 1, got True"),
         ("proc_launcher_kind", "docker", 'expected one of "", "native", "systemd", got \'docker\''),
         ("proc_launcher_kind", 1, 'expected one of "", "native", "systemd", got 1'),
     ],

@@ -28,7 +28,8 @@ from machines import (
 from meshsim.model import process
 from meshsim.model.commands import CancelTimer, Fail, GiveBack, SetTimer
 from meshsim.model.config import Config
-from meshsim.model.controller import CHECK_TIMER, ActorMeshController, ControllerPhase
+from meshsim.model.controller import ActorMeshController, ControllerPhase
+from meshsim.model.delayed import CHECK_TIMER
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
 from meshsim.model.extent import Extent
 from meshsim.model.ids import Name, PortRef, actor_id

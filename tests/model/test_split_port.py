@@ -98,6 +98,13 @@ def test_a_port_may_have_a_limit_of_its_own():
     assert streaming(config=config, max_interval_ns=50 * MS).max_interval_ns == 50 * MS
 
 
+def test_the_older_revision_begins_with_the_longest_interval():
+    """mesh_model.md, appendix A: reducers had one option, the longest interval."""
+    made = streaming(config=Config.of({}, revision="2025-11"))
+
+    assert [made.on_update(Number(1), at_ns).deadline_ns for at_ns in (0, 1 * MS)] == [50 * MS, 50 * MS]
+
+
 @pytest.mark.parametrize("size", [1, 2, 5])
 def test_enough_updates_do_not_wait(size):
     made = streaming(config=Config.of({"SPLIT_MAX_BUFFER_SIZE": size}))
@@ -167,6 +174,21 @@ def test_a_reduce_that_fails_on_a_once_port_bounces_the_update_and_removes_the_p
 
     assert made.on_update(B, 1) == Passed(removed=True, error=f"mailbox error: {OVERLAP}")
     assert (made.phase, made.buffer) == (SplitPhase.REMOVED, [])
+
+
+def test_without_error_removes_port_only_the_update_goes_back():
+    """What waited still waits, with an alarm; a once port goes on without that answer."""
+    off = Config.of({"SPLIT_MAX_BUFFER_SIZE": 2}, ("error_removes_port",))
+    made, single = streaming(STATUS_OVERLAY, off), once(2, STATUS_OVERLAY, off)
+    made.on_update(A, 0)
+    single.on_update(A, 0)
+
+    refused = made.on_update(B, 1)
+
+    assert refused == Passed(error=f"mailbox error: {OVERLAP}", deadline_ns=1 + 2 * MS)
+    assert made.on_alarm(refused.deadline_ns) == Passed((A,))
+    assert single.on_update(B, 1) == Passed(error=f"mailbox error: {OVERLAP}")
+    assert single.on_update(RankStatus(()), 2) == Passed((A,), removed=True)
 
 
 def test_a_removed_port_takes_nothing():

@@ -3,7 +3,7 @@ import pytest
 
 from meshsim.model.commands import Fail, Panic
 from meshsim.model.ids import ActorId, Name, PortRef
-from meshsim.model.messages import Envelope, GetState, MeshFailed, Stop, Undeliverable
+from meshsim.model.messages import Envelope, GetState, MeshFailed, SeqInfo, Stop, Undeliverable
 from meshsim.model.supervision import Generic, actor_failed, actor_stopped
 from meshsim.model.undeliverable import (
     default_undeliverable,
@@ -44,7 +44,7 @@ def test_a_message_that_comes_back_prints_everything_about_it():
         "\tdescription: delivery of message from sender to dest failed\n"
         f"\tsender: {SENDER}\n"
         f"\tdest: {DEST}[{STOP_PORT}<Stop>]\n"
-        "\theaders: {}\n"
+        "\theaders: \n"
         '\tdata: {"type":"stop","name":"w-1a","reason":"done"}\n'
         "\terror: broken link: a; ttl expired"
     )
@@ -59,7 +59,7 @@ def test_a_message_that_cannot_even_be_returned_has_its_own_form():
         "\tdescription: returning undeliverable message to original sender failed\n"
         f"\toriginal sender: {SENDER}\n"
         f"\toriginal dest: {DEST}[1025]\n"
-        "\theaders: {actor_mesh_subscriber_message=true}\n"
+        "\theaders: hyperactor_mesh::mesh_controller::actor_mesh_subscriber_message=true\n"
         '\tdata: {"type":"mesh_failed","failure":null}\n'
         "\terror: <none>"
     )
@@ -96,10 +96,16 @@ def test_the_headers_of_a_cast_are_part_of_the_text():
     cast = Envelope(SENDER, DEST, STOP.message, cast_sender=SENDER, cast_point="x=0/2,y=1/2", cast_mesh=Name("m"))
 
     assert undeliverable_text(cast, ()).splitlines()[4] == (
-        "\theaders: {hyperactor_mesh::comm::multicast::cast_point=x=0/2,y=1/2,"
+        "\theaders: hyperactor_mesh::comm::multicast::cast_point=x=0/2,y=1/2,"
         f"hyperactor_mesh::comm::multicast::cast_originating_sender={SENDER},"
-        "hyperactor_mesh::casting::cast_actor_mesh_id=m}"
+        "hyperactor_mesh::casting::cast_actor_mesh_id=m"
     )
+
+
+def test_the_number_of_a_message_is_a_header_too():
+    numbered = Envelope(SENDER, DEST, STOP.message, seq=SeqInfo("0190", 7))
+
+    assert undeliverable_text(numbered, ()).splitlines()[4] == "\theaders: hyperactor::ordering::seq_info=0190:7"
 
 
 @pytest.mark.parametrize(
