@@ -52,6 +52,7 @@ from meshsim.model.operations import (
     EndSelf,
     GspawnOn,
     ListProcs,
+    LocalHost,
     Operation,
     ProcMeshRef,
     ProcRef,
@@ -95,6 +96,7 @@ from meshsim.scenario.schema import (
     EndOp,
     GspawnOp,
     ListProcsOp,
+    LocalHostOp,
     NextEventOp,
     OperationSpec,
     ProcStatesOp,
@@ -261,6 +263,8 @@ class References:
                 return ListProcs(*self._hosts([host]))
             case SpawnHostsOp(name=name, count=count):
                 return SpawnHosts(name, started_hosts(name, count))
+            case LocalHostOp(by=by, in_process=in_process):
+                return LocalHost(by, in_process)
             case AttachHostsOp(hosts=hosts):
                 return AttachHosts(self._hosts(hosts))
             case DropHostsOp(hosts=hosts, runtime=runtime):

@@ -38,6 +38,7 @@ from meshsim.scenario.schema import (
     EndOp,
     GspawnOp,
     ListProcsOp,
+    LocalHostOp,
     NextEventOp,
     OperationSpec,
     ProcStatesOp,
@@ -246,6 +247,8 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.named(operation.host, Kind.HOST, f"{key}.host")
         case SpawnHostsOp():
             world.add_hosts(key, operation.name, operation.count)
+        case LocalHostOp():
+            world.add_local_host(key, operation.by, in_process=operation.in_process)
         case ShutdownHostsOp() | AttachHostsOp() | DropHostsOp():
             for index, host in enumerate(operation.hosts):
                 world.named(host, Kind.HOST, f"{key}.hosts[{index}]")

@@ -12,6 +12,7 @@ from meshsim.scenario.schema import (
     EndOp,
     GspawnOp,
     ListProcsOp,
+    LocalHostOp,
     OperationSpec,
     ProcStatesOp,
     ProcStatusOp,
@@ -39,6 +40,8 @@ def subject_of(spec: OperationSpec) -> str:
             return proc
         case StopAllOp(target=target):
             return target
+        case LocalHostOp(by=by):
+            return by
         case ListProcsOp(host=host):
             return host
         case ShutdownHostsOp(hosts=hosts) | AttachHostsOp(hosts=hosts) | DropHostsOp(hosts=hosts):
