@@ -396,6 +396,9 @@ def test_whatever_is_stopped_or_killed_every_message_has_its_ends(
         ("Envelope",),
         ("Envelope", "MessageReturned"),
         ("MessageReturned", "Envelope"),
+        # It was delivered; its return is on the way, or found a sender that is gone.
+        ("Envelope", "InFlight"),
+        ("Envelope", "MessageLost"),
         ("MessageReturned",),
         ("MessageLost",),
         ("InFlight",),
