@@ -166,12 +166,14 @@ def split(port: PortRef, expected: int, config: Config) -> SplitPort | None:
     if port.once and not port.reducer:
         return None
     mode = SplitMode.ONCE if port.once else SplitMode.STREAMING
+    longest_ns = port.max_interval_ns or config.split_max_buffer_age
     return SplitPort(
         target=port,
         mode=mode if is_registered(port.reducer) else SplitMode.RELAY,
         expected=expected,
         max_buffer_size=config.split_max_buffer_size,
-        max_interval_ns=port.max_interval_ns or config.split_max_buffer_age,
+        max_interval_ns=longest_ns,
+        interval_ns=INITIAL_INTERVAL_NS if config.revision.initial_split_interval else longest_ns,
         defective=config.has("overlay_merge_defect"),
     )
 
