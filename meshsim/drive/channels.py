@@ -63,6 +63,8 @@ class Underway(msgspec.Struct):
     delivery: int = _NONE
     #: Lost, and the trace says so: nobody wants it back. It still counts for its channel.
     is_lost: bool = False
+    #: Written to a process that is stopped, and nobody gets it back: what becomes of that process decides its end.
+    is_at_receiver: bool = False
 
     @property
     def is_open(self) -> bool:

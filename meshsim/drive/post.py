@@ -232,6 +232,7 @@ class Post:
         self._hand_to_channel(hop, message)
         if stopped:
             # Written to a socket that nobody reads: it is taken when the process continues, given up or not.
+            message.is_at_receiver = not message.envelope.returnable
             self._processes.hold(hop[1], self._deliver_late, message.src, message.dst, hop, message)
 
     def _deliver_late(self, src: Node, dst: Node, hop: Hop, message: Underway) -> None:
@@ -244,7 +245,7 @@ class Post:
                 self._deliver(src, dst, message.envelope, message.cause, self._agenda.now_ns)
         elif self._processes.is_stopped(hop[1]):
             self._processes.hold(hop[1], self._deliver_late, src, dst, hop, message)
-        elif not message.envelope.returnable and not message.is_lost:
+        elif message.is_at_receiver and not message.is_lost:
             self._record(dst, message.cause, MessageLost(message.envelope, RECEIVER_GONE))
             message.is_lost = True
 
@@ -341,8 +342,11 @@ class Post:
         if self._processes.is_stopped(owner):
             self._processes.hold(owner, self._wake, hop)
         elif self._processes.is_gone(owner):
+            is_stopped = self._processes.is_stopped(hop[1]) and hop[1] not in self._ended_ns
             for message in self._channels.abandon(hop):
-                if message.is_open:
+                if is_stopped:
+                    message.is_at_receiver = True
+                elif message.is_open and not message.is_at_receiver:
                     self._record(message.dst, message.cause, MessageLost(message.envelope, CARRIER_GONE))
         else:
             self._obey(hop, self._channels.wake(hop, self._agenda.now_ns))
@@ -351,8 +355,8 @@ class Post:
 
     def _refuse(self, hop: Hop, message: Underway, error: str) -> None:
         """Give a message back from the process that has it: the sender's own, or the host on the way."""
-        if not message.is_open and not message.envelope.returnable:
-            return  # It was delivered, or is known to be lost.
+        if not message.envelope.returnable and (message.is_at_receiver or not message.is_open):
+            return  # It is going to be delivered or lost, or was already.
         if hop[0] == message.src:
             self._give_back(message.src, message.envelope, message.cause, (error,))
         else:
@@ -402,8 +406,11 @@ class Post:
             elif function in (self._hand_over, self._give_back):
                 node, envelope, cause = arguments[:3]
                 yield node, cause, envelope
+            elif function == self._deliver_late and arguments[3].is_at_receiver:
+                yield arguments[1], arguments[3].cause, arguments[3].envelope
         for message in self._channels.open_messages():
-            yield message.dst, message.cause, message.envelope
+            if not message.is_at_receiver:
+                yield message.dst, message.cause, message.envelope
 
 
 def _length(envelope: Envelope) -> int:

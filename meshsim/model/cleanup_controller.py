@@ -1,19 +1,19 @@
 """The controller of an actor mesh before there was supervision: it stops the mesh when its owner ends, and that is all.
 
-It does not poll, has neither owner nor subscribers, and no message reaches it that it has to answer. It is an anonymous
-child of the actor that spawned the mesh.
+It does not poll, has neither owner nor subscribers, and takes no message: what is sent to it comes back. It is an
+anonymous child of the actor that spawned the mesh.
 
 Source: supervision.md 10.9 (row ActorMeshController).
 """
 
 from __future__ import annotations
 
-from meshsim.model.commands import Command, Fail
+from meshsim.model.commands import Command, Fail, GiveBack
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
 from meshsim.model.keeper import CLEANUP_REASON, ControllerPhase, MeshKeeper
 from meshsim.model.messages import Envelope, RankStatus, Undeliverable
 from meshsim.model.supervision import UnhandledSupervisionEvent
-from meshsim.model.undeliverable import default_undeliverable
+from meshsim.model.undeliverable import default_undeliverable, port_not_bound_error
 
 
 class CleanupController(MeshKeeper):
@@ -36,6 +36,8 @@ class CleanupController(MeshKeeper):
                 return default_undeliverable(self.me, undeliverable)
             case Envelope(message=RankStatus() as overlay):
                 return self._on_rank_status(event, overlay, now_ns)
+            case Envelope():
+                return [GiveBack(event, port_not_bound_error(event))]
             case TimerFired():
                 return self._on_stop_idle(now_ns)
             case ChildFailed(event=child_event):

@@ -101,7 +101,8 @@ class Client(msgspec.Struct):
         returned, errors = undeliverable.envelope, undeliverable.errors
         logged = Warned(self.me, f"message not delivered: to {returned.dest}: {'; '.join(errors)}")
         sink = self.context.sink
-        if sink is None or not self.context.config.has("Q34"):
+        config = self.context.config
+        if sink is None or not (config.has("Q34") and config.revision.supervision_sink):
             return [logged]
         status = actor_failed(Generic(f"message not delivered: {envelope_text(returned, errors)}"))
         event = ActorSupervisionEvent(returned.dest, None, now_ns, status)

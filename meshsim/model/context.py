@@ -172,7 +172,7 @@ class Context(Awaiting):
                 return AskRun(me, operation, config, port)
             case DrillActor():
                 return DrillRun(me, operation, port)
-            case CountSubscribers(mesh=mesh):
+            case CountSubscribers(mesh=mesh) if config.revision.monitors:
                 return CountRun(me, mesh, port)
             case AskActors(mesh=mesh, keepalive_ns=keepalive):
                 expires = now_ns + self.clock_offset_ns + keepalive if keepalive else None
@@ -192,7 +192,7 @@ class Context(Awaiting):
                 self.refs.drop(self.refs.hold(mesh))
                 self._close_polls(mesh)
                 return [], Outcome()
-            case QueryMesh():
+            case QueryMesh() | CountSubscribers():
                 return [], Outcome(error=NO_ANSWER)
             case SliceMesh(procs=ProcMeshRef(region=region)):
                 return [], Outcome(result=str(region))

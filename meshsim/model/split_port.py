@@ -180,7 +180,6 @@ def split(port: PortRef, expected: int, config: Config) -> SplitPort | None:
         expected=expected,
         max_buffer_size=config.split_max_buffer_size,
         max_interval_ns=longest_ns,
-        # [inferred]: where there is no interval to begin with, the longest one is the only one.
         interval_ns=INITIAL_INTERVAL_NS if config.revision.initial_split_interval else longest_ns,
         defective=config.has("overlay_merge_defect"),
         closes=config.has("error_removes_port"),

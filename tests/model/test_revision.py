@@ -21,7 +21,8 @@ from meshsim.model.actor import ActorCell
 from meshsim.model.actors import EmptyActor
 from meshsim.model.boot import Setting
 from meshsim.model.cleanup_controller import CleanupController
-from meshsim.model.commands import CancelTimer, Fail, SetTimer, SpawnChild
+from meshsim.model.client import Client
+from meshsim.model.commands import CancelTimer, Fail, GiveBack, SetTimer, SpawnChild
 from meshsim.model.config import Config
 from meshsim.model.context import NO_ANSWER, Context
 from meshsim.model.controller import ActorMeshController
@@ -36,15 +37,18 @@ from meshsim.model.messages import (
     GetRankStatus,
     GetState,
     Operate,
+    RankStatus,
     StateReply,
     Stop,
+    Subscribe,
     Undeliverable,
 )
 from meshsim.model.notes import Heard, OperationEnded
-from meshsim.model.operations import CastTo, DropRef, QueryMesh, SpawnActors, StopActors, SubscribeTo
+from meshsim.model.operations import CastTo, CountSubscribers, DropRef, QueryMesh, SpawnActors, StopActors, SubscribeTo
 from meshsim.model.proc_agent import ProcAgent
 from meshsim.model.quirks import ABSENT, PROFILES, QUIRKS, REVISION_OF
 from meshsim.model.revision import R2025_11, R2026_03, REVISIONS, Revision
+from meshsim.model.split_port import split
 from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, ActorState, State, failed, timeout
 from meshsim.model.status_port import StatusPort
 from meshsim.model.supervision import (
@@ -58,7 +62,7 @@ from meshsim.model.supervision import (
     debug_events,
     status_text,
 )
-from meshsim.model.undeliverable import mailbox_closed_error, undeliverable_text
+from meshsim.model.undeliverable import mailbox_closed_error, port_not_bound_error, undeliverable_text
 from meshsim.units import MS, S
 
 OLD = Config.of({}, PROFILES["2025-11"], "2025-11")
@@ -339,6 +343,18 @@ def test_row_padding_is_a_stop_without_a_reason():
     assert note.failure == MeshFailure(MESH, 1, msgspec.structs.replace(event, occurred_at_ns=PERIOD + IDLE_LIMIT))
 
 
+# --- row Reducer options -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("config", "first"), [(NEW, 1 * MS), (OLD, 50 * MS)])
+def test_row_reducer_options_have_a_longest_interval_and_no_first_one(config, first):
+    """What waits in a split port waits for all of it from the beginning; later a first delay was made to double."""
+    port = split(StatusPort.over(8, PORT, config).ref(CLIENT, returnable=True), 8, config)
+
+    assert port.on_update(RankStatus(((0, 1, RUNNING),)), 0).deadline_ns == first
+    assert port.interval_ns == min(2 * first, 50 * MS)
+
+
 # --- row Stop --------------------------------------------------------------------------------------------------
 
 
@@ -383,5 +399,28 @@ def test_an_actor_that_was_asked_to_stop_does_not_say_why():
     assert mailbox_closed_error(actor(0), actor_stopped("enough")).endswith("is stopped: enough")
 
 
-def test_a_controller_that_only_cleans_up_is_not_asked():
-    assert outcome(context().operate(Operate(0, QueryMesh(actor_mesh(2))), 0)) == (NO_ANSWER, "")
+@pytest.mark.parametrize("operation", [QueryMesh(actor_mesh(2)), CountSubscribers(actor_mesh(2))])
+def test_a_controller_that_only_cleans_up_is_not_asked(operation):
+    assert outcome(context().operate(Operate(0, operation), 0)) == (NO_ANSWER, "")
+
+
+def test_a_controller_that_only_cleans_up_takes_no_message():
+    """It has no port for any: the sender has it back."""
+    subscribe = Envelope(CLIENT, CONTROLLER, Subscribe(PortRef(CLIENT, PORT)))
+
+    assert cleanup_controller().handle(subscribe, 0) == [GiveBack(subscribe, port_not_bound_error(subscribe))]
+
+
+# --- row Global supervision sink -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("revision", "told"), [("2026-03", 1), ("2025-11", 0)])
+def test_row_global_sink_is_absent(revision, told):
+    """Even with its quirk on: a message that comes back to the root client is logged, and that is all."""
+    client = Client(CLIENT, context(Config.of({}, (), revision)))
+    client.context.sink = agent(0)
+    returned = Envelope(CLIENT, actor(1), Stop(MESH, "enough"))
+
+    commands = client.handle(Envelope(actor(1), CLIENT, Undeliverable(returned, ("gone",))), 0)
+
+    assert [c.dest for c in commands if isinstance(c, Envelope)] == [agent(0)] * told
