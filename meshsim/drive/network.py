@@ -6,7 +6,8 @@ from random import Random
 
 import msgspec
 
-from meshsim.model.ids import Node
+from meshsim.model.alloc.places import Place, latency_ns
+from meshsim.model.ids import Node, ProcId
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Link
 from meshsim.scenario.streams import stream
@@ -28,10 +29,26 @@ class Network:
         self._network = plan.network
         self._quality: dict[tuple[Node, Node], LinkQuality] = {}
         self._streams: dict[tuple[Node, Node], Random] = {}
+        #: Simulated procs, and one generator for all that passes between them.
+        self.places: dict[ProcId, Place] = {}
+        self._between_places = stream(plan.seed, "places")
+        self._last_between: dict[tuple[ProcId, ProcId], int] = {}
         self._last_arrival: dict[tuple[Node, Node], int] = {}
         uniform = not plan.network.links and not plan.network.jitter and not plan.network.loss
         #: The latency of every link when all are alike and nothing is drawn; None otherwise.
         self.uniform_ns: int | None = int(plan.network.latency) if uniform else None
+
+    def place(self, proc: ProcId, place: Place) -> None:
+        """A simulated proc has a place: messages between two such procs take the time of their distance."""
+        self.places[proc] = place
+        self.uniform_ns = None
+
+    def arrival_within(self, src: ProcId, dst: ProcId, now_ns: int) -> int:
+        """When a message between two places of one process arrives. What one proc sends another keeps its order."""
+        drawn = self._between_places.random()
+        at_ns = now_ns + latency_ns(self.places[src], self.places[dst], drawn)
+        at_ns = self._last_between[src, dst] = max(at_ns, self._last_between.get((src, dst), 0))
+        return at_ns
 
     def arrival(self, src: Node, dst: Node, now_ns: int) -> int | None:
         """When a message sent now arrives; None when it is lost. Messages of one link never overtake each other."""

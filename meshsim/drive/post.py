@@ -111,6 +111,11 @@ class Post:
         if dst is None:
             self._dial_nobody(src, envelope, cause)
             return
+        if dst == src and proc_of(envelope.dest) in self.network.places:
+            # Between two places of one process: nothing of a channel is on the way.
+            due_ns = self.network.arrival_within(proc_of(envelope.sender), proc_of(envelope.dest), self._agenda.instant)
+            self._agenda.post(due_ns, self.deliver, src, dst, envelope, cause, self._agenda.instant)
+            return
         first = self._first_stop(src, dst)
         if (src, first) in self.closed:
             self._give_back(src, envelope, cause, (closed_error(None),))

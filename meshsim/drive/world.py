@@ -32,7 +32,7 @@ from meshsim.model.commands import (
 from meshsim.model.events import Event, TimerFired
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope
-from meshsim.model.notes import NOTE_TYPES, OperationEnded
+from meshsim.model.notes import NOTE_TYPES, OperationEnded, ProcPlaced
 from meshsim.scenario.plan import Plan
 from meshsim.trace.digest import TraceWriter
 from meshsim.trace.directory import DIRECTORY_TYPES, Directory
@@ -134,6 +134,8 @@ class World:
     def _carry_out(self, node: Node, command: NodeCommand, cause: int) -> None:
         if type(command) in NOTE_TYPES:
             self.record(node, cause, command)  # type: ignore[arg-type]  # the line above says that it fits
+            if type(command) is ProcPlaced:
+                self._network.place(command.proc, command.place)
             if type(command) is OperationEnded:
                 self.on_operation_ended(command)
             return

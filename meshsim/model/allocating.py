@@ -103,7 +103,9 @@ class AllocateRun(msgspec.Struct):
         name, names = self.names.draw_uuid(), self.names.branch()
         if self.operation.allocator == "process":
             return ProcessAlloc(ActorId(""), name, extent, self.operation.label, self.config, names)
-        return LocalAlloc(ActorId(""), name, extent, self.config, names)
+        return LocalAlloc(
+            ActorId(""), name, extent, self.config, names, is_simulated=self.operation.allocator == "simulated"
+        )
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         match event:

@@ -130,6 +130,8 @@ class BootProc(msgspec.Struct, tag="boot_proc"):
     root: Machine
     #: Whether that actor is the proc's supervision coordinator.
     coordinates: bool = True
+    #: Where a simulated proc is: messages between such procs travel, though they stay in the process.
+    place: tuple[int, ...] | None = None
 
 
 class DestroyProc(msgspec.Struct, frozen=True, tag="destroy_proc"):

@@ -170,6 +170,7 @@ class NodeMachine(SharedProcess):
             "procs": dict(self.procs),
             "teardowns": {proc: msgspec.to_builtins(teardown) for proc, teardown in self.teardowns.items()},
             "gone": list(self.gone),
+            "placed": sorted(self.placed),
             "held": {proc: len(sender.queue) for proc, sender in self.senders.items()},
             "started_by": dict(self.started_by),
             "counters": dict(self.counters),
@@ -271,7 +272,7 @@ class NodeMachine(SharedProcess):
     def _send(self, envelope: Envelope) -> None:
         if self.senders and self._is_held(envelope):
             return
-        if self._is_remote(envelope.dest):
+        if self._is_remote(envelope.dest) or self._travels(envelope):
             self._out.append(envelope)
         else:
             self._queue.append((envelope.dest, envelope))
@@ -297,6 +298,9 @@ class NodeMachine(SharedProcess):
         for command in commands if cell.sequencer is None else cell.sequencer.numbered_all(commands):
             if type(command) is Envelope:
                 if self.senders and self._is_held(command):
+                    continue
+                if self.placed and self._travels(command):
+                    out.append(command)
                     continue
                 if command.dest in remote or self._is_remote(command.dest):
                     out.append(command)
@@ -353,6 +357,11 @@ class NodeMachine(SharedProcess):
                     self.cells[child].parent = None
             case _:
                 self._change_procs(cell, command)
+
+    def _travels(self, envelope: Envelope) -> bool:
+        """Whether a message is between two places, though both are in this process."""
+        src, dst = proc_of(envelope.sender), proc_of(envelope.dest)
+        return src != dst and src in self.placed and dst in self.placed
 
     def _forget_timer(self, actor: ActorId, key: str) -> None:
         keys = self.timers.get(actor)

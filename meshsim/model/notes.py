@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from meshsim.model.alloc.events import AllocEvent
-from meshsim.model.ids import ActorId, Name
+from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.messages import Envelope
 from meshsim.model.supervision import ActorPhase, MeshFailure
 
@@ -163,6 +163,13 @@ class MeshSpawned(msgspec.Struct, frozen=True, tag="mesh_spawned"):
     alloc: ActorId | UnsetType = UNSET
 
 
+class ProcPlaced(msgspec.Struct, frozen=True, tag="proc_placed"):
+    """A simulated proc is at these coordinates of the network (mesh_model.md 8.3)."""
+
+    proc: ProcId
+    place: tuple[int, ...]
+
+
 class HostsAllocated(msgspec.Struct, frozen=True, tag="hosts_allocated"):
     """Hosts of an allocated host mesh, by rank: the nodes they are in."""
 
@@ -246,6 +253,7 @@ Note = Union[
     Heard,
     Heartbeat,
     MeshSpawned,
+    ProcPlaced,
     HostsAllocated,
     AllocStarted,
     AllocEventSeen,

@@ -30,6 +30,7 @@ from meshsim.model.events import ProcDestroyed, RuntimeEvent, SignalReceived
 from meshsim.model.ids import ActorId, Name, ProcId, pid_of, proc_of
 from meshsim.model.mailbox_sender import ReconfigurableMailboxSender
 from meshsim.model.messages import Envelope
+from meshsim.model.notes import ProcPlaced
 from meshsim.model.teardown import TEARDOWN_TIMER, Teardown, keeper_of
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class SharedProcess(ABC):
         self.started_by: dict[Name, ActorId] = {}
         #: The way out of procs that were not configured yet.
         self.senders: dict[ProcId, ReconfigurableMailboxSender] = {}
+        #: Procs with a place of their own in the network.
+        self.placed: set[ProcId] = set()
         self.timers: dict[ActorId, list[str]] = {}
         #: Actors that are known to live elsewhere.
         self._remote: set[ActorId] = set()
@@ -109,6 +112,9 @@ class SharedProcess(ABC):
         self.booted_by[proc] = booter.me
         self._remote = {actor for actor in self._remote if proc_of(actor) != proc}
         self.cells[root] = self._cell(root, command.root)
+        if command.place is not None:
+            self.placed.add(proc)
+            self._out.append(ProcPlaced(proc, command.place))
         self._begin(root)
 
     def _destroy_proc(self, command: DestroyProc) -> None:

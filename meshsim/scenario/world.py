@@ -11,6 +11,7 @@ from math import prod
 import msgspec
 
 from meshsim.faults.targets import Target, TargetError, parse_target
+from meshsim.model.alloc.places import COORDINATES
 from meshsim.model.extent import Extent, ViewRank
 from meshsim.model.region import Region
 from meshsim.model.registry import CONTEXT_TYPES
@@ -123,8 +124,10 @@ class World:
 
     def add_allocated(self, key: str, name: str, allocator: str, extent: dict[str, int], by: str) -> None:
         """Procs of an alloc; they are on no host."""
-        if "" in extent:
-            raise ScenarioError(f"{key}.extent", "expected a dimension with a name", value="")
+        for label in extent:
+            if label == "" or (allocator == "simulated" and label not in COORDINATES):
+                allowed = COORDINATES if allocator == "simulated" else ()
+                raise ScenarioError(f"{key}.extent", "expected a dimension with a name", value=label, allowed=allowed)
         ranks = prod(extent.values())
         self._procs += ranks
         if self._procs > PROCS_MAX:

@@ -28,6 +28,7 @@ from meshsim.model.notes import (
     OrphanStopped,
     PollEnded,
     PollStarted,
+    ProcPlaced,
     ProcStatusChanged,
     SubscriberRemoved,
     Warned,
@@ -154,6 +155,8 @@ def _describe_run(record: Record, directory: Directory) -> str:
             return f"{actor(listener)} hears a heartbeat of {mesh}"
         case MeshSpawned(kind=kind, label=label, extent=extent, by=by):
             return f"{actor(by)} has spawned {kind} {label} {extent}"
+        case ProcPlaced(proc=proc, place=place):
+            return f"{proc} is at {'.'.join(map(str, place))}"
         case HostsAllocated(label=label, hosts=hosts, by=by):
             return f"{actor(by)} has allocated hosts {label}: {', '.join(map(directory.name_of_node, hosts))}"
         case AllocStarted(label=label, name=name):

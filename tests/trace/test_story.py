@@ -27,6 +27,7 @@ from meshsim.model.notes import (
     MonitoringEnded,
     OrphanStopped,
     PollEnded,
+    ProcPlaced,
     SubscriberRemoved,
     Warned,
 )
@@ -77,6 +78,7 @@ def whole() -> list[Record]:
         ControllerStalled(CONTROLLER, 12 * S),
         MonitoringEnded(CONTROLLER, "trainer", "all_terminal"),
         Heartbeat(OBSERVER, "trainer"),
+        ProcPlaced(PROCS[1], (0, 1, 0, 0, 2, 0)),
         HostsAllocated("hosts", Name("hosts-1x"), CLIENT, ("client/hosts_1", "client/hosts_0")),
         AllocStarted(KEEPER, "more", "_1xT3d2cLvS2i"),
         AllocEventSeen(KEEPER, "more", Failed("_1xT3d2cLvS2i", "no"), "_1xT3d2cLvS2i: failed: no"),
@@ -147,6 +149,7 @@ LINES = """\
      2.000s  client         trainer.controller polls late, expected at 12.000s
      2.000s  client         trainer.controller ends monitoring: all terminal
      2.000s  client         observer hears a heartbeat of trainer
+     2.000s  client         workers[1] is at 0.1.0.0.2.0
      2.000s  client         client has allocated hosts hosts: client/hosts_1, client/hosts_0
      2.000s  client         alloc _1xT3d2cLvS2i of more begins
      2.000s  client         alloc of more: _1xT3d2cLvS2i: failed: no

@@ -4,9 +4,11 @@ All ranks are there at once: Created and Running, rank by rank. A rank that is s
 one rank for any reason; `stop` (the `stopper` of the reference) stops all, rank by rank, and ends the events. After
 Failed the events neither go on nor end, not even when it is stopped.
 
+The simulated allocator is this one, with procs that have places in a network (`meshsim.model.alloc.places`).
+
 The procs share the fate of the process: whatever exits it ends them all.
 
-Source: mesh_model.md 5.4.
+Source: mesh_model.md 5.4, 5.6.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import msgspec
 
 from meshsim.model.agent_v0 import AgentV0
 from meshsim.model.alloc.events import STOPPED, AllocEvent, Created, Failed, Running, Stopped, StopReason
+from meshsim.model.alloc.places import place_of
 from meshsim.model.commands import BootProc, Command, DestroyProc
 from meshsim.model.config import Config
 from meshsim.model.extent import Extent, ViewRank
@@ -64,6 +67,8 @@ class LocalAlloc(msgspec.Struct):
     extent: Extent
     config: Config
     names: NameSource
+    #: Whether procs are at the places that their points stand for.
+    is_simulated: bool = False
     todo: list[Action] = []
     ranks: dict[int, LocalProc] = {}
     #: Events that are ready to be told.
@@ -127,10 +132,12 @@ class LocalAlloc(msgspec.Struct):
         agent = mesh_agent_id(proc)
         key = self.names.draw_uuid()
         self.ranks[rank] = LocalProc(key, proc)
-        point = str(self.extent.point_of_rank(ViewRank(rank)))
-        self.ready += [Created(key, rank, point, 0), Running(key, proc, agent, addr)]
+        point = self.extent.point_of_rank(ViewRank(rank))
+        place = place_of(point) if self.is_simulated else None
+        self.ready += [Created(key, rank, str(point), 0), Running(key, proc, agent, addr)]
         v0 = AgentV0(agent)
-        return [BootProc(ProcAgent(me=agent, proc=proc, config=self.config, address=addr, in_process=True, v0=v0))]
+        machine = ProcAgent(me=agent, proc=proc, config=self.config, address=addr, in_process=True, v0=v0)
+        return [BootProc(machine, place=place)]
 
     def _stop_rank(self, rank: int, reason: StopReason) -> list[Command]:
         local = self.ranks.pop(rank, None)
