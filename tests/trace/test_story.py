@@ -28,6 +28,7 @@ from meshsim.model.notes import (
     OrphanStopped,
     PollEnded,
     ProcPlaced,
+    ReferenceMade,
     SubscriberRemoved,
     Warned,
 )
@@ -82,6 +83,7 @@ def whole() -> list[Record]:
         HostsAllocated("hosts", Name("hosts-1x"), CLIENT, ("client/hosts_1", "client/hosts_0")),
         AllocStarted(KEEPER, "more", "_1xT3d2cLvS2i"),
         AllocEventSeen(KEEPER, "more", Failed("_1xT3d2cLvS2i", "no"), "_1xT3d2cLvS2i: failed: no"),
+        ReferenceMade(OBSERVER, "upper", "trainer", "1+hosts=1/1", (PROCS[1],)),
         FaultStruck(0, "signal", NODES[1], "SIGKILL"),
         FaultMissed(1, "resume", "workers[1]", "gone"),
     )
@@ -153,6 +155,7 @@ LINES = """\
      2.000s  client         client has allocated hosts hosts: client/hosts_1, client/hosts_0
      2.000s  client         alloc _1xT3d2cLvS2i of more begins
      2.000s  client         alloc of more: _1xT3d2cLvS2i: failed: no
+     2.000s  client         observer has made upper, a reference to trainer at 1+hosts=1/1
      2.000s  client         FAULT 0: signal workers[1] SIGKILL
      2.000s  client         FAULT 1 MISSED: resume workers[1]: gone
      3.000s  host1          told that the child workers[1] was killed by signal 9
@@ -277,7 +280,7 @@ def test_a_story_of_nothing_is_an_error() -> None:
         ({"start_ns": 8 * S}, ["heard", "run_ended"]),
         ({"end_ns": 0}, ["run_started", *["process_started"] * 3, "actor_status", "process_started", "actor_status"]),
         ({"actor": "trainer[1]"}, ["actor_status", "event_recorded", "keepalive", "orphan_stopped"]),
-        ({"actor": "observer", "start_ns": 1}, ["bounced", "subscriber_removed", "heartbeat"]),
+        ({"actor": "observer", "start_ns": 1}, ["bounced", "subscriber_removed", "heartbeat", "reference_made"]),
         ({"text": "TOO LATE"}, ["operation_ended"]),
         ({"node": "nobody"}, []),
     ],
