@@ -95,6 +95,8 @@ NO_ANSWER = "the controllers of this revision do not say how their meshes are"
 
 #: Procedures that have a controller spawned, named after their mesh.
 _SPAWNERS = (SpawnActorsRun, SpawnProcsRun, AllocateRun, AllocateHostsRun, SpawnHostsRun, AttachRun)
+#: What stands before the name of a mesh in the names of the children they ask for.
+_CHILDREN = ("actor_mesh_controller_", "proc_mesh_controller_", "host_mesh_controller_", "alloc_")
 
 
 class Context(Awaiting):
@@ -270,7 +272,7 @@ class Context(Awaiting):
         """A controller was spawned, or not: the operation that asked for it goes on."""
         for port, running in self.running.items():
             run = running.run
-            if isinstance(run, _SPAWNERS) and spawned.name.endswith(f"controller_{run.name}"):
+            if isinstance(run, _SPAWNERS) and spawned.name.removesuffix(run.name) in _CHILDREN:
                 return self._advance(port, spawned, now_ns)
         if spawned.name.startswith(COMM_CONTROLLER):
             return []  # No operation waits for it.
