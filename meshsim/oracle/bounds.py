@@ -75,8 +75,9 @@ class Bounds:
         replies = max(ranks, 1) + 1
         match operation:
             case "spawn_procs":
-                # 9.5: the wait, then GetState about the rank that failed.
-                return replies * c.proc_spawn_max_idle + c.proc_spawn_max_idle + SLACK_NS
+                # 9.5 and 10.1: the wait, then GetState about the rank that failed or the spawn of the comm actors.
+                then = max(c.proc_spawn_max_idle, replies * c.actor_spawn_max_idle)
+                return replies * c.proc_spawn_max_idle + then + SLACK_NS
             case "spawn_actors":
                 # 10.7: the wait of spawning, behind a proc query.
                 return replies * c.actor_spawn_max_idle + replies * c.get_proc_state_max_idle + SLACK_NS
