@@ -160,11 +160,9 @@ class Context(Awaiting):
             case SliceMesh(procs=ProcMeshRef(region=region)):
                 return [], Outcome(result=str(region))
             case SliceMesh(actors=ActorMeshRef() as made, source=source):
-                self.refs.make(made, source, shared=False)
-                return [], Outcome(result=str(made.procs.region))
+                return [self.refs.make(made, source, shared=False)], Outcome(result=str(made.procs.region))
             case CloneRef(made=made, source=source, shared=shared):
-                self.refs.make(made, source, shared=shared)
-                return [], Outcome()
+                return [self.refs.make(made, source, shared=shared)], Outcome()
             case SendRef(mesh=mesh, to=to):
                 return [Envelope(self.me, to, MeshRefSent(self.refs.to_send(self.refs.hold(mesh))))], Outcome()
             case CastTo():

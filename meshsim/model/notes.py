@@ -160,6 +160,18 @@ class MeshSpawned(msgspec.Struct, frozen=True, tag="mesh_spawned"):
     root_comm: ActorId | UnsetType = UNSET
 
 
+class ReferenceMade(msgspec.Struct, frozen=True, tag="reference_made"):
+    """An actor cut a slice out of an actor mesh, or copied a reference to it (supervision.md 12.1)."""
+
+    by: ActorId
+    #: The scenario's names for the reference and for the mesh.
+    label: str
+    mesh: str
+    #: Region of base ranks, as text, and the proc of each.
+    region: str
+    procs: tuple[str, ...]
+
+
 class OperationStarted(msgspec.Struct, frozen=True, tag="operation_started"):
     """An actor begins an operation of the scenario. `index` numbers them from 0, bring-up included."""
 
@@ -217,6 +229,7 @@ Note = Union[
     Heard,
     Heartbeat,
     MeshSpawned,
+    ReferenceMade,
     OperationStarted,
     OperationEnded,
     LocalDelivery,

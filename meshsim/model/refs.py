@@ -14,6 +14,7 @@ import msgspec
 from meshsim.model.commands import Command
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId
+from meshsim.model.notes import ReferenceMade
 from meshsim.model.operations import ActorMeshRef
 from meshsim.model.subscription import Subscription, heard
 from meshsim.model.supervision import ActorSupervisionEvent, Crashed, MeshFailure, StreamClosed, Unhealthy
@@ -81,18 +82,19 @@ class References(msgspec.Struct):
             held = self.held[mesh.label] = HeldRef(mesh)
         return held
 
-    def make(self, made: ActorMeshRef, source: str, *, shared: bool) -> None:
+    def make(self, made: ActorMeshRef, source: str, *, shared: bool) -> ReferenceMade:
         """A slice or a clone of the reference `source`: it has the controller that that one has now.
 
         Health and subscription are new; of a shared copy each is the same, if it was in use by then.
         """
         held = self.held[made.label] = HeldRef(made)
         known = self.held.get(source)
-        if known is None:
-            return
-        held.mesh = msgspec.structs.replace(made, controller=known.mesh.controller)
-        if shared:
+        if known is not None:
+            held.mesh = msgspec.structs.replace(made, controller=known.mesh.controller)
+        if known is not None and shared:
             held.health, held.receiver = known.health, known.receiver
+        procs = tuple(proc.proc_id for proc in made.procs.procs)
+        return ReferenceMade(self.me, made.label, made.mesh, str(made.procs.region), procs)
 
     def receive(self, mesh: ActorMeshRef) -> None:
         """A reference that another actor sent: nothing is known of its mesh yet."""

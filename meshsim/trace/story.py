@@ -26,6 +26,7 @@ from meshsim.model.notes import (
     PollEnded,
     PollStarted,
     ProcStatusChanged,
+    ReferenceMade,
     SubscriberRemoved,
     Warned,
 )
@@ -149,6 +150,8 @@ def _describe_run(record: Record, directory: Directory) -> str:
             return f"HEARD by {actor(listener)} ({role}{through}): {place} {status}: {text}"
         case Heartbeat(listener=listener, mesh=mesh):
             return f"{actor(listener)} hears a heartbeat of {mesh}"
+        case ReferenceMade(by=by, label=label, mesh=mesh, region=region):
+            return f"{actor(by)} has made {label}, a reference to {mesh} at {region}"
         case MeshSpawned(kind=kind, label=label, extent=extent, by=by):
             return f"{actor(by)} has spawned {kind} {label} {extent}"
         case OperationStarted(index=index, operation=operation, label=label, by=by):

@@ -36,7 +36,7 @@ from meshsim.model.messages import (
     SubscriberCount,
     Work,
 )
-from meshsim.model.notes import Heard, Heartbeat, MeshSpawned, OperationEnded, OperationStarted
+from meshsim.model.notes import Heard, Heartbeat, MeshSpawned, OperationEnded, OperationStarted, ReferenceMade
 from meshsim.model.operations import (
     AwaitEvent,
     CastTo,
@@ -365,9 +365,11 @@ def test_references_are_made_at_once_and_sent_as_they_are():
     copied = did(machine, CloneRef(half.copied("copy"), "half"))
     sent = did(machine, SendRef(half.copied("copy"), other))
 
-    assert made[1:] == [over("slice", "half", result="1+hosts=1/1")]
+    region = "1+hosts=1/1"
+    noted = [ReferenceMade(CLIENT, label, "a", region, (proc_mesh(2).procs[1].proc_id,)) for label in ("half", "copy")]
+    assert made[1:] == [noted[0], over("slice", "half", result=region)]
     assert procs[1:] == [over("slice", "part", result="1+hosts=1/1")]
-    assert copied[1:] == [over("clone", "copy")]
+    assert copied[1:] == [noted[1], over("clone", "copy")]
     travels = msgspec.structs.replace(half.copied("copy"), spawned_on=None)
     assert sent[1:] == [Envelope(CLIENT, other, MeshRefSent(travels)), over("send_ref", "copy")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from trace_builder import (
     AGENTS,
@@ -10,6 +11,7 @@ from trace_builder import (
     HOST_AGENTS,
     NODES,
     OBSERVER,
+    PROCS,
     TRAINERS,
     TraceBuilder,
     found,
@@ -18,7 +20,7 @@ from trace_builder import (
 
 from meshsim.model.ids import PortRef
 from meshsim.model.messages import ActorStateChanged, CheckState, Envelope, MeshFailed, ShutdownHost
-from meshsim.model.notes import EventRecorded, MonitoringEnded, SubscriberRemoved
+from meshsim.model.notes import EventRecorded, MonitoringEnded, ReferenceMade, SubscriberRemoved
 from meshsim.model.process import ExitStatus
 from meshsim.model.status import ActorState, State, failed
 from meshsim.oracle.invariants import INVARIANTS
@@ -353,6 +355,24 @@ def test_a_failure_that_nobody_hears_of_is_found_for_owner_and_subscriber(trace:
         ("trainer[1]", "trainer[1] became 'failed: boom', and observer (subscriber) never heard of it", (seq,)),
     ]
     assert {violation.kind for violation in verdict(records).violations} == {"liveness"}
+
+
+@pytest.mark.parametrize(("rank", "told"), [(0, False), (1, True), (1, False)])
+def test_a_slice_has_to_hear_of_its_own_ranks_through_itself(rank: int, told: bool) -> None:
+    """What is heard through the whole mesh is not heard through a slice; the other rank does not concern it."""
+    trace = TraceBuilder().bring_up(subscribers=(OBSERVER,))
+    trace.add(ReferenceMade(OBSERVER, "upper", "trainer", "1+hosts=1/1", (PROCS[1],)), node="observer", at=3)
+    trace.operation(OBSERVER, "subscribe_to", "upper", at=3, end=3)
+    trace.actor(TRAINERS[rank], FAILED, at=15)
+    trace.heard(CLIENT, "owner", rank)
+    trace.heard(OBSERVER, "subscriber", rank)
+    if told:
+        heard = msgspec.structs.replace(trace.records[-1].what, ref="upper")
+        trace.add(heard, node="observer")  # type: ignore[arg-type]
+    trace.poll(1, at=20, end=20.1)
+
+    missed = [("trainer[1]", "trainer[1] became 'failed: boom', and observer (subscriber) never heard of it")]
+    assert [each[:2] for each in found(trace.end(30), "completeness")] == (missed if rank and not told else [])
 
 
 @pytest.mark.parametrize(

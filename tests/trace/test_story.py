@@ -22,6 +22,7 @@ from meshsim.model.notes import (
     MonitoringEnded,
     OrphanStopped,
     PollEnded,
+    ReferenceMade,
     SubscriberRemoved,
     Warned,
 )
@@ -71,6 +72,7 @@ def whole() -> list[Record]:
         ControllerStalled(CONTROLLER, 12 * S),
         MonitoringEnded(CONTROLLER, "trainer", "all_terminal"),
         Heartbeat(OBSERVER, "trainer"),
+        ReferenceMade(OBSERVER, "upper", "trainer", "1+hosts=1/1", (PROCS[1],)),
         FaultStruck(0, "signal", NODES[1], "SIGKILL"),
         FaultMissed(1, "resume", "workers[1]", "gone"),
     )
@@ -138,6 +140,7 @@ LINES = """\
      2.000s  client         trainer.controller polls late, expected at 12.000s
      2.000s  client         trainer.controller ends monitoring: all terminal
      2.000s  client         observer hears a heartbeat of trainer
+     2.000s  client         observer has made upper, a reference to trainer at 1+hosts=1/1
      2.000s  client         FAULT 0: signal workers[1] SIGKILL
      2.000s  client         FAULT 1 MISSED: resume workers[1]: gone
      3.000s  host1          told that the child workers[1] was killed by signal 9
@@ -250,7 +253,7 @@ def test_a_story_of_nothing_is_an_error() -> None:
         ({"start_ns": 8 * S}, ["heard", "run_ended"]),
         ({"end_ns": 0}, ["run_started", *["process_started"] * 3, "actor_status", "process_started", "actor_status"]),
         ({"actor": "trainer[1]"}, ["actor_status", "event_recorded", "keepalive", "orphan_stopped"]),
-        ({"actor": "observer", "start_ns": 1}, ["bounced", "subscriber_removed", "heartbeat"]),
+        ({"actor": "observer", "start_ns": 1}, ["bounced", "subscriber_removed", "heartbeat", "reference_made"]),
         ({"text": "TOO LATE"}, ["operation_ended"]),
         ({"node": "nobody"}, []),
     ],

@@ -19,6 +19,7 @@ from meshsim.model.notes import (
     OperationStarted,
     PollEnded,
     PollStarted,
+    ReferenceMade,
     SubscriberRemoved,
 )
 from meshsim.model.process import ExitStatus
@@ -29,6 +30,9 @@ from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import Spawned, World
 from meshsim.trace.records import ProcessDied, ProcessReaped, Record
 
+#: Who listens through which reference to a mesh: a slice has some of its ranks, and health of its own.
+_Ear = tuple[ActorId, str]
+
 
 class _Failure(msgspec.Struct, frozen=True):
     """The first thing that went wrong with a rank, or with a controller (rank None), and who had to hear of it."""
@@ -37,7 +41,7 @@ class _Failure(msgspec.Struct, frozen=True):
     what: str
     at: int
     seq: int
-    subscribers: tuple[ActorId, ...]
+    subscribers: tuple[_Ear, ...]
 
 
 class _Watched(msgspec.Struct):
@@ -45,7 +49,7 @@ class _Watched(msgspec.Struct):
 
     spawned: Spawned
     controller: ActorId
-    subscribers: dict[ActorId, None] = {}
+    subscribers: dict[_Ear, None] = {}
     failures: dict[int | None, _Failure] = {}
     #: Start, end and last record of the polls that are over; start of the one that runs.
     polls: list[tuple[int, int, int]] = []
@@ -78,11 +82,14 @@ class Completeness(Invariant):
     In a revision whose controllers do not monitor nothing is due to anybody.
 
     Known holes: Q10 (event under a child's id), Q18 and Q19 (only the lowest dead proc is reported, and nothing else
-    is looked at), Q28 (a crashed host looks like a clean stop), Q49 (a slow waiter misses what is overwritten).
+    is looked at), Q28 (a crashed host looks like a clean stop), Q49 (a slow waiter misses what is overwritten), Q17 (a
+    mesh on a slice of procs).
+
+    Who subscribes through a slice or a copy has to hear of the ranks of that reference, through it.
     """
 
     id = "completeness"
-    quirks = ("Q28", "Q19", "Q18", "Q10")
+    quirks = ("Q28", "Q19", "Q18", "Q10", "Q17")
     sentence = "Every failure reaches owner and subscribers in time."
     sees = (
         ActorStatusChanged,
@@ -96,15 +103,18 @@ class Completeness(Invariant):
         OperationStarted,
         OperationEnded,
         SubscriberRemoved,
+        ReferenceMade,
     )
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._watched: dict[str, _Watched] = {}
         self._controllers: dict[ActorId, str] = {}
-        #: Ranks (None: the controller) of which a listener was told, by listener and mesh.
-        self._told: dict[tuple[ActorId, str], set[int | None]] = {}
-        self._subscriptions: dict[str, dict[ActorId, None]] = {}
+        #: Ranks (None: the controller) of which a listener was told, by listener and reference.
+        self._told: dict[_Ear, set[int | None]] = {}
+        self._subscriptions: dict[str, dict[_Ear, None]] = {}
+        #: References with names of their own, by name.
+        self._references: dict[str, ReferenceMade] = {}
 
     def observe(self, record: Record) -> Iterable[Violation]:
         match record.what:
@@ -128,7 +138,9 @@ class Completeness(Invariant):
             case OperationStarted() | OperationEnded():
                 self._on_operation(record.what, record)
             case SubscriberRemoved(controller=controller, subscriber=subscriber):
-                self._unsubscribe(self._controllers.get(controller, ""), subscriber)
+                self._forget(self._controllers.get(controller, ""), subscriber)
+            case ReferenceMade(label=label):
+                self._references[label] = record.what
             case _:
                 pass
         return ()
@@ -137,12 +149,12 @@ class Completeness(Invariant):
         for label, watched in self._watched.items():
             watched.stalls = list(self._stalls(watched))
             for failure in watched.failures.values():
-                listeners: list[tuple[ActorId, Literal["owner", "subscriber"]]] = []
+                listeners: list[tuple[_Ear, Literal["owner", "subscriber"]]] = []
                 if failure.rank is not None:
-                    listeners.append((watched.spawned.mesh.by, "owner"))
+                    listeners.append(((watched.spawned.mesh.by, label), "owner"))
                 listeners += [(subscriber, "subscriber") for subscriber in failure.subscribers]
-                for listener, role in listeners:
-                    told = self._told.get((listener, label), set())
+                for ear, role in listeners:
+                    listener, told = ear[0], self._told.get(ear, set())
                     if failure.rank in told or (None in told and role == "subscriber"):
                         continue
                     deadline = self._deadline(watched, failure, listener)
@@ -195,7 +207,8 @@ class Completeness(Invariant):
     def _fail(self, watched: _Watched, rank: int | None, what: str, record: Record) -> None:
         over = watched.is_unwatched if rank is not None else watched.stopped is not None
         if not over and watched.spawned.mesh.label not in self.world.stop_asked:
-            failure = _Failure(rank, what, record.at, record.seq, tuple(watched.subscribers))
+            ears = tuple(ear for ear in watched.subscribers if self._concerns(ear[1], watched, rank))
+            failure = _Failure(rank, what, record.at, record.seq, ears)
             watched.failures.setdefault(rank, failure)
 
     def _on_heard(self, heard: Heard) -> None:
@@ -204,10 +217,10 @@ class Completeness(Invariant):
             mesh = self._controllers.get(heard.actor, "")
         elif heard.role == "watchdog":
             rank = None
-            self._unsubscribe(mesh, heard.listener)
+            self._unsubscribe(heard.ref or mesh, heard.listener)
         elif rank is None:
             return
-        self._told.setdefault((heard.listener, mesh), set()).add(rank)
+        self._told.setdefault((heard.listener, heard.ref or mesh), set()).add(rank)
 
     def _on_poll_ended(self, controller: ActorId, record: Record) -> None:
         watched = self._watched.get(self._controllers.get(controller, ""))
@@ -224,7 +237,7 @@ class Completeness(Invariant):
 
     def _on_operation(self, note: OperationStarted | OperationEnded, record: Record) -> None:
         if note.operation == "subscribe_to" and isinstance(note, OperationEnded) and note.error is None:
-            self._subscriptions.setdefault(note.label, {})[note.by] = None
+            self._subscriptions.setdefault(self._mesh_of(note.label), {})[note.by, note.label] = None
         elif note.operation in ("drop_ref", "unsubscribe"):
             self._unsubscribe(note.label, note.by)
         elif note.operation == "stop_actors" and note.label in self._watched:
@@ -233,7 +246,23 @@ class Completeness(Invariant):
                 watched.stopped = record
 
     def _unsubscribe(self, label: str, listener: ActorId) -> None:
-        self._subscriptions.get(label, {}).pop(listener, None)
+        self._subscriptions.get(self._mesh_of(label), {}).pop((listener, label), None)
+
+    def _forget(self, mesh: str, listener: ActorId) -> None:
+        """The controller dropped a subscriber; through which reference it does not say."""
+        subscriptions = self._subscriptions.get(mesh, {})
+        for ear in [ear for ear in subscriptions if ear[0] == listener]:
+            del subscriptions[ear]
+
+    def _mesh_of(self, label: str) -> str:
+        """The mesh that a reference is to; itself if it has no other name."""
+        made = self._references.get(label)
+        return label if made is None else made.mesh
+
+    def _concerns(self, label: str, watched: _Watched, rank: int | None) -> bool:
+        """Whether a rank is one of a reference; a controller concerns all."""
+        made = self._references.get(label)
+        return made is None or rank is None or watched.spawned.mesh.procs[rank] in made.procs
 
     # --- what had to follow ------------------------------------------------------------------------------
 
