@@ -34,6 +34,7 @@ from meshsim.model.operations import (
     DropRef,
     EndSelf,
     ListProcs,
+    LocalHost,
     Operation,
     ProcMeshRef,
     ProcRef,
@@ -67,6 +68,7 @@ from meshsim.scenario.schema import (
     DropOp,
     EndOp,
     ListProcsOp,
+    LocalHostOp,
     NextEventOp,
     OperationSpec,
     ProcStatesOp,
@@ -215,6 +217,8 @@ class References:
                 return ListProcs(host)
             case SpawnHostsOp(name=name, count=count):
                 return SpawnHosts(name, started_hosts(name, count))
+            case LocalHostOp(by=by, in_process=in_process):
+                return LocalHost(by, in_process)
             case AttachHostsOp(hosts=hosts):
                 return AttachHosts(tuple(hosts) or self._plan.hosts)
             case DropHostsOp(hosts=hosts, runtime=runtime):

@@ -12,12 +12,15 @@ from meshsim.model.awaiting import Awaiting, Run, ended
 from meshsim.model.casting import CastError, actors_of, cast
 from meshsim.model.commands import BootProc, Command, StopSelf
 from meshsim.model.events import ActorSpawned, TimerFired
+from meshsim.model.host_agent import shared_host
 from meshsim.model.host_drop import DROP_ACTOR, DROP_PROC, NO_RUNTIME, HostMeshDrop
 from meshsim.model.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
 from meshsim.model.ids import (
     Name,
+    Node,
     actor_id,
     address_of,
+    host_agent_id,
     proc_id,
     proc_of,
 )
@@ -39,6 +42,7 @@ from meshsim.model.operations import (
     DropRef,
     EndSelf,
     ListProcs,
+    LocalHost,
     Operation,
     ProcMeshRef,
     QueryMesh,
@@ -171,6 +175,9 @@ class Context(Awaiting):
                 return self._broadcast(operation)
             case StopAllOf(agents=agents, reason=reason):
                 return [Envelope(self.me, agent, StopAll(reason)) for agent in agents], Outcome()
+            case LocalHost(host=host, in_process=in_process):
+                agent = shared_host(host_agent_id(host), Node(host), self.config, in_process=in_process)
+                return [BootProc(agent, coordinates=False)], Outcome()
             case DropHosts(hosts=hosts, runtime=runtime):
                 return [self._drop(hosts) if runtime else Warned(self.me, NO_RUNTIME)], Outcome()
             case EndSelf(reason=reason):

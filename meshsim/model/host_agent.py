@@ -380,3 +380,9 @@ class HostAgent(msgspec.Struct):
         if kind == _READY_TIMER:
             return self._on_not_ready(name, now_ns)
         return self._processes.on_timer(kind, name, now_ns)
+
+
+def shared_host(me: ActorId, host: Node, config: Config, *, in_process: bool) -> HostAgent:
+    """The agent of a host that shares its process with others, and so has no shutdown channel: it serves on."""
+    manager = LocalProcs(me, host, config) if in_process else ProcessManager(me, host, config)
+    return HostAgent(me=me, host=host, config=config, mode=HostMode.SERVING, manager=manager)

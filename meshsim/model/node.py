@@ -16,7 +16,6 @@ Source: supervision.md 1.1, 3.7, 4.5 steps 9 and 10; mesh_model.md 3.2, 6.2, 6.4
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -57,7 +56,6 @@ from meshsim.model.events import (
     ChildStopped,
     ClockSet,
     Event,
-    ProcDestroyed,
     RuntimeEvent,
     SignalReceived,
     Started,
@@ -65,7 +63,7 @@ from meshsim.model.events import (
 )
 from meshsim.model.extent import Extent, ViewRank, ranked_display_name
 from meshsim.model.hops import HOPS_MAX, TTL_EXPIRED, hops_inside
-from meshsim.model.host_agent import HostAgent, HostMode
+from meshsim.model.host_agent import HostAgent, shared_host
 from meshsim.model.ids import (
     HOST_AGENT,
     LOCAL_PROC,
@@ -77,20 +75,19 @@ from meshsim.model.ids import (
     ProcId,
     actor_id,
     address_of_node,
-    pid_of,
     proc_id,
     proc_of,
 )
 from meshsim.model.instance import Instance
-from meshsim.model.local_procs import LocalProcs
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery
 from meshsim.model.proc_agent import ProcAgent
 from meshsim.model.root_clients import CLIENT_KINDS
+from meshsim.model.shared_process import SharedProcess
 from meshsim.model.snapshots import Snapshot, Snapshots
 from meshsim.model.spawning import Counters, SpawnError, already_spawned, next_child
 from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
-from meshsim.model.teardown import TEARDOWN_TIMER, Teardown, keeper_of
+from meshsim.model.teardown import TEARDOWN_TIMER
 from meshsim.model.undeliverable import (
     RETURNED,
     no_mailbox_error,
@@ -106,31 +103,19 @@ CLIENT = Name("client")
 _TERMINAL = (ActorPhase.STOPPED, ActorPhase.FAILED)
 
 
-class NodeMachine:
+class NodeMachine(SharedProcess):
     """All actors of one process. Change it through `handle` alone."""
 
     def __init__(self, boot: NodeBoot, program: Program) -> None:
+        super().__init__()
         self.boot = boot
         self.config = Config.of(boot.config, boot.quirks_off, boot.revision)
-        self.cells: dict[ActorId, ActorCell] = {}
-        #: The procs of this process, and the supervision coordinator of each; none in procs of hosts and clients.
-        self.procs: dict[ProcId, ActorId | None] = {}
-        #: Who booted a proc beside the process's own, and which of them are being torn down or gone.
-        self.booted_by: dict[ProcId, ActorId] = {}
-        self.teardowns: dict[ProcId, Teardown] = {}
-        self.gone: list[ProcId] = []
-        #: Which actor started a child process that has not ended.
-        self.started_by: dict[Name, ActorId] = {}
         self.counters: Counters = {}
         #: Of actors that have ended, by proc.
         self.snapshots: dict[ProcId, Snapshots] = {}
-        self.timers: dict[ActorId, list[str]] = {}
         self.exiting = False
         self._is_short_lived = self.config.message_ttl_default < HOPS_MAX
         self._program = program
-        self._remote: set[ActorId] = set()
-        self._queue: deque[tuple[ActorId, RuntimeEvent]] = deque()
-        self._out: list[NodeCommand] = []
         self.proc, self.root = self._boot()
 
     def handle(self, event: Event, now_ns: int) -> list[NodeCommand]:
@@ -223,11 +208,9 @@ class NodeMachine:
         return proc, root
 
     def _host_agent(self, me: ActorId) -> HostAgent:
-        """In-process hosts have no shutdown channel: they serve on after their shutdown (supervision.md 9.3)."""
-        host, config = self.boot.node, self.config
-        if not self.boot.in_process:
-            return HostAgent(me=me, host=host, config=config)
-        return HostAgent(me=me, host=host, config=config, mode=HostMode.SERVING, manager=LocalProcs(me, host, config))
+        if self.boot.in_process:
+            return shared_host(me, self.boot.node, self.config, in_process=True)
+        return HostAgent(me=me, host=self.boot.node, config=self.config)
 
     # --- messages ------------------------------------------------------------------------------------------
 
@@ -472,70 +455,6 @@ class NodeMachine:
             self._exit(1)
         else:
             self._queue.append((coordinator, Envelope(cell.me, coordinator, ActorEvent(event), returnable=False)))
-
-    # --- procs of this process, and child processes -----------------------------------------------------------
-
-    def _change_procs(self, cell: ActorCell, command: BootProc | DestroyProc | SpawnProcess) -> None:
-        match command:
-            case BootProc():
-                self._boot_proc(cell, command)
-            case DestroyProc():
-                self._destroy_proc(command)
-            case SpawnProcess(name=name):
-                self.started_by[name] = cell.me
-                self._out.append(command)
-
-    def _boot_proc(self, booter: ActorCell, command: BootProc) -> None:
-        """A proc of its own beside the others, with its first actor."""
-        root = command.root.me
-        proc = proc_of(root)
-        assert proc not in self.procs, f"{proc} was booted before"
-        self.procs[proc] = root if command.coordinates else None
-        self.booted_by[proc] = booter.me
-        self._remote = {actor for actor in self._remote if proc_of(actor) != proc}
-        self.cells[root] = self._cell(root, command.root)
-        self._begin(root)
-
-    def _destroy_proc(self, command: DestroyProc) -> None:
-        """`destroy_and_wait`: all root actors at once, and no more than this time for each."""
-        proc = command.proc
-        if proc in self.teardowns or proc in self.gone:
-            return
-        remaining = [
-            actor
-            for actor, cell in self.cells.items()
-            if proc_of(actor) == proc and pid_of(actor) == 0 and not cell.is_terminal
-        ]
-        self.teardowns[proc] = Teardown(remaining)
-        if not remaining:
-            self._end_teardown(proc, ())
-            return
-        for actor in remaining:
-            self._queue.append((actor, SignalReceived("drain_and_stop", command.reason)))
-        keeper = keeper_of(proc)
-        self.timers[keeper] = [TEARDOWN_TIMER]
-        self._out.append(SetTimer(keeper, TEARDOWN_TIMER, command.timeout_ns))
-
-    def _note_ended(self, actor: ActorId) -> None:
-        proc = proc_of(actor)
-        teardown = self.teardowns.get(proc)
-        if teardown is not None and teardown.ended(actor):
-            self.timers[keeper_of(proc)] = []
-            self._out.append(CancelTimer(keeper_of(proc), TEARDOWN_TIMER))
-            self._end_teardown(proc, ())
-
-    def _abort_late(self, proc: ProcId, now_ns: int) -> None:
-        late = tuple(self.teardowns[proc].remaining)
-        for actor in late:
-            self._kill_task(self.cells[actor], now_ns)
-        self._end_teardown(proc, late)
-
-    def _end_teardown(self, proc: ProcId, aborted: tuple[ActorId, ...]) -> None:
-        """Nobody is there any more who could be told of a failure; who booted it is told that it is gone."""
-        stopped = tuple(self.teardowns.pop(proc).stopped)
-        self.procs[proc] = None
-        self.gone.append(proc)
-        self._queue.append((self.booted_by[proc], ProcDestroyed(proc, stopped, aborted)))
 
     def _exit(self, code: int) -> None:
         self._out.append(ExitProcess(code))

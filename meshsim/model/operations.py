@@ -171,6 +171,15 @@ class SpawnHosts(msgspec.Struct, frozen=True, tag="spawn_hosts"):
     hosts: tuple[str, ...]
 
 
+class LocalHost(msgspec.Struct, frozen=True, tag="local_host"):
+    """HostMesh.local: a host in the process of the client (supervision.md 9.4)."""
+
+    #: Its name: the client's own.
+    host: str
+    #: Whether its procs live there too, or are child processes.
+    in_process: bool = False
+
+
 class AttachHosts(msgspec.Struct, frozen=True, tag="attach_hosts"):
     """HostMesh.attach: take hosts that exist, with the configuration of this process (supervision.md 9.4)."""
 
@@ -317,6 +326,7 @@ Operation = Union[
     StopAllOf,
     ListProcs,
     SpawnHosts,
+    LocalHost,
     AttachHosts,
     DropHosts,
     ShutdownHosts,
@@ -343,7 +353,7 @@ def label_of(operation: Operation) -> str:
     match operation:
         case SpawnProcs() | SpawnActors() | SpawnHosts() | StopAllOf() | SliceMesh():
             return operation.label
-        case ListProcs(host=host):
+        case ListProcs(host=host) | LocalHost(host=host):
             return host
         case StopProcs(procs=procs) | AskProcs(procs=procs):
             return procs.label

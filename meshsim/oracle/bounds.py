@@ -98,7 +98,9 @@ class Bounds:
                 return max(hosts, 1) * (c.host_spawn_ready_timeout + c.message_delivery_timeout) + SLACK_NS
             case "broadcast" | "unsubscribe" | "slice" | "clone" | "send_ref":
                 return SLACK_NS
-            case "spawn_hosts" | "drop_hosts" | "stop_all" | "subscribe_to" | "drop_ref" | "cast_to" | "end_self":
+            case "spawn_hosts" | "local_host" | "drop_hosts" | "stop_all":
+                return SLACK_NS
+            case "subscribe_to" | "drop_ref" | "cast_to" | "end_self":
                 return SLACK_NS
             case _:
                 return None

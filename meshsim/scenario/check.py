@@ -30,6 +30,7 @@ from meshsim.scenario.schema import (
     DropOp,
     EndOp,
     ListProcsOp,
+    LocalHostOp,
     NextEventOp,
     OperationSpec,
     ProcStatesOp,
@@ -220,6 +221,8 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.named(operation.host, Kind.HOST, f"{key}.host")
         case SpawnHostsOp():
             world.add_hosts(key, operation.name, operation.count)
+        case LocalHostOp():
+            world.add_local_host(key, operation.by, in_process=operation.in_process)
         case ShutdownHostsOp() | AttachHostsOp() | DropHostsOp():
             for index, host in enumerate(operation.hosts):
                 world.named(host, Kind.HOST, f"{key}.hosts[{index}]")

@@ -175,6 +175,13 @@ class SpawnHostsOp(_Operation, frozen=True, kw_only=True, tag="spawn_hosts"):
     count: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
 
 
+class LocalHostOp(_Operation, frozen=True, kw_only=True, tag="local_host"):
+    """A host in the process of the client `by`, which later operations name by the client."""
+
+    #: Whether its procs live in that process too.
+    in_process: bool = False
+
+
 class AttachHostsOp(_Operation, frozen=True, kw_only=True, tag="attach_hosts"):
     #: All hosts of the topology when empty.
     hosts: list[str] = []
@@ -287,6 +294,7 @@ OperationSpec = Union[
     StopAllOp,
     ListProcsOp,
     SpawnHostsOp,
+    LocalHostOp,
     AttachHostsOp,
     DropHostsOp,
     ShutdownHostsOp,

@@ -8,6 +8,7 @@ from meshsim.scenario.schema import (
     DropHostsOp,
     EndOp,
     ListProcsOp,
+    LocalHostOp,
     OperationSpec,
     ProcStatesOp,
     ShutdownHostsOp,
@@ -29,6 +30,8 @@ def subject_of(spec: OperationSpec) -> str:
             return procs
         case StopAllOp(target=target):
             return target
+        case LocalHostOp(by=by):
+            return by
         case ListProcsOp(host=host):
             return host
         case ShutdownHostsOp(hosts=hosts) | AttachHostsOp(hosts=hosts) | DropHostsOp(hosts=hosts):

@@ -81,6 +81,7 @@ class World:
         self.names: dict[str, Declared] = {}
         self._procs = 0
         self._in_process = tuple(scenario.topology.in_process)
+        self._local_hosts: list[str] = []
         self._later = _declared_anywhere(scenario)
         self._hosts = list(host_names(scenario.topology))
         for host in self._hosts:
@@ -112,6 +113,15 @@ class World:
         """Hosts that a client starts: `name0`, `name1`, …"""
         for host in started_hosts(name, count):
             self._add(host, Declared(Kind.HOST, key), f"{key}.name")
+
+    def add_local_host(self, key: str, client: str, *, in_process: bool) -> None:
+        """A host in the process of a client."""
+        self.member(client, (Kind.CLIENT,), f"{key}.by")
+        if client in self._local_hosts:
+            raise ScenarioError(f"{key}.by", "expected a client that is no host yet", value=client)
+        self._local_hosts.append(client)
+        if in_process:
+            self._in_process = (*self._in_process, client)
 
     def add_actors(self, key: str, name: str, procs: str, actor_type: str, *, system: bool) -> None:
         """An actor mesh, one actor on each proc of a proc mesh."""
@@ -147,6 +157,8 @@ class World:
     def named(self, name: str, kind: Kind, key: str) -> Declared:
         """What a bare name stands for; it has to be of this kind."""
         declared = self.names.get(name)
+        if kind is Kind.HOST and name in self._local_hosts:
+            kind = Kind.CLIENT
         if declared is None or declared.kind is not kind:
             raise self._no_such(name, name, (kind,), key)
         return declared

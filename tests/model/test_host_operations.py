@@ -7,9 +7,11 @@ from meshsim.model.commands import BootProc, CancelTimer, SetTimer, SpawnChild, 
 from meshsim.model.config import Config
 from meshsim.model.context import Context
 from meshsim.model.events import ActorSpawned, TimerFired
+from meshsim.model.host_agent import HostMode
 from meshsim.model.host_drop import NO_RUNTIME, HostMeshDrop
 from meshsim.model.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
-from meshsim.model.ids import ActorId, Name, NameSource, PortRef, actor_id
+from meshsim.model.ids import ActorId, Name, NameSource, PortRef, actor_id, host_agent_id
+from meshsim.model.local_procs import LocalProcs
 from meshsim.model.mesh_controllers import HostMeshController
 from meshsim.model.messages import (
     Ack,
@@ -22,7 +24,8 @@ from meshsim.model.messages import (
     StopAll,
 )
 from meshsim.model.notes import OperationEnded, OperationStarted, Warned
-from meshsim.model.operations import AttachHosts, DropHosts, ListProcs, Operation, SpawnHosts, StopAllOf
+from meshsim.model.operations import AttachHosts, DropHosts, ListProcs, LocalHost, Operation, SpawnHosts, StopAllOf
+from meshsim.model.process_manager import ProcessManager
 from meshsim.model.stopping import Outcome
 from meshsim.units import S
 
@@ -160,6 +163,17 @@ def test_a_drop_leaves_the_shutdown_to_a_task_in_a_proc_of_its_own():
 
 def test_a_drop_without_a_runtime_is_a_warning():
     assert operated(DropHosts(HOSTS, runtime=False))[1] == Warned(CLIENT, NO_RUNTIME)
+
+
+@pytest.mark.parametrize(("in_process", "manager"), [(True, LocalProcs), (False, ProcessManager)])
+def test_a_local_host_is_an_agent_beside_the_client(in_process, manager):
+    """Where the agent of a host must be; it serves on after a shutdown, as its process is not its own."""
+    boot = operated(LocalHost("client", in_process))[1]
+
+    assert isinstance(boot, BootProc)
+    assert (boot.root.me, boot.root.mode) == (host_agent_id("client"), HostMode.SERVING)
+    assert type(boot.root.manager) is manager
+    assert not boot.coordinates
 
 
 @pytest.mark.parametrize(

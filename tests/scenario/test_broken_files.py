@@ -376,6 +376,18 @@ BROKEN: dict[str, tuple[str, str]] = {
         operations('do = "list_procs"\nhost = "workers"'),
         'operations[0].host: expected a host, "workers" is a proc mesh, got "workers" (allowed: host0, host1)',
     ),
+    "client-that-is-a-host-twice": (
+        operations('do = "local_host"\n[[operations]]\ndo = "local_host"\nin_process = true'),
+        'operations[1].by: expected a client that is no host yet, got "client"',
+    ),
+    "host-in-the-process-of-an-actor": (
+        operations('do = "local_host"\nby = "trainer[0]"'),
+        'operations[0].by: expected a client, "trainer" is an actor mesh, got "trainer[0]" (allowed: client, observer)',
+    ),
+    "client-that-is-no-host": (
+        operations('do = "list_procs"\nhost = "client"'),
+        'operations[0].host: expected a host, "client" is a client, got "client" (allowed: host0, host1)',
+    ),
     "started-host-with-a-name-that-is-taken": (
         operations('do = "spawn_hosts"\nname = "host"'),
         'operations[0].name: the name of a host already (topology.hosts), got "host0"',
