@@ -47,7 +47,7 @@ def answer(rank, kind):
 
 def ready():
     machine, _ = started()
-    for event in (answer(0, RUNNING), answer(1, RUNNING), ActorSpawned(Name(f"x_controller_{KIDS}"), CONTROLLER)):
+    for event in (answer(0, RUNNING), answer(1, RUNNING), ActorSpawned(Name(f"actor_mesh_controller_{KIDS}"), CONTROLLER)):
         machine.handle(event, 0)
     return machine
 
