@@ -14,9 +14,9 @@ from benchmarks.comparison import Comparison
 from benchmarks.stepping import AIM, ping_pong
 from benchmarks.worlds import quiet_plan
 from meshsim.drive.conductor import Conductor
+from meshsim.model.actors.registry import default_program
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import PollStarted
-from meshsim.model.registry import default_program
 from meshsim.procs.backend import LockstepBackend
 from meshsim.trace.records import Record
 from meshsim.units import S

@@ -21,10 +21,10 @@ import psutil
 from benchmarks.bare_fork import Closed, Forked
 from benchmarks.comparison import Aim, Comparison
 from benchmarks.worlds import quiet_plan
+from meshsim.model.actors.registry import default_program
 from meshsim.model.boot import NodeBoot
 from meshsim.model.events import Started
 from meshsim.model.ids import Name, Node
-from meshsim.model.registry import default_program
 from meshsim.procs.backend import LockstepBackend
 from meshsim.units import S
 

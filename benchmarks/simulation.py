@@ -16,10 +16,10 @@ import simpy
 from benchmarks.comparison import Aim, Comparison
 from benchmarks.worlds import quiet_plan
 from meshsim.drive.conductor import Conductor
+from meshsim.model.actors.registry import default_program
 from meshsim.model.config import defaults
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import LocalDelivery, PollEnded
-from meshsim.model.registry import default_program
 from meshsim.scenario.schema import Network
 from meshsim.sim import SimBackend
 

@@ -20,10 +20,10 @@ import multiprocess
 from benchmarks.comparison import Aim, Comparison
 from benchmarks.worlds import quiet_plan
 from meshsim.drive.conductor import Conductor
+from meshsim.model.actors.registry import default_program
 from meshsim.model.ids import Node
 from meshsim.model.messages import Envelope, GetState, KeepaliveGetState
 from meshsim.model.notes import LocalDelivery
-from meshsim.model.registry import default_program
 from meshsim.procs.backend import LockstepBackend
 from meshsim.procs.wire import Step
 from meshsim.units import S

@@ -12,12 +12,12 @@ from meshsim.drive.agenda import TieOrder
 from meshsim.drive.backend import Backend
 from meshsim.drive.conductor import Conductor
 from meshsim.faults.kinds import Fault
+from meshsim.model.actors.registry import default_program
 from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import NodeCommand, SetTimer, SpawnProcess
 from meshsim.model.events import Event, Started, TimerFired
 from meshsim.model.ids import ActorId, Name, Node, PortRef, actor_id, address_of_node, host_agent_id, proc_id
 from meshsim.model.messages import Envelope, Work
-from meshsim.model.registry import default_program
 from meshsim.scenario.plan import Plan, plan
 from meshsim.scenario.schema import Actors, Network, Procs, Scenario, Topology
 from meshsim.sim import SimBackend

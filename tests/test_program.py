@@ -14,7 +14,7 @@ from meshsim.scenario.schema import Actors, Procs, Scenario, Topology
 from meshsim.units import Duration, S
 
 OWN = """
-from meshsim.model.actors import TestActor
+from meshsim.model.actors.plain import TestActor
 from meshsim.model.commands import Fail, SetTimer
 from meshsim.model.events import Started, TimerFired
 from meshsim.model.supervision import Generic

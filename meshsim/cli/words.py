@@ -9,8 +9,8 @@ import msgspec
 
 from meshsim.faults.kinds import Fault, When
 from meshsim.model.config import ATTRIBUTES, defaults, value_text
-from meshsim.model.extent import Extent
 from meshsim.model.quirks import PROFILES
+from meshsim.model.shapes.extent import Extent
 from meshsim.model.tags import tag_of
 from meshsim.oracle.expectations import (
     Expectation,

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from meshsim.model.boot import NodeBoot
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
+    from meshsim.model.hosts.process import ExitStatus
     from meshsim.model.ids import Node
     from meshsim.model.messages import Envelope
-    from meshsim.model.process import ExitStatus
 
 
 class BackendError(RuntimeError):

@@ -1,9 +1,9 @@
 """The channels between the processes of a run, as far as something went wrong with them.
 
-What one process has to another is a channel of `meshsim.model.channel`. While both run, nothing of it can be seen, and
-nothing is simulated of it: `Deliveries` counts what was taken and not acknowledged yet only when somebody has to know.
-From the moment in which the receiving process is stopped or ends, the channel's sending end exists as a machine, with
-everything in it that is not acknowledged, delivered or not.
+What one process has to another is a channel of `meshsim.model.messaging.channel`. While both run, nothing of it can
+be seen, and nothing is simulated of it: `Deliveries` counts what was taken and not acknowledged yet only when
+somebody has to know. From the moment in which the receiving process is stopped or ends, the channel's sending end
+exists as a machine, with everything in it that is not acknowledged, delivered or not.
 
 The kernel closes the sockets of a process that ends, so its peers know at once that the connection is broken; their
 attempts to connect fail from then on. A process that is stopped keeps its connections and acknowledges nothing. One
@@ -22,7 +22,10 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from meshsim.model.channel import (
+from meshsim.model.config import Config
+from meshsim.model.ids import ActorId, Node, address_of_node
+from meshsim.model.messages import Envelope
+from meshsim.model.messaging.channel import (
     AckRule,
     ChannelSender,
     Connected,
@@ -35,9 +38,6 @@ from meshsim.model.channel import (
     Withdrawn,
     Woken,
 )
-from meshsim.model.config import Config
-from meshsim.model.ids import ActorId, Node, address_of_node
-from meshsim.model.messages import Envelope
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import stream_key
 from meshsim.trace.records import MessageReturned, Record

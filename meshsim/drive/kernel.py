@@ -11,8 +11,8 @@ from enum import Enum
 
 import msgspec
 
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node
-from meshsim.model.process import ExitStatus
 
 
 class ProcessState(Enum):

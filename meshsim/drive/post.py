@@ -19,14 +19,14 @@ from meshsim.drive.channels import Channels, Deliveries, Hop, Underway
 from meshsim.drive.kernel import ProcessState
 from meshsim.drive.network import Network
 from meshsim.drive.processes import Processes
-from meshsim.model.channel import SERVER_CLOSED, Bounce, SenderCommand, WakeAt, closed_error
 from meshsim.model.commands import NodeCommand
 from meshsim.model.config import Config
-from meshsim.model.hops import HOPS_MAX, TTL_EXPIRED, processes_reached
 from meshsim.model.ids import ActorId, Node, address_of, node_of_address, proc_of
 from meshsim.model.messages import Envelope, Undeliverable
+from meshsim.model.messaging.channel import SERVER_CLOSED, Bounce, SenderCommand, WakeAt, closed_error
+from meshsim.model.messaging.hops import HOPS_MAX, TTL_EXPIRED, processes_reached
+from meshsim.model.messaging.undeliverable import RETURNED
 from meshsim.model.notes import Bounced
-from meshsim.model.undeliverable import RETURNED
 from meshsim.scenario.plan import Plan
 from meshsim.trace.records import Body, MessageLost, MessageReturned, Record
 

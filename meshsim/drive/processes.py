@@ -20,8 +20,8 @@ from meshsim.faults.kinds import StartFails
 from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import SpawnAllocated, SpawnProcess
 from meshsim.model.events import ChildExited, Event, Started
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import LOCAL_PROC, SERVICE_PROC, Name, Node, ProcId, address_of_node, base_of, proc_id
-from meshsim.model.process import ExitStatus
 from meshsim.model.quirks import REVISION_OF
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import stream_key

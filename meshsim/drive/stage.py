@@ -15,8 +15,8 @@ from msgspec import UNSET, UnsetType
 
 from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
-from meshsim.model.actors import INIT_FAILS
-from meshsim.model.extent import Extent
+from meshsim.model.actors.plain import INIT_FAILS
+from meshsim.model.actors.wrapper import CHILDREN, Children
 from meshsim.model.ids import (
     ActorId,
     Name,
@@ -71,9 +71,9 @@ from meshsim.model.operations import (
     SubscribeTo,
     UnsubscribeFrom,
 )
-from meshsim.model.region import Region
+from meshsim.model.shapes.extent import Extent
+from meshsim.model.shapes.region import Region
 from meshsim.model.tags import tag_of
-from meshsim.model.wrapper import CHILDREN, Children
 from meshsim.oracle.judge import NOT_BEGUN
 from meshsim.scenario.children import children_of
 from meshsim.scenario.cutting import cut

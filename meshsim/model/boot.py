@@ -24,7 +24,7 @@ class NodeBoot(msgspec.Struct, frozen=True):
     quirks_off: tuple[str, ...] = PROFILES[DEFAULT_PROFILE]
     #: Name of the modelled system's revision (`meshsim.model.revision`).
     revision: str = REVISION_OF[DEFAULT_PROFILE]
-    #: Clients: which kind of root client it has (`meshsim.model.root_clients`).
+    #: Clients: which kind of root client it has (`meshsim.model.clients.root_clients`).
     client_kind: str = "rust"
     #: Key of the node's own `NameSource`.
     name_key: int = 0

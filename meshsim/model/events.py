@@ -10,9 +10,9 @@ from typing import Union
 
 import msgspec
 
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.messages import Envelope
-from meshsim.model.process import ExitStatus
 from meshsim.model.supervision import ActorStatus, ActorSupervisionEvent
 
 

@@ -167,7 +167,7 @@ class PortRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
     index: int
     #: Whether a reply that cannot be delivered comes back to the one who replies.
     returnable: bool = True
-    #: How updates for it combine on their way (`meshsim.model.reducers`); empty when they do not.
+    #: How updates for it combine on their way (`meshsim.model.messaging.reducers`); empty when they do not.
     reducer: str = ""
     #: It takes one message.
     once: bool = False

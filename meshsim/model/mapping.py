@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from meshsim.model import status as resource
+from meshsim.model.hosts.process import ProcPhase, ProcStatus, display, display_plain
 from meshsim.model.ids import ActorId
-from meshsim.model.process import ProcPhase, ProcStatus, display, display_plain
 from meshsim.model.status import ActorState, State, Status, StatusKind
 from meshsim.model.supervision import (
     ActorStatus,

@@ -34,11 +34,11 @@ from meshsim.model.alloc.messages import (
     StopAlloc,
     StopAndExit,
 )
-from meshsim.model.cast_tree import Frame
 from meshsim.model.ids import ActorId, Name, PortRef
+from meshsim.model.messaging.cast_tree import Frame
 from meshsim.model.operations import ActorMeshRef, Operation
-from meshsim.model.region import Region
-from meshsim.model.selection import Selection
+from meshsim.model.shapes.region import Region
+from meshsim.model.shapes.selection import Selection
 from meshsim.model.status import Run, State
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure
 
@@ -482,7 +482,7 @@ Message = Union[
 
 
 class SeqInfo(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """Whose message it is and which one, in its stream (`meshsim.model.sequencing`)."""
+    """Whose message it is and which one, in its stream (`meshsim.model.messaging.sequencing`)."""
 
     #: A uuid of the sender's.
     session: str

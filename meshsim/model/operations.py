@@ -13,9 +13,9 @@ from typing import Literal, Union
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from meshsim.model.extent import BaseRank, ViewRank
 from meshsim.model.ids import ActorId, Name, ProcId
-from meshsim.model.region import Region
+from meshsim.model.shapes.extent import BaseRank, ViewRank
+from meshsim.model.shapes.region import Region
 
 #: How a controller comes to know: it asks (supervision.md 5), or agents tell it and it asks to be sure (17).
 ControllerKind = Literal["polling", "streaming"]

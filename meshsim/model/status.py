@@ -10,9 +10,9 @@ from enum import Enum
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from meshsim.model.hosts.process import ProcStatus
 from meshsim.model.ids import ActorId
-from meshsim.model.process import ProcStatus
-from meshsim.model.runs import RunOf, inverted_text, runs_of
+from meshsim.model.shapes.runs import RunOf, inverted_text, runs_of
 from meshsim.model.supervision import ActorSupervisionEvent
 from meshsim.units import debug_duration
 
@@ -89,7 +89,7 @@ class ActorState(msgspec.Struct, frozen=True, gc=False, tag="actor"):
     create_rank: int
     #: Oldest first.
     supervision_events: tuple[ActorSupervisionEvent, ...] = ()
-    #: Counts the changes of this state, from 1; unset where nobody streams them (`meshsim.model.agent_watch`).
+    #: Counts the changes of this state, from 1; unset where nobody streams them (`meshsim.model.agents.agent_watch`).
     generation: int | UnsetType = UNSET
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from meshsim.faults.matching import Matcher
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node, address_of, proc_name_of
 from meshsim.model.notes import Heard, OperationEnded, OperationStarted
-from meshsim.model.process import ExitStatus
 from meshsim.model.supervision import failure_text
 from meshsim.oracle.evidence import Evidence
 from meshsim.oracle.expectations import (

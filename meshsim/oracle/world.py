@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from meshsim.model.config import Config
+from meshsim.model.hosts.process import EXITED, ExitStatus
 from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
 from meshsim.model.messages import ActorStateChanged, Envelope, ShutdownHost
 from meshsim.model.notes import (
@@ -17,7 +18,6 @@ from meshsim.model.notes import (
     OperationStarted,
     ProcStatusChanged,
 )
-from meshsim.model.process import EXITED, ExitStatus
 from meshsim.model.status import ActorState, State, StatusKind
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import FOREVER_NS, Bounds

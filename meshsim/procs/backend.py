@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from meshsim.drive.backend import BackendError
 from meshsim.drive.kernel import ProcessState
-from meshsim.model.process import ExitStatus
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.procs.capabilities import missing_for_lockstep
 from meshsim.procs.diary import Diary
 from meshsim.procs.launcher import Zygote
@@ -104,7 +104,7 @@ class LockstepBackend:
         if scratch is not None and not (scratch.is_absolute() and run_id in scratch.name):
             raise ValueError(f"expected an absolute path whose last part contains {run_id!r}, got {str(scratch)!r}")
         if node_type is None:
-            from meshsim.model.node import NodeMachine
+            from meshsim.model.runtime.node import NodeMachine
 
             node_type = NodeMachine
         self._deadline_s = deadline_s

@@ -43,7 +43,7 @@ ABANDONED = 1
 
 
 class SteppedNode(Protocol):
-    """What is stepped: `meshsim.model.node.NodeMachine`, or something smaller in tests."""
+    """What is stepped: `meshsim.model.runtime.node.NodeMachine`, or something smaller in tests."""
 
     def handle(self, event: Event, now_ns: int) -> list[NodeCommand]: ...
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import BOOTSTRAP, HOST_AGENT, MESH_AGENT, PROC_AGENT, ActorId, actor_name_of
 from meshsim.model.notes import (
     ActorStatusChanged,
@@ -22,7 +23,6 @@ from meshsim.model.notes import (
     PollStarted,
     ProcStatusChanged,
 )
-from meshsim.model.process import ExitStatus
 from meshsim.model.supervision import ActorPhase
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (

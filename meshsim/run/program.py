@@ -11,8 +11,8 @@ import os
 import sys
 from typing import cast
 
+from meshsim.model.actors.registry import default_program
 from meshsim.model.boot import ActorType, Program
-from meshsim.model.registry import default_program
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import SpawnActorsOp

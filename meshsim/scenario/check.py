@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from math import prod
 from typing import assert_never
 
+from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
 from meshsim.model.quirks import QUIRKS, SWITCHES
-from meshsim.model.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.revision import R2026_03, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations

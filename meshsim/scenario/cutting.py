@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from meshsim.model.extent import ExtentError
-from meshsim.model.region import Region
-from meshsim.model.slice import Range
+from meshsim.model.shapes.extent import ExtentError
+from meshsim.model.shapes.region import Region
+from meshsim.model.shapes.slice import Range
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import Slice, SliceOp
 

@@ -11,10 +11,10 @@ from math import prod
 import msgspec
 
 from meshsim.faults.targets import Target, TargetError, parse_target
+from meshsim.model.actors.registry import CONTEXT_TYPES
 from meshsim.model.alloc.places import COORDINATES
-from meshsim.model.extent import Extent, ViewRank
-from meshsim.model.region import Region
-from meshsim.model.registry import CONTEXT_TYPES
+from meshsim.model.shapes.extent import Extent, ViewRank
+from meshsim.model.shapes.region import Region
 from meshsim.scenario.cutting import checked_cut
 from meshsim.scenario.errors import ScenarioError, shown
 from meshsim.scenario.schema import (

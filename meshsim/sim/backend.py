@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from meshsim.model.node import NodeMachine
+from meshsim.model.runtime.node import NodeMachine
 
 if TYPE_CHECKING:
     from meshsim.drive.kernel import ProcessState
     from meshsim.model.boot import NodeBoot, Program
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
+    from meshsim.model.hosts.process import ExitStatus
     from meshsim.model.ids import Node
     from meshsim.model.messages import Envelope
-    from meshsim.model.process import ExitStatus
 
 
 class SimBackend:

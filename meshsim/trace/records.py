@@ -12,9 +12,9 @@ from typing import Union
 import msgspec
 
 from meshsim.model.events import ChildExited, TimerFired
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import Note
-from meshsim.model.process import ExitStatus
 
 #: Version of the trace format; readers accept this one and older ones.
 TRACE_SCHEMA = 1

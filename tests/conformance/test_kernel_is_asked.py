@@ -10,8 +10,8 @@ from small_worlds import at, mesh
 from meshsim.drive import kernel
 from meshsim.drive.kernel import Change, ProcessTable
 from meshsim.faults.kinds import HostCrash, Signal
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node
-from meshsim.model.process import ExitStatus
 from meshsim.run import run_plan
 from meshsim.scenario.plan import Plan
 from meshsim.trace.records import KernelDisagreed

@@ -18,10 +18,10 @@ from small_worlds import at, found, mesh, run_sim
 
 from meshsim.drive.conductor import Conductor
 from meshsim.faults.kinds import ControllerKill, Exit, Fault, HostCrash, Resume, Signal, Stall
+from meshsim.model.actors.registry import default_program
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node
 from meshsim.model.notes import MeshSpawned
-from meshsim.model.process import ExitStatus
-from meshsim.model.registry import default_program
 from meshsim.procs.backend import LockstepBackend
 from meshsim.procs.linux import ProcessFacts, children_of, facts_of
 from meshsim.scenario.plan import Plan

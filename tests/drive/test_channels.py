@@ -31,11 +31,11 @@ from small_worlds import (
 
 from meshsim.drive.channels import Deliveries
 from meshsim.faults.kinds import HostCrash, Signal, Stall
-from meshsim.model.channel import Acknowledge, AckRule, Arrived, ChannelReceiver, WakeAt, Woken, closed_error
 from meshsim.model.commands import CloseServer, ExitProcess, NodeCommand
 from meshsim.model.events import TimerFired
 from meshsim.model.ids import Node
 from meshsim.model.messages import Envelope, Work
+from meshsim.model.messaging.channel import Acknowledge, AckRule, Arrived, ChannelReceiver, WakeAt, Woken, closed_error
 from meshsim.model.notes import Bounced
 from meshsim.scenario import schema
 from meshsim.trace.records import NO_CAUSE, MessageLost, MessageReturned, ProcessStarted, Record, RunEnded
@@ -332,7 +332,7 @@ def test_a_message_expires_where_its_hops_are_used_up(ttl: int, place: str, come
 def test_what_is_counted_from_a_trace_is_what_a_receiver_would_have_acknowledged(
     gaps: list[int], every: int, end: int
 ) -> None:
-    """The receiving end of `meshsim.model.channel`, fed with the same arrivals, is the judge."""
+    """The receiving end of `meshsim.model.messaging.channel`, fed with the same arrivals, is the judge."""
     plan = bare(config={"message_ack_every_n_messages": every})
     arrivals = list(itertools.accumulate(gap * MS for gap in gaps))
     now_ns = (arrivals[-1] if arrivals else 0) + end * MS

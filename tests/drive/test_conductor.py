@@ -25,13 +25,13 @@ from small_worlds import (
 from meshsim.drive.backend import BackendError
 from meshsim.drive.kernel import ProcessState
 from meshsim.faults.kinds import Exit, Fault, HostCrash, Shout, Signal, Stall
+from meshsim.model.actors.registry import default_program
 from meshsim.model.commands import CancelTimer, ExitProcess, NodeCommand, SetTimer, SignalProcess, SpawnProcess
 from meshsim.model.events import ChildExited, Event, TimerFired
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Name, Node, PortRef
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import Bounced, Heard, LocalDelivery
-from meshsim.model.process import ExitStatus
-from meshsim.model.registry import default_program
 from meshsim.oracle.judge import judge
 from meshsim.run import run_plan
 from meshsim.run.execute import brief_of

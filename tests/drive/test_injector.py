@@ -36,11 +36,11 @@ from meshsim.faults.kinds import (
     SubscriberGone,
     When,
 )
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import CauseFault, Envelope, Operate
 from meshsim.model.notes import ActorStatusChanged, LocalDelivery, OperationEnded, PollStarted
 from meshsim.model.operations import DropRef
-from meshsim.model.process import ExitStatus
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import SubscribeOp
 from meshsim.trace.directory import Directory

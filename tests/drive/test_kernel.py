@@ -7,8 +7,8 @@ import signal
 import pytest
 
 from meshsim.drive.kernel import Change, Process, ProcessState, ProcessTable
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node
-from meshsim.model.process import ExitStatus
 
 HOST, A, B, CLIENT = Node("host0"), Node("host0/a"), Node("host0/b"), Node("client")
 RUNNING, STOPPED, DEAD, REAPED = ProcessState

@@ -28,9 +28,9 @@ from small_worlds import (
 from meshsim.drive.network import Network
 from meshsim.drive.post import CARRIER_GONE, RECEIVER_GONE
 from meshsim.faults.kinds import HostCrash, Resume, Signal, Stall
-from meshsim.model.channel import closed_error
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope, Undeliverable
+from meshsim.model.messaging.channel import closed_error
 from meshsim.scenario import schema
 from meshsim.scenario.schema import Link
 from meshsim.scenario.streams import stream

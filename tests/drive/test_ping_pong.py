@@ -10,12 +10,12 @@ from small_worlds import at, found
 
 from meshsim.drive.conductor import Conductor
 from meshsim.faults.kinds import Signal
-from meshsim.model.actors import TestActor
+from meshsim.model.actors.plain import TestActor
+from meshsim.model.actors.registry import default_program
 from meshsim.model.commands import Command
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import Envelope, Undeliverable, Work
 from meshsim.model.notes import ActorStatusChanged
-from meshsim.model.registry import default_program
 from meshsim.model.supervision import ActorPhase
 from meshsim.scenario.plan import Plan, plan
 from meshsim.scenario.schema import Actors, Procs, Scenario, StopActorsOp, Topology

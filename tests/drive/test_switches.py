@@ -6,9 +6,9 @@ import pytest
 from small_worlds import at, mesh, run_on
 
 from meshsim.faults.kinds import Signal
+from meshsim.model.actors.registry import default_program
 from meshsim.model.config import Config
 from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, QUIRKS, SWITCHES
-from meshsim.model.registry import default_program
 from meshsim.scenario.plan import Plan
 from meshsim.sim import SimBackend
 

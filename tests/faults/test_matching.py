@@ -4,11 +4,11 @@ import pytest
 
 from meshsim.faults.kinds import Plain
 from meshsim.faults.matching import RECORD_TYPES, ConditionError, Matcher, check_condition
-from meshsim.model.extent import Extent
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Name, Node, PortRef, actor_id, address_of_node, proc_agent_id, proc_id
 from meshsim.model.messages import Envelope, GetState, RankStatus
 from meshsim.model.notes import Bounced, Heard, LocalDelivery, MeshSpawned, ProcStatusChanged
-from meshsim.model.process import ExitStatus
+from meshsim.model.shapes.extent import Extent
 from meshsim.model.status import RUNNING, failed
 from meshsim.model.supervision import ActorPhase, ActorStatus, ActorSupervisionEvent, MeshFailure
 from meshsim.trace.directory import Directory

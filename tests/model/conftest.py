@@ -1,6 +1,8 @@
-"""Makes `machines` importable, wherever pytest was started."""
+"""Makes `machines`, `shapes` and what test files share importable, wherever pytest was started."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+_HERE = Path(__file__).parent
+
+sys.path[:0] = [str(_HERE), str(_HERE / "controllers"), str(_HERE / "runtime")]

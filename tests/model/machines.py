@@ -12,7 +12,7 @@ import msgspec
 from meshsim.model import status
 from meshsim.model.commands import CancelTimer, Command, SetTimer
 from meshsim.model.config import Config
-from meshsim.model.controller import ActorMeshController
+from meshsim.model.controllers.controller import ActorMeshController
 from meshsim.model.events import (
     ActorEnded,
     ActorSpawned,
@@ -24,12 +24,12 @@ from meshsim.model.events import (
     Started,
     TimerFired,
 )
-from meshsim.model.extent import Extent
+from meshsim.model.hosts.process import ProcStatus
 from meshsim.model.ids import ActorId, Name, PortRef, ProcId, actor_id, host_agent_id, proc_agent_id, proc_id
 from meshsim.model.messages import Envelope, MeshFailed, Message, RankStatus, StateReply, Work
 from meshsim.model.operations import ActorMeshRef, ProcMeshRef, ProcRef
-from meshsim.model.process import ProcStatus
-from meshsim.model.region import Region
+from meshsim.model.shapes.extent import Extent
+from meshsim.model.shapes.region import Region
 from meshsim.model.state import copied, fingerprint
 from meshsim.model.status import ActorState, ProcState, State, Status
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure

@@ -2,9 +2,9 @@
 
 from hypothesis import strategies as st
 
-from meshsim.model.extent import Extent
-from meshsim.model.region import Region
-from meshsim.model.slice import Range, Slice, SliceError
+from meshsim.model.shapes.extent import Extent
+from meshsim.model.shapes.region import Region
+from meshsim.model.shapes.slice import Range, Slice, SliceError
 
 LABELS = ("x", "y", "z")
 

@@ -16,8 +16,8 @@ from meshsim.model.alloc.events import (
     reason_of,
 )
 from meshsim.model.alloc.initialize import ZERO_RANKS, AllocatedProc, Initialization, InitPhase
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, ProcId
-from meshsim.model.process import ExitStatus
 
 PROCS = [ProcId(f"unix:@p{rank},_1a_{rank}") for rank in range(3)]
 AGENTS = [ActorId(f"{proc},mesh[0]") for proc in PROCS]

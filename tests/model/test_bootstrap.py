@@ -3,7 +3,7 @@
 import pytest
 from machines import CLIENT_PROC, CONFIG
 
-from meshsim.model.agent_v0 import AgentMode
+from meshsim.model.agents.agent_v0 import AgentMode
 from meshsim.model.alloc import bootstrap
 from meshsim.model.alloc.bootstrap import STOP_REASON, AllocatedProcess, ProcessPhase
 from meshsim.model.alloc.messages import AllocHeartbeat, AllocHello, StartedProc, StartProc, StopAndExit

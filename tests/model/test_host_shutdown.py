@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from meshsim.model.commands import CancelTimer, SetTimer, SignalProcess
 from meshsim.model.config import Config
 from meshsim.model.events import ChildExited, TimerFired
-from meshsim.model.host_agent import HostAgent
+from meshsim.model.hosts.host_agent import HostAgent
+from meshsim.model.hosts.process import ExitStatus, ProcPhase
 from meshsim.model.ids import ActorId, Name, Node, PortRef, host_agent_id, proc_agent_id, proc_id
 from meshsim.model.messages import CreateOrUpdate, Envelope, ProcReady, ProcSpec, ShutdownHost, Stop, StopAll
-from meshsim.model.process import ExitStatus, ProcPhase
 from meshsim.units import S
 
 ME = host_agent_id("host0")

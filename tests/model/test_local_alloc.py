@@ -2,12 +2,12 @@
 
 from machines import CLIENT_PROC, CONFIG
 
-from meshsim.model.agent_v0 import AgentMode
+from meshsim.model.agents.agent_v0 import AgentMode
 from meshsim.model.alloc.events import STOPPED, Created, Failed, ReasonKind, Running, Stopped, StopReason
 from meshsim.model.alloc.local_alloc import STOP_REASON, LocalAlloc
 from meshsim.model.commands import BootProc, DestroyProc
-from meshsim.model.extent import Extent
 from meshsim.model.ids import ActorId, NameSource, ProcId, actor_id
+from meshsim.model.shapes.extent import Extent
 from meshsim.units import MS
 
 ME = actor_id(CLIENT_PROC, "alloc_w-1x", 1)

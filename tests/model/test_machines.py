@@ -31,13 +31,18 @@ from machines import (
     replayed,
 )
 
-from meshsim.model import proc_agent, process
-from meshsim.model.actor import ActorCell
+from meshsim.model.actors.registry import ACTOR_TYPES
+from meshsim.model.agents import proc_agent
+from meshsim.model.agents.proc_agent import AgentPhase, ProcAgent
 from meshsim.model.boot import Setting
-from meshsim.model.client import Client
+from meshsim.model.clients.client import Client
+from meshsim.model.clients.context import Context
 from meshsim.model.commands import Fail, Panic, SetTimer
 from meshsim.model.config import Config
-from meshsim.model.context import Context
+from meshsim.model.controllers.keeper import TRANSITIONS as CONTROLLER_TRANSITIONS
+from meshsim.model.controllers.keeper import ControllerPhase
+from meshsim.model.controllers.mesh_controllers import HostMeshController, ProcMeshController
+from meshsim.model.controllers.streaming import StreamingController
 from meshsim.model.events import (
     ActorEnded,
     ActorSpawned,
@@ -48,12 +53,11 @@ from meshsim.model.events import (
     Started,
     TimerFired,
 )
-from meshsim.model.host_agent import HostAgent
+from meshsim.model.hosts import process
+from meshsim.model.hosts.host_agent import HostAgent
+from meshsim.model.hosts.process import ExitStatus, classify
 from meshsim.model.ids import Name, NameSource, Node, PortRef
-from meshsim.model.keeper import TRANSITIONS as CONTROLLER_TRANSITIONS
-from meshsim.model.keeper import ControllerPhase
 from meshsim.model.machine import Machine
-from meshsim.model.mesh_controllers import HostMeshController, ProcMeshController
 from meshsim.model.messages import (
     ActorEvent,
     ActorSpec,
@@ -85,13 +89,10 @@ from meshsim.model.operations import (
     SubscribeTo,
     UnsubscribeFrom,
 )
-from meshsim.model.proc_agent import AgentPhase, ProcAgent
-from meshsim.model.process import ExitStatus, classify
 from meshsim.model.quirks import PROFILES
-from meshsim.model.registry import ACTOR_TYPES
+from meshsim.model.runtime.actor import ActorCell
 from meshsim.model.state import copied, fingerprint
 from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, STOPPING, MeshState, State, failed, timeout
-from meshsim.model.streaming import StreamingController
 from meshsim.model.supervision import Generic, MeshFailure, actor_failed, actor_stopped
 from meshsim.units import S
 

@@ -1,6 +1,8 @@
 import pytest
 
-from meshsim.model import process, status
+from meshsim.model import status
+from meshsim.model.hosts import process
+from meshsim.model.hosts.process import STARTING, ProcPhase, ProcStatus
 from meshsim.model.ids import ActorId
 from meshsim.model.mapping import (
     actor_state_to_events,
@@ -8,7 +10,6 @@ from meshsim.model.mapping import (
     proc_status_to_actor_status,
     to_resource_status,
 )
-from meshsim.model.process import STARTING, ProcPhase, ProcStatus
 from meshsim.model.status import ActorState, State
 from meshsim.model.supervision import (
     ActorSupervisionEvent,

@@ -3,7 +3,7 @@
 import pytest
 
 from meshsim.model.alloc.places import distance, latency_ns, place_of
-from meshsim.model.extent import Extent
+from meshsim.model.shapes.extent import Extent
 from meshsim.units import MS
 
 HERE = (0, 0, 0, 0, 0, 0)

@@ -17,20 +17,20 @@ from machines import (
     to_agents,
 )
 
-from meshsim.model.actor import ActorCell
-from meshsim.model.actors import EmptyActor
+from meshsim.model.actors.plain import EmptyActor
+from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.boot import Setting
-from meshsim.model.cleanup_controller import CleanupController
-from meshsim.model.client import Client
+from meshsim.model.clients.client import Client
+from meshsim.model.clients.context import NO_ANSWER, Context
+from meshsim.model.clients.mesh_creation import CommRun
 from meshsim.model.commands import CancelTimer, Fail, GiveBack, SetTimer, SpawnChild
 from meshsim.model.config import Config
-from meshsim.model.context import NO_ANSWER, Context
-from meshsim.model.controller import ActorMeshController
+from meshsim.model.controllers.cleanup_controller import CleanupController
+from meshsim.model.controllers.controller import ActorMeshController
+from meshsim.model.controllers.health import silent_agent
+from meshsim.model.controllers.keeper import CLEANUP_REASON
 from meshsim.model.events import ActorSpawned, ChildFailed, CleanupStarted, SignalReceived, Started, TimerFired
-from meshsim.model.health import silent_agent
 from meshsim.model.ids import NameSource, PortRef
-from meshsim.model.keeper import CLEANUP_REASON
-from meshsim.model.mesh_creation import CommRun
 from meshsim.model.messages import (
     CreateOrUpdate,
     Envelope,
@@ -43,14 +43,15 @@ from meshsim.model.messages import (
     Subscribe,
     Undeliverable,
 )
+from meshsim.model.messaging.split_port import split
+from meshsim.model.messaging.status_port import StatusPort
+from meshsim.model.messaging.undeliverable import mailbox_closed_error, port_not_bound_error, undeliverable_text
 from meshsim.model.notes import Heard, OperationEnded
 from meshsim.model.operations import CastTo, CountSubscribers, DropRef, QueryMesh, SpawnActors, StopActors, SubscribeTo
-from meshsim.model.proc_agent import ProcAgent
 from meshsim.model.quirks import ABSENT, PROFILES, QUIRKS, REVISION_OF
 from meshsim.model.revision import R2025_11, R2026_03, REVISIONS, Revision
-from meshsim.model.split_port import split
+from meshsim.model.runtime.actor import ActorCell
 from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, ActorState, State, failed, timeout
-from meshsim.model.status_port import StatusPort
 from meshsim.model.supervision import (
     STOPPED_SILENTLY,
     ActorSupervisionEvent,
@@ -62,7 +63,6 @@ from meshsim.model.supervision import (
     debug_events,
     status_text,
 )
-from meshsim.model.undeliverable import mailbox_closed_error, port_not_bound_error, undeliverable_text
 from meshsim.units import MS, S
 
 OLD = Config.of({}, PROFILES["2025-11"], "2025-11")

@@ -6,16 +6,21 @@ One proc with its agent, and a tree of `RuntimeTestActor`s: `root`, the children
 import pytest
 from machines import ALICE, CONFIG, MESH, actor, agent, event_of, proc_name
 
+from meshsim.model.actors.runtime_actor import RuntimeTestActor
 from meshsim.model.boot import NodeBoot, Program
 from meshsim.model.commands import ExitProcess
 from meshsim.model.events import Started, TimerFired
 from meshsim.model.ids import ActorId, Name, Node, PortRef, actor_id
 from meshsim.model.messages import ActorSpec, Answer, CreateOrUpdate, Drill, Envelope, Stop
-from meshsim.model.node import NodeMachine
+from meshsim.model.messaging.undeliverable import (
+    RETURNED,
+    mailbox_closed_error,
+    port_closed_error,
+    port_not_bound_error,
+)
 from meshsim.model.notes import ActorStatusChanged, Bounced, EventRecorded, LocalDelivery
-from meshsim.model.runtime_actor import RuntimeTestActor
+from meshsim.model.runtime.node import NodeMachine
 from meshsim.model.supervision import Generic, actor_failed, actor_stopped
-from meshsim.model.undeliverable import RETURNED, mailbox_closed_error, port_closed_error, port_not_bound_error
 from meshsim.units import MS, S
 
 ROOT = actor(0)

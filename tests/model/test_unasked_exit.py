@@ -4,7 +4,8 @@ import pytest
 
 from meshsim.model.config import Config
 from meshsim.model.events import ChildExited
-from meshsim.model.host_agent import HostAgent
+from meshsim.model.hosts.host_agent import HostAgent
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import (
     HOST_AGENT,
     SERVICE_PROC,
@@ -18,7 +19,6 @@ from meshsim.model.ids import (
 )
 from meshsim.model.messages import CreateOrUpdate, Envelope, ProcReady, ProcSpec, Stop
 from meshsim.model.notes import ProcStatusChanged
-from meshsim.model.process import ExitStatus
 from meshsim.units import S
 
 ADDR = address_of_node(Node("host0"))

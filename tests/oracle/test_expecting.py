@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from trace_builder import AGENTS, CLIENT, NODES, OBSERVER, TRAINERS, TraceBuilder, verdict
 
-from meshsim.model.process import ExitStatus
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.oracle.expectations import (
     Expectation,
     Final,

@@ -18,10 +18,10 @@ from trace_builder import (
     verdict,
 )
 
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import PortRef
 from meshsim.model.messages import ActorStateChanged, CheckState, Envelope, MeshFailed, ShutdownHost
 from meshsim.model.notes import EventRecorded, MonitoringEnded, ReferenceMade, SubscriberRemoved
-from meshsim.model.process import ExitStatus
 from meshsim.model.status import ActorState, State, failed
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.verdict import Verdict

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from meshsim.model.config import Config
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import (
     ActorId,
     Name,
@@ -26,7 +27,6 @@ from meshsim.model.notes import (
     PollStarted,
     ProcStatusChanged,
 )
-from meshsim.model.process import ExitStatus
 from meshsim.model.supervision import ActorPhase, ActorStatus, ActorSupervisionEvent, Generic, MeshFailure
 from meshsim.oracle.judge import Brief, Verdict, judge
 from meshsim.trace.records import (

@@ -20,9 +20,9 @@ import meshsim
 from meshsim.drive.backend import BackendError
 from meshsim.drive.kernel import ProcessState
 from meshsim.model.boot import Program
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.notes import Warned
-from meshsim.model.process import ExitStatus
 from meshsim.procs.backend import LockstepBackend
 
 pytestmark = pytest.mark.procs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Name, proc_id
 from meshsim.model.notes import (
     ActorStatusChanged,
@@ -17,7 +18,6 @@ from meshsim.model.notes import (
     PollStarted,
     ProcStatusChanged,
 )
-from meshsim.model.process import ExitStatus
 from meshsim.model.supervision import ActorPhase, ActorStatus, ActorSupervisionEvent, Generic, MeshFailure
 from meshsim.trace.records import (
     NO_CAUSE,

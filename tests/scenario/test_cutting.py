@@ -2,9 +2,9 @@
 
 import pytest
 
-from meshsim.model.extent import Extent
-from meshsim.model.region import Region
-from meshsim.model.slice import Range
+from meshsim.model.shapes.extent import Extent
+from meshsim.model.shapes.region import Region
+from meshsim.model.shapes.slice import Range
 from meshsim.scenario.cutting import RangeTextError, checked_cut, cut, parse_range
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import Slice

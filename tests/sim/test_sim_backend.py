@@ -12,9 +12,9 @@ from small_worlds import at, mesh, run_on, run_sim
 
 from meshsim.drive.kernel import ProcessState
 from meshsim.faults.kinds import HostCrash, Signal
+from meshsim.model.actors.registry import default_program
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node
-from meshsim.model.process import ExitStatus
-from meshsim.model.registry import default_program
 from meshsim.scenario.plan import Plan, encode_plan, plan
 from meshsim.scenario.schema import Network, Procs, Scenario, Topology
 from meshsim.sim import SimBackend

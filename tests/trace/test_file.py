@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from trace_builder import CLIENT, NODES, OBSERVER, TraceBuilder
 
-from meshsim.model.process import ExitStatus
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.trace.digest import digest
 from meshsim.trace.file import TraceError, read_trace, write_trace
 

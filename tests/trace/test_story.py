@@ -11,6 +11,7 @@ from trace_builder import AGENTS, CLIENT, CONTROLLER, NODES, OBSERVER, PROCS, TR
 from meshsim.model.alloc.events import Failed
 from meshsim.model.alloc.messages import ChaosMonkey
 from meshsim.model.events import ChildExited, TimerFired
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Name, PortRef, actor_id, proc_of
 from meshsim.model.messages import Envelope, GetState, Gspawn, MeshFailed, Message, PassedOn, StateReply
 from meshsim.model.notes import (
@@ -32,7 +33,6 @@ from meshsim.model.notes import (
     SubscriberRemoved,
     Warned,
 )
-from meshsim.model.process import ExitStatus
 from meshsim.model.status import RUNNING, State
 from meshsim.trace.compare import first_divergence
 from meshsim.trace.directory import Directory

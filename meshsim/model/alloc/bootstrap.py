@@ -12,14 +12,14 @@ from enum import Enum
 
 import msgspec
 
-from meshsim.model.agent_v0 import AgentV0
+from meshsim.model.agents.agent_v0 import AgentV0
+from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.alloc.messages import AllocHeartbeat, AllocHello, StartedProc, StartProc, StopAndExit
 from meshsim.model.commands import BootProc, Command, DestroyProc, ExitProcess, SetTimer
 from meshsim.model.config import V0_HEARTBEAT_NS, Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, ProcDestroyed, Started, TimerFired
 from meshsim.model.ids import ActorId, ProcId, mesh_agent_id
 from meshsim.model.messages import Envelope, Undeliverable
-from meshsim.model.proc_agent import ProcAgent
 from meshsim.units import MS
 
 #: Patience with the actors of the proc when the process is told to end.

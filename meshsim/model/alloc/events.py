@@ -13,8 +13,8 @@ from typing import Union
 
 import msgspec
 
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, ProcId
-from meshsim.model.process import ExitStatus
 
 
 class ReasonKind(Enum):

@@ -17,14 +17,14 @@ from typing import Union
 
 import msgspec
 
-from meshsim.model.agent_v0 import AgentV0
+from meshsim.model.agents.agent_v0 import AgentV0
+from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.alloc.events import STOPPED, AllocEvent, Created, Failed, Running, Stopped, StopReason
 from meshsim.model.alloc.places import place_of
 from meshsim.model.commands import BootProc, Command, DestroyProc
 from meshsim.model.config import Config
-from meshsim.model.extent import Extent, ViewRank
 from meshsim.model.ids import ActorId, NameSource, ProcId, address_of, mesh_agent_id, proc_id, proc_of
-from meshsim.model.proc_agent import ProcAgent
+from meshsim.model.shapes.extent import Extent, ViewRank
 from meshsim.units import MS
 
 #: Patience with the actors of a proc that is stopped.

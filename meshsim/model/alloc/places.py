@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import sqrt
 
-from meshsim.model.extent import Point
+from meshsim.model.shapes.extent import Point
 from meshsim.units import MS
 
 #: Dimensions that an extent of simulated procs may have; those that it has not are 0 everywhere.

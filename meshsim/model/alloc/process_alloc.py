@@ -25,10 +25,10 @@ from meshsim.model.alloc.messages import AllocHeartbeat, AllocHello, StartedProc
 from meshsim.model.commands import CancelTimer, Command, SetTimer, SignalProcess, SpawnAllocated
 from meshsim.model.config import Config, overrides
 from meshsim.model.events import ChildExited
-from meshsim.model.extent import Extent, ViewRank
+from meshsim.model.hosts.ladder import SIGTERM
 from meshsim.model.ids import ActorId, Name, NameSource, proc_id
-from meshsim.model.ladder import SIGTERM
 from meshsim.model.messages import Envelope
+from meshsim.model.shapes.extent import Extent, ViewRank
 
 WATCHDOG_TIMER = "watchdog"
 

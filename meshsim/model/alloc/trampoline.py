@@ -16,11 +16,11 @@ from meshsim.model.boot import Setting
 from meshsim.model.commands import BootProc, Command, Fail
 from meshsim.model.config import Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, ProcDestroyed, Started
-from meshsim.model.host_agent import HostAgent, HostMode
+from meshsim.model.hosts.host_agent import HostAgent, HostMode
 from meshsim.model.ids import ActorId, Node, PortRef, address_of, host_agent_id, proc_of
 from meshsim.model.messages import Envelope, Undeliverable, reply_to
+from meshsim.model.messaging.undeliverable import default_undeliverable
 from meshsim.model.supervision import UnhandledSupervisionEvent
-from meshsim.model.undeliverable import default_undeliverable
 
 #: Name of the type in the registry.
 TRAMPOLINE = "HostMeshTrampoline"

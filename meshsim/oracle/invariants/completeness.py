@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.notes import (
     ActorStatusChanged,
@@ -22,7 +23,6 @@ from meshsim.model.notes import (
     ReferenceMade,
     SubscriberRemoved,
 )
-from meshsim.model.process import ExitStatus
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import SLACK_NS
 from meshsim.oracle.invariants.base import Invariant

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from meshsim.model.hosts.process import EXITED
 from meshsim.model.ids import ActorId, Name, Node
 from meshsim.model.notes import ActorStatusChanged, ProcStatusChanged
-from meshsim.model.process import EXITED
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation

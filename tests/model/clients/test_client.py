@@ -1,0 +1,126 @@
+"""The root client: it owns, subscribes and waits, and never fails (supervision.md 1.1, 4.6, 12)."""
+
+import pytest
+from machines import CLIENT, CONFIG, CONTROLLER, MESH, actor, actor_mesh, agent, event_of, host_agent, overlay
+
+from meshsim.model.clients.client import Client
+from meshsim.model.clients.context import Context
+from meshsim.model.config import Config
+from meshsim.model.events import ActorEnded, ActorSpawned, ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
+from meshsim.model.ids import Name, NameSource
+from meshsim.model.messages import Ack, ActorEvent, Envelope, MeshFailed, Operate, Undeliverable, Work
+from meshsim.model.messaging.undeliverable import port_id
+from meshsim.model.notes import Heard, Heartbeat, OperationEnded, OperationStarted, Warned
+from meshsim.model.operations import EndSelf, ShutdownHosts, SpawnProcs, SubscribeTo
+from meshsim.model.status import RUNNING
+from meshsim.model.supervision import Generic, MeshFailure, actor_failed, actor_stopped
+
+BOOM = event_of(actor(0), actor_failed(Generic("boom")))
+STOPPED = event_of(actor(0), actor_stopped("process exited cleanly"))
+
+
+def client():
+    return Client(CLIENT, Context(CLIENT, CONFIG, NameSource(7)))
+
+
+def tell(message, port=0):
+    return Envelope(CONTROLLER, CLIENT, message, port)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [Started(), CleanupStarted(failed=False), ClockSet(5), ActorEnded(actor(0), actor_stopped("")), tell(Work())],
+)
+def test_a_client_takes_what_concerns_it_little(event):
+    machine = client()
+
+    assert machine.handle(event, 0) == []
+    assert not machine.busy
+
+
+@pytest.mark.parametrize(
+    ("event", "status", "text"),
+    [(BOOM, "Failed", "failed: boom"), (STOPPED, "Stopped", "stopped: process exited cleanly")],
+)
+def test_failures_are_heard_and_absorbed(event, status, text):
+    """As an owner of a mesh, and as the parent of an actor such as a controller that failed."""
+    machine, failure = client(), MeshFailure(MESH, 0, event)
+
+    owner = machine.handle(tell(MeshFailed(failure)), 0)
+    parent = machine.handle(ChildFailed(event), 0)
+
+    alone = MeshFailure(None, None, event)
+    assert owner == [Heard(CLIENT, "owner", "", 0, status, text, actor(0), failure)]
+    assert parent == [Heard(CLIENT, "parent", "", None, status, text, actor(0), alone)]
+
+
+LOST = Envelope(CLIENT, host_agent(0), Work("x"))
+LOGGED = Warned(CLIENT, f"message not delivered: to {host_agent(0)}: broken link: a; ttl expired")
+
+
+def with_sink(off=""):
+    context = Context(CLIENT, Config.of({}, tuple(off.split())), NameSource(7), sink=agent(2))
+    return Client(CLIENT, context)
+
+
+@pytest.mark.parametrize("machine", [client(), with_sink("Q34")])
+def test_messages_that_come_back_are_logged(machine):
+    """Golden text of the log line; without a sink that is all, test_no_crash_without_sink."""
+    assert machine.handle(tell(Undeliverable(LOST, ("broken link: a", "ttl expired"))), 0) == [LOGGED]
+
+
+def test_messages_that_come_back_are_told_to_the_sink():
+    """test_undeliverable_forwarded_to_sink. Q34: as a failure of whoever the message was for."""
+    commands = with_sink().handle(tell(Undeliverable(LOST, ("broken link: a", "ttl expired"))), 3)
+
+    data = '{"type":"work","text":"x","busy_ns":0}'
+    text = f"message not delivered: {CLIENT} > {port_id(LOST)}: {data}: delivery error: broken link: a; ttl expired"
+    event = event_of(host_agent(0), actor_failed(Generic(text)), at_ns=3)
+    assert commands == [LOGGED, Envelope(CLIENT, agent(2), ActorEvent(event), returnable=False)]
+
+
+def test_the_newest_proc_mesh_has_the_sink():
+    """test_sink_installed_after_mesh_creation, test_last_sink_wins: from the creation of a mesh, before its spawn ends.
+
+    The first mesh is created after the second one here.
+    """
+    machine, sinks = client(), []
+    for label, host in (("v", "host0"), ("w", "host1")):
+        machine.handle(tell(Operate(0, SpawnProcs(label, (host,), (("hosts", 1),), ()))), 0)
+    for port in (1026, 1024):
+        machine.handle(overlay(host_agent(0), CLIENT, port, (0, 1, RUNNING)), 1)
+        sinks.append(machine.context.sink)
+
+    created = [machine.context.running[port].run.procs[0].agent for port in (1026, 1024)]
+    assert sinks == created
+
+
+def test_operations_and_subscriptions_are_those_of_its_context():
+    machine = client()
+    machine.handle(tell(Operate(0, SubscribeTo(actor_mesh(1)))), 0)
+
+    assert machine.accepts(1024)
+    assert machine.handle(tell(MeshFailed(None), 1024), 1) == [Heartbeat(CLIENT, "a")]
+    assert len(machine.handle(TimerFired(CLIENT, "watchdog:1024"), 2 * CONFIG.supervision_watchdog_timeout)) == 2
+
+
+def test_an_operation_ends_with_the_reply_to_its_port():
+    machine = client()
+    begun = machine.handle(tell(Operate(3, ShutdownHosts(("host0",)))), 0)
+
+    ended = machine.handle(tell(Ack(), 1024), 1)
+
+    assert begun[0] == OperationStarted(3, CLIENT, "shutdown_hosts", "host0")
+    assert ended == [OperationEnded(3, CLIENT, "shutdown_hosts", "host0", None)]
+
+
+def test_a_script_ends_with_its_client():
+    commands = client().handle(tell(Operate(0, EndSelf("done"))), 0)
+
+    assert [type(command).__name__ for command in commands] == ["OperationStarted", "StopSelf", "OperationEnded"]
+
+
+@pytest.mark.parametrize("event", [tell(Ack()), ActorSpawned(Name("x"), None)])
+def test_what_a_client_cannot_take_is_an_assertion(event):
+    with pytest.raises(AssertionError):
+        client().handle(event, 0)
