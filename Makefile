@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks bench lint clean
+.PHONY: demo test quirks docs bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,10 @@ test: lint
 # Every surprise of the modelled system, with its quirk and without, in both worlds: quirk by profile and backend.
 quirks: $(READY)
 	$(BIN)/meshsim quirks --run --backend both
+
+# The pages of docs/ that are made from the model's tables.
+docs: $(READY)
+	$(BIN)/python -m docs
 
 # Speed beside a baseline in the same run; writes reports/benchmark.md. Not part of the tests.
 bench: $(READY)

@@ -1,0 +1,15 @@
+"""`python -m docs`: writes the generated pages of this folder. `make docs` calls it."""
+
+from __future__ import annotations
+
+from docs.pages import PAGES, ROOT
+
+
+def main() -> None:
+    for name, page in PAGES.items():
+        (ROOT / "docs" / name).write_text(page(), encoding="utf-8")
+        print(f"docs/{name}")
+
+
+if __name__ == "__main__":
+    main()
