@@ -13,7 +13,7 @@ from enum import Enum
 from types import ModuleType
 
 import meshsim.model
-from meshsim.model import ladder
+from meshsim.model.hosts import ladder
 
 _HEAD = """# State machines
 

@@ -121,4 +121,3 @@ PAGES: dict[str, Callable[[], str]] = {
     "machines.md": machines_page,
     "reference-tests.md": reference_tests_page,
 }
-

@@ -36,7 +36,7 @@ class Row(msgspec.Struct, frozen=True):
         return "unreachable" if self.why_not else "missing"
 
 
-def coverage(*paths: Path, all: bool = False, json: bool = False) -> int:  # noqa: A002  the flag's name
+def coverage(*paths: Path, all: bool = False, json: bool = False) -> int:
     """Say which transitions of the model's machines scenarios reach: pairs of (machine, state, event).
 
     Every scenario is simulated; one that shows a quirk also without it. For the controller, the agents of procs and
@@ -92,7 +92,9 @@ def _print(rows: Sequence[Row], others: Sequence[Row], runs: int, *, everything:
         own = [row for row in rows if row.machine == machine]
         count = {verdict: sum(row.verdict == verdict for row in own) for verdict in ("reached", "unreachable")}
         open_ = len(own) - sum(count.values())
-        say(f"{machine}: {len(own)} pairs, {count['reached']} reached, {count['unreachable']} unreachable, {open_} open")
+        say(
+            f"{machine}: {len(own)} pairs, {count['reached']} reached, {count['unreachable']} unreachable, {open_} open"
+        )
     strange = [row for row in others if row.machine in charted]
     for row in strange:
         say(f"{row.machine}: {row.state} took {row.event} ({row.reached_by}), which its chart does not have")

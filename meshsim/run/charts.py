@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from meshsim.run.coverage import PROCESS, Pair
+from meshsim.run.coverage import Pair
 
 #: Stands for every state, or every event, of a chart.
 EVERY = ("*",)

@@ -13,22 +13,22 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from meshsim.drive.conductor import Conductor
-from meshsim.model.host_agent import HostAgent
+from meshsim.model.hosts.host_agent import HostAgent
 from meshsim.model.messages import Envelope
-from meshsim.model.node import NodeMachine
 from meshsim.model.notes import MarkRejected, ProcStatusChanged
+from meshsim.model.runtime.node import NodeMachine
 from meshsim.model.tags import tag_of
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
 from meshsim.sim import SimBackend
 
 if TYPE_CHECKING:
-    from meshsim.model.actor import ActorCell
     from meshsim.model.boot import NodeBoot, Program
     from meshsim.model.commands import Command
     from meshsim.model.events import Event
     from meshsim.model.ids import ActorId, Node
     from meshsim.model.machine import Machine
+    from meshsim.model.runtime.actor import ActorCell
     from meshsim.trace.records import Record
 
 PROCESS = "Process"
