@@ -7,6 +7,7 @@ or (state, event) to the state it leads to; the ladders map (rung, moment) to a 
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterable, Iterator
 from enum import Enum
@@ -29,8 +30,10 @@ Edge = tuple[str, str, str]
 def machines_page() -> str:
     """One page with a diagram for each table."""
     parts = [_HEAD]
-    for module in _modules_with_tables():
-        parts.append(_section(module.__name__, _first_sentence(module), _edges(module.TRANSITIONS)))
+    parts += [
+        _section(module.__name__, _first_sentence(module), _edges(module.TRANSITIONS))
+        for module in _modules_with_tables()
+    ]
     for kind, steps in ladder.LADDERS.items():
         edges = [(rung.value, step.to.value, _act(moment, step)) for (rung, moment), step in steps.items()]
         parts.append(_section(f"{ladder.__name__}: {kind.value}", _first_sentence(ladder), edges))
@@ -40,9 +43,7 @@ def machines_page() -> str:
 def _modules_with_tables() -> Iterator[ModuleType]:
     for info in pkgutil.walk_packages(meshsim.model.__path__, "meshsim.model."):
         module = importlib.import_module(info.name)
-        if isinstance(getattr(module, "TRANSITIONS", None), dict) and module.__dict__.get("__annotations__", {}).get(
-            "TRANSITIONS"
-        ):
+        if "TRANSITIONS" in inspect.get_annotations(module):  # Its own, not one that it imports.
             yield module
 
 
