@@ -209,8 +209,8 @@ QUIRKS: dict[str, Quirk] = {
         _quirk(
             23,
             "5.12",
-            "A terminal status without any state would panic the controller; nothing produces one.",
-            stays="it cannot be seen: nothing produces such a status",
+            "A terminal status without any state would panic the controller, if Q24 did not come first.",
+            off="A terminal status without any state is reported as the end of its rank.",
         ),
         _quirk(
             24,
@@ -234,7 +234,7 @@ QUIRKS: dict[str, Quirk] = {
             27,
             "5.12",
             "A Stop waits behind a long poll.",
-            stays="an actor takes one message after the other; configuration decides how long a poll may take",
+            off="A Stop ends the poll that runs, and is carried out at once.",
         ),
         _quirk(
             28,
@@ -360,7 +360,7 @@ QUIRKS: dict[str, Quirk] = {
             48,
             "11.3",
             "Waiting for statuses ends when every rank is anything but NotExist.",
-            stays="it cannot be seen: who is asked answers when the creation is over, and nobody says Initializing",
+            off="A rank that is only initializing has not answered yet.",
         ),
         _quirk(
             49,
@@ -461,7 +461,8 @@ ProfileName = Literal["2026-03", "2025-11", "fixed"]
 #: What a scenario has that names none: the system with all its quirks.
 DEFAULT_PROFILE: Final = "2026-03"
 
-_LATENT = tuple(quirk.id for quirk in QUIRKS.values() if quirk.latent)
+#: Quirks that are off unless a scenario asks for them: nothing shows them by itself.
+LATENT = tuple(quirk.id for quirk in QUIRKS.values() if quirk.latent)
 
 #: Quirks of what is younger than the revision of 2025-11: controllers that monitor, with their owners, subscribers and
 #: watchdogs; keepalives and orphans; the supervision sink (supervision.md 10.9).
@@ -472,8 +473,8 @@ _YOUNGER = (
 
 #: What each profile turns off, or does not have.
 PROFILES: dict[str, tuple[str, ...]] = {
-    "2026-03": _LATENT,
-    "2025-11": (*_YOUNGER, *_LATENT),
+    "2026-03": LATENT,
+    "2025-11": (*_YOUNGER, *LATENT),
     "fixed": SWITCHES,
 }
 
