@@ -1,9 +1,8 @@
 """The quirks of the modelled system: what it does that surprises, by the id that the specification gives it.
 
-The model behaves as described, quirks included. Scenarios name a quirk as the cause of a known finding. `modelled` says
-whether this version shows the behaviour; a quirk of a part that does not exist yet says which part.
+The model behaves as described, quirks included. Scenarios name a quirk as the cause of a known finding.
 
-A quirk with an `off` sentence is a switch: turned off, the model does what a careful engineer would want instead. A
+Every quirk is a switch: turned off, the model does what a careful engineer would want instead (`off` says what). A
 *profile* is a set of switches; a scenario chooses one and may turn single quirks on or off. Machines ask their
 configuration (`Config.has`), at the place where the behaviour differs.
 
@@ -24,27 +23,14 @@ class Quirk(msgspec.Struct, frozen=True):
     sentence: str
     #: Where supervision.md describes it, or mesh_model.md if that is named.
     section: str
-    modelled: bool = True
-    #: Why it is not modelled.
-    reason: str = ""
-    #: What happens instead when it is turned off; empty while it cannot be.
-    off: str = ""
-    #: Why it cannot be turned off, where there is more to say than that it has no switch.
-    stays: str = ""
+    #: What happens instead when it is turned off.
+    off: str
     #: Off unless a scenario asks for it, as it would hide what else there is to see.
     latent: bool = False
 
 
-def _quirk(number: int, section: str, sentence: str, *, missing: str = "", off: str = "", stays: str = "") -> Quirk:
-    return Quirk(
-        id=f"Q{number}",
-        sentence=sentence,
-        section=section,
-        modelled=not missing,
-        reason=missing,
-        off=off,
-        stays=stays,
-    )
+def _quirk(number: int, section: str, sentence: str, *, off: str) -> Quirk:
+    return Quirk(id=f"Q{number}", sentence=sentence, section=section, off=off)
 
 
 #: What surprises in mesh_model.md has names, not numbers (its section 11.11).
@@ -453,8 +439,8 @@ QUIRKS: dict[str, Quirk] = {
     )
 }
 
-#: Quirks that can be turned off.
-SWITCHES = tuple(quirk.id for quirk in QUIRKS.values() if quirk.off)
+#: Their ids, in the order of the table.
+SWITCHES = tuple(QUIRKS)
 
 #: Names of the profiles, for files and command lines; as the keys of `PROFILES`.
 ProfileName = Literal["2026-03", "2025-11", "fixed"]

@@ -403,6 +403,7 @@ class ActorMeshController(MeshKeeper):
         """The poll that a Stop interrupts. Answers to it may still come: they are taken, and mean nothing any more."""
         if self.query is None:
             return []
+        assert not self.config.has("Q27"), f"{self.me}: nothing interrupts a poll"
         cancel, self.abandoned = self.query.idle.cancel(), self.query.port
         self.query = None
         self._move_to(ControllerPhase.IDLE)
