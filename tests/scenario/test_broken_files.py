@@ -616,7 +616,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "expected-unless-unknown-quirk": (
         expect('kind = "nothing_left"\nunless_quirk = "Q64"'),
-        'expect[0].unless_quirk: no such quirk, got "Q64"; did you mean "Q63"? (allowed: …',
+        'expect[0].unless_quirk: no such quirk, got "Q64"; did you mean "Q6"? (allowed: …',
     ),
     "expected-with-and-without-a-quirk": (
         expect('kind = "nothing_left"\nif_quirk = "Q18"\nunless_quirk = "Q18"'),

@@ -61,6 +61,7 @@ from meshsim.model.supervision import (
     actor_failed,
     actor_stopped,
 )
+from meshsim.units import S
 
 KILLED = classify(ExitStatus(signal=9))
 DEAD = failed("Killed(sig=9)")
@@ -484,10 +485,9 @@ def test_a_stop_ends_the_poll_that_runs(asked, key):
     commands = machine.handle(STOP, P)
 
     assert commands[:2] == [CancelTimer(CONTROLLER, key), ended("abandoned")]
-    assert [c.message.reason for c in commands if isinstance(c, Envelope) and isinstance(c.message, Stop)] == [
-        "enough",
-        "enough",
-    ]
+    assert [c.message for c in commands if isinstance(c, Envelope) and isinstance(c.message, Stop)] == [
+        STOP.message
+    ] * 2
     assert machine.phase is ControllerPhase.STOPPING
 
 
