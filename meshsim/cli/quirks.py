@@ -68,7 +68,7 @@ def quirks(
                 quirk.section,
                 *(_default(quirk, profile) for profile in PROFILES),
                 quirk.sentence,
-                quirk.off or f"({_why_not(quirk)})",
+                quirk.off,
                 ", ".join(showing[quirk.id]) or _NOT_RUN,
             )
             for quirk in QUIRKS.values()
@@ -95,21 +95,14 @@ def scenarios_by_quirk(plans: Iterable[Plan]) -> dict[str, list[str]]:
 
 def _profiles(quirk: Quirk) -> list[str]:
     """Profiles in which the model shows this quirk."""
-    return [name for name, off in PROFILES.items() if quirk.modelled and quirk.id not in off]
+    return [name for name, off in PROFILES.items() if quirk.id not in off]
 
 
 def _default(quirk: Quirk, profile: str) -> str:
     """How a quirk is in a profile: on, off, or not there at all."""
-    if not quirk.modelled or quirk.id in ABSENT.get(profile, ()):
+    if quirk.id in ABSENT.get(profile, ()):
         return _NOT_RUN
     return "off" if quirk.id in PROFILES[profile] else "on"
-
-
-def _why_not(quirk: Quirk) -> str:
-    """Why it cannot be turned off."""
-    if not quirk.modelled:
-        return f"not modelled: {quirk.reason}"
-    return quirk.stays or "there is no switch for it"
 
 
 def _line(quirk: Quirk, scenarios: Sequence[str]) -> str:
@@ -120,7 +113,6 @@ def _line(quirk: Quirk, scenarios: Sequence[str]) -> str:
         "section": quirk.section,
         "profiles": _profiles(quirk),
         "off": quirk.off,
-        "why_not_off": "" if quirk.off else _why_not(quirk),
         "scenarios": scenarios,
     }
     return msgspec.json.encode(value).decode()

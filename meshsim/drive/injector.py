@@ -29,6 +29,7 @@ from meshsim.faults.kinds import (
     HostCrash,
     InitFails,
     KillPid,
+    Misreport,
     Panic,
     ProcessExit,
     Raise,
@@ -47,11 +48,13 @@ from meshsim.faults.kinds import (
 from meshsim.faults.matching import Matcher
 from meshsim.faults.signals import signal_name, signal_number
 from meshsim.faults.targets import parse_target
+from meshsim.model import messages
 from meshsim.model.alloc.events import ReasonKind, StopReason
 from meshsim.model.alloc.messages import ChaosMonkey, FailAlloc
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import CauseFault, Envelope, Message, Operate
 from meshsim.model.operations import DropRef
+from meshsim.model.status import Status, StatusKind
 from meshsim.model.tags import tag_of
 from meshsim.trace.records import NO_CAUSE, WORLD, FaultMissed, FaultStruck, Record
 
@@ -280,6 +283,15 @@ def _subscriber_gone(strike: Strike, fault: SubscriberGone) -> None:
     strike.tell(strike.actor(fault.target), Operate(-1 - strike.index, DropRef(mesh)))
 
 
+def _misreport(strike: Strike, fault: Misreport) -> None:
+    kind = StatusKind(fault.status)
+    text = fault.text if kind is StatusKind.FAILED else ""
+    status = Status(kind, text, int(fault.elapsed) if kind is StatusKind.TIMEOUT else 0)
+    ranks = UNSET if fault.ranks is None else fault.ranks
+    message = messages.Misreport(fault.mesh, status, fault.state, ranks, fault.times or 0)
+    strike.tell(strike.actor(fault.target), message, f"{fault.mesh}: {status}")
+
+
 def _alloc_stop(strike: Strike, fault: AllocStop) -> None:
     target = parse_target(fault.target)
     kind = ReasonKind(fault.reason)
@@ -314,6 +326,7 @@ STRIKES: dict[type, Callable[..., None]] = {
     ControllerExit: _controller_exit,
     ControllerKill: _controller_kill,
     SubscriberGone: _subscriber_gone,
+    Misreport: _misreport,
     AllocStop: _alloc_stop,
     AllocFail: _alloc_fail,
 }

@@ -19,6 +19,9 @@ NO_REASON = "(no reason provided)"
 Plain = str | int | bool | None
 
 
+Rank = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
 class When(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A condition on trace records: `record` is the tag of the record's body, `where` its fields.
 
@@ -174,6 +177,26 @@ class SubscriberGone(_Fault, frozen=True, kw_only=True, tag="subscriber_gone"):
     mesh: str
 
 
+class Misreport(_Fault, frozen=True, kw_only=True, tag="misreport"):
+    """The agent of the target proc answers about its actor of `mesh` with this status, which has no events.
+
+    It stands for an agent of another version, or with a defect. It may strike before the mesh is there.
+    """
+
+    mesh: str
+    status: Literal["NotExist", "Initializing", "Running", "Stopping", "Stopped", "Failed", "Timeout", "Unknown"]
+    #: What went wrong, for Failed.
+    text: str = "injected status"
+    #: How long was waited, for Timeout.
+    elapsed: Duration = duration(1_000_000_000)
+    #: Whether a reply to a state query carries a state.
+    state: bool = True
+    #: Ranks start <= r < end that a status reply is about; the actor's own when not given.
+    ranks: tuple[Rank, Rank] | None = None
+    #: How many answers; all from then on when not given.
+    times: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
+
+
 class AllocStop(_Fault, frozen=True, kw_only=True, tag="alloc_stop"):
     """The alloc in the process of the client stops one of its procs, for any reason (its chaos monkey)."""
 
@@ -211,6 +234,7 @@ Fault = Union[
     ControllerExit,
     ControllerKill,
     SubscriberGone,
+    Misreport,
     AllocStop,
     AllocFail,
 ]

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from meshsim.model.commands import Command
     from meshsim.model.events import Event
     from meshsim.model.ids import ActorId
+    from meshsim.model.messages import Envelope
 
 
 @runtime_checkable
@@ -34,3 +35,11 @@ class Machine(Protocol):
 
     def handle(self, event: Event, now_ns: int) -> Sequence[Command]:
         """Take one event at monotonic time `now_ns` and return what is to be done, in order."""
+
+
+@runtime_checkable
+class Interruptible(Protocol):
+    """What a machine has besides if some messages must not wait in the mailbox while it is busy."""
+
+    def interrupts(self, envelope: Envelope) -> bool:
+        """Whether this message to a handler port is taken at once, before all that waits; asked while it is busy."""

@@ -88,6 +88,13 @@ _SYNTHETIC = frozenset({StatusKind.NOT_EXIST, StatusKind.STOPPED, StatusKind.TIM
 _RECORDED = _SYNTHETIC | {StatusKind.FAILED}
 
 
+class NoActorError(AssertionError):
+    """An ended actor without a state: there is nobody whom an event could be about; the text is that of the panic."""
+
+    def __init__(self) -> None:
+        super().__init__("actor_id is None")
+
+
 def actor_state_to_events(
     state: State, now_ns: int, *, bare_failures: bool = False
 ) -> tuple[int, tuple[ActorSupervisionEvent, ...]]:
@@ -96,8 +103,8 @@ def actor_state_to_events(
     A Failed without recorded events has none (Q22), unless `bare_failures` asks for one with the status' text.
 
     Raises:
-        AssertionError: Stopped, Timeout or NotExist without any state (Q23); replies of this kind are turned
-            into an error of the whole query before they get here.
+        NoActorError: Stopped, Timeout or NotExist without any state (Q23); replies of this kind are turned
+            into an error of the whole query before they get here, while Q24 is on.
     """
     known = state.state if isinstance(state.state, ActorState) else None
     rank = 0 if known is None else known.create_rank
@@ -108,7 +115,8 @@ def actor_state_to_events(
         return rank, (ActorSupervisionEvent(known.actor_id, None, now_ns, actor_failed(Generic(state.status.text))),)
     if recorded or state.status.kind not in _SYNTHETIC:
         return rank, recorded
-    assert known is not None, "actor_id is None"
+    if known is None:
+        raise NoActorError
     return rank, (_made_up(known.actor_id, state.status, now_ns),)
 
 

@@ -39,7 +39,7 @@ from meshsim.model.messaging.cast_tree import Frame
 from meshsim.model.operations import ActorMeshRef, Operation
 from meshsim.model.shapes.region import Region
 from meshsim.model.shapes.selection import Selection
-from meshsim.model.status import Run, State
+from meshsim.model.status import Run, State, Status
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure
 
 #: Marks what a controller sends to subscribers, so that a dead one costs it nothing (supervision.md 5.9).
@@ -311,6 +311,20 @@ class HowMany(msgspec.Struct, frozen=True, tag="how_many"):
     reply: PortRef
 
 
+class Misreport(msgspec.Struct, frozen=True, tag="misreport", omit_defaults=True):
+    """Make an agent answer about the actor of a mesh with this status (`meshsim.model.agents.misreport`)."""
+
+    #: Its name without the suffix.
+    mesh: str
+    status: Status
+    #: Whether replies to GetState carry a state, which has no events.
+    state: bool = True
+    #: Ranks start <= r < end that replies to GetRankStatus are about; unset: the actor's own.
+    ranks: tuple[int, int] | UnsetType = UNSET
+    #: How many answers; 0: all from now on.
+    times: int = 0
+
+
 class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`, `abort`; or end
     its process: `exit` with code `number`, `signal` with signal `number`.
@@ -467,6 +481,7 @@ Message = Union[
     PassedOn,
     HowMany,
     CauseFault,
+    Misreport,
     GetActorId,
     GetCastInfo,
     GetConfig,

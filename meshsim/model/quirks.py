@@ -1,9 +1,8 @@
 """The quirks of the modelled system: what it does that surprises, by the id that the specification gives it.
 
-The model behaves as described, quirks included. Scenarios name a quirk as the cause of a known finding. `modelled` says
-whether this version shows the behaviour; a quirk of a part that does not exist yet says which part.
+The model behaves as described, quirks included. Scenarios name a quirk as the cause of a known finding.
 
-A quirk with an `off` sentence is a switch: turned off, the model does what a careful engineer would want instead. A
+Every quirk is a switch: turned off, the model does what a careful engineer would want instead (`off` says what). A
 *profile* is a set of switches; a scenario chooses one and may turn single quirks on or off. Machines ask their
 configuration (`Config.has`), at the place where the behaviour differs.
 
@@ -24,27 +23,14 @@ class Quirk(msgspec.Struct, frozen=True):
     sentence: str
     #: Where supervision.md describes it, or mesh_model.md if that is named.
     section: str
-    modelled: bool = True
-    #: Why it is not modelled.
-    reason: str = ""
-    #: What happens instead when it is turned off; empty while it cannot be.
-    off: str = ""
-    #: Why it cannot be turned off, where there is more to say than that it has no switch.
-    stays: str = ""
+    #: What happens instead when it is turned off.
+    off: str
     #: Off unless a scenario asks for it, as it would hide what else there is to see.
     latent: bool = False
 
 
-def _quirk(number: int, section: str, sentence: str, *, missing: str = "", off: str = "", stays: str = "") -> Quirk:
-    return Quirk(
-        id=f"Q{number}",
-        sentence=sentence,
-        section=section,
-        modelled=not missing,
-        reason=missing,
-        off=off,
-        stays=stays,
-    )
+def _quirk(number: int, section: str, sentence: str, *, off: str) -> Quirk:
+    return Quirk(id=f"Q{number}", sentence=sentence, section=section, off=off)
 
 
 #: What surprises in mesh_model.md has names, not numbers (its section 11.11).
@@ -209,8 +195,8 @@ QUIRKS: dict[str, Quirk] = {
         _quirk(
             23,
             "5.12",
-            "A terminal status without any state would panic the controller; nothing produces one.",
-            stays="it cannot be seen: nothing produces such a status",
+            "A terminal status without any state would panic the controller, if Q24 did not come first.",
+            off="A terminal status without any state is reported as the end of its rank.",
         ),
         _quirk(
             24,
@@ -234,7 +220,7 @@ QUIRKS: dict[str, Quirk] = {
             27,
             "5.12",
             "A Stop waits behind a long poll.",
-            stays="an actor takes one message after the other; configuration decides how long a poll may take",
+            off="A Stop ends the poll that runs, and is carried out at once.",
         ),
         _quirk(
             28,
@@ -360,7 +346,7 @@ QUIRKS: dict[str, Quirk] = {
             48,
             "11.3",
             "Waiting for statuses ends when every rank is anything but NotExist.",
-            stays="it cannot be seen: who is asked answers when the creation is over, and nobody says Initializing",
+            off="A rank that is only initializing has not answered yet.",
         ),
         _quirk(
             49,
@@ -453,15 +439,16 @@ QUIRKS: dict[str, Quirk] = {
     )
 }
 
-#: Quirks that can be turned off.
-SWITCHES = tuple(quirk.id for quirk in QUIRKS.values() if quirk.off)
+#: Their ids, in the order of the table.
+SWITCHES = tuple(QUIRKS)
 
 #: Names of the profiles, for files and command lines; as the keys of `PROFILES`.
 ProfileName = Literal["2026-03", "2025-11", "fixed"]
 #: What a scenario has that names none: the system with all its quirks.
 DEFAULT_PROFILE: Final = "2026-03"
 
-_LATENT = tuple(quirk.id for quirk in QUIRKS.values() if quirk.latent)
+#: Quirks that are off unless a scenario asks for them: nothing shows them by itself.
+LATENT = tuple(quirk.id for quirk in QUIRKS.values() if quirk.latent)
 
 #: Quirks of what is younger than the revision of 2025-11: controllers that monitor, with their owners, subscribers and
 #: watchdogs; keepalives and orphans; the supervision sink (supervision.md 10.9).
@@ -472,8 +459,8 @@ _YOUNGER = (
 
 #: What each profile turns off, or does not have.
 PROFILES: dict[str, tuple[str, ...]] = {
-    "2026-03": _LATENT,
-    "2025-11": (*_YOUNGER, *_LATENT),
+    "2026-03": LATENT,
+    "2025-11": (*_YOUNGER, *LATENT),
     "fixed": SWITCHES,
 }
 

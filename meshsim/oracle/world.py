@@ -98,6 +98,8 @@ class World:
         self.shutdowns: dict[Node, tuple[int, ShutdownHost, ActorId]] = {}
         #: Actors that a fault made hang; taken to hang for the rest of the run.
         self.hung: set[ActorId] = set()
+        #: Agents that a fault made answer wrongly.
+        self.misreporting: set[ActorId] = set()
         #: Meshes that somebody asked to stop.
         self.stop_asked: set[str] = set()
         #: Actors with a recorded supervision event.
@@ -293,6 +295,8 @@ class World:
         if fault.kind == "hang":
             target = self.directory.actor(fault.target)
             self.hung.add(ActorId(fault.target) if target is None else target)
+        elif fault.kind == "misreport":
+            self.misreporting.add(ActorId(fault.target))
 
     def _on_lost(self, record: Record) -> None:
         what = record.what

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
-from meshsim.model.quirks import QUIRKS, SWITCHES
+from meshsim.model.quirks import QUIRKS
 from meshsim.model.revision import R2026_03, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
@@ -129,11 +129,8 @@ def _check_lists(scenario: Scenario) -> None:
 
 def _check_quirks(scenario: Scenario) -> None:
     for quirk in scenario.quirks:
-        place = joined("quirks", quirk)
         if quirk not in QUIRKS:
-            raise ScenarioError(place, "no such quirk", allowed=QUIRKS, word=quirk)
-        if quirk not in SWITCHES:
-            raise ScenarioError(place, "expected a quirk that can be turned off", allowed=SWITCHES, word="")
+            raise ScenarioError(joined("quirks", quirk), "no such quirk", allowed=QUIRKS, word=quirk)
 
 
 def _check_topology(topology: Topology, world: World) -> None:

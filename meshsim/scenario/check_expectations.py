@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import assert_never
 
-from meshsim.model.quirks import QUIRKS, SWITCHES
+from meshsim.model.quirks import QUIRKS
 from meshsim.model.tags import tag_of
 from meshsim.oracle.expectations import (
     Expectation,
@@ -62,12 +62,8 @@ def check_expectations(scenario: Scenario, world: World) -> None:
 
 def _check_conditions(key: str, expectation: Expectation) -> None:
     for name, quirk in (("if_quirk", expectation.if_quirk), ("unless_quirk", expectation.unless_quirk)):
-        if quirk is None or quirk in SWITCHES:
-            continue
-        if quirk not in QUIRKS:
+        if quirk is not None and quirk not in QUIRKS:
             raise ScenarioError(f"{key}.{name}", "no such quirk", value=quirk, allowed=QUIRKS)
-        message = "expected a quirk that can be turned off"
-        raise ScenarioError(f"{key}.{name}", message, value=quirk, allowed=SWITCHES, word="")
     if expectation.if_quirk is not None and expectation.if_quirk == expectation.unless_quirk:
         message = "expected another quirk than if_quirk: this can never be expected"
         raise ScenarioError(f"{key}.unless_quirk", message, value=expectation.unless_quirk)

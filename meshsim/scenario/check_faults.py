@@ -19,6 +19,7 @@ from meshsim.faults.kinds import (
     HostCrash,
     InitFails,
     KillPid,
+    Misreport,
     Panic,
     Plain,
     ProcessExit,
@@ -89,7 +90,7 @@ def _check_moment(key: str, fault: Fault, horizon: Duration) -> None:
         raise ScenarioError(f"{key}.at", message, value=format_duration(fault.at))
 
 
-def _check_target(key: str, fault: Fault, world: World) -> None:
+def _check_target(key: str, fault: Fault, world: World) -> None:  # noqa: PLR0915  one case for each kind of fault
     target = f"{key}.target"
     match fault:
         case Exit() | Resume():
@@ -131,6 +132,10 @@ def _check_target(key: str, fault: Fault, world: World) -> None:
         case SubscriberGone():
             world.context(fault.target, target)
             world.controlled(fault.mesh, f"{key}.mesh")
+        case Misreport():
+            world.member(fault.target, (Kind.PROCS,), target)
+            world.named(fault.mesh, Kind.ACTORS, f"{key}.mesh")
+            _check_ranks(f"{key}.ranks", fault.ranks)
         case AllocStop():
             if world.member(fault.target, (Kind.PROCS,), target).allocator not in ("local", "simulated"):
                 raise ScenarioError(target, "expected a proc of a local or simulated allocator", value=fault.target)
@@ -145,6 +150,11 @@ def _check_lines(key: str, lines: list[str]) -> None:
     for index, line in enumerate(lines):
         if "\n" in line or "\r" in line:
             raise ScenarioError(f"{key}[{index}]", "expected one line", value=line)
+
+
+def _check_ranks(key: str, ranks: tuple[int, int] | None) -> None:
+    if ranks is not None and ranks[0] >= ranks[1]:
+        raise ScenarioError(key, "expected two ranks, start <= r < end", value=list(ranks))
 
 
 def _check_signal(key: str, text: str) -> None:

@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 
 from meshsim.faults.kinds import Fault
 from meshsim.model.config import Layer, Value, resolve
-from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF, turned_off
+from meshsim.model.quirks import DEFAULT_PROFILE, LATENT, REVISION_OF, turned_off
 from meshsim.model.revision import REVISIONS, Revision
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.scenario.check import check, resolved_config, slices_procs
@@ -228,16 +228,18 @@ _DECODER = msgspec.json.Decoder(Plan, dec_hook=decode_hook)
 def with_profile(plan: Plan, profile: str) -> Plan:
     """The same plan under another profile; single switches of the scenario still count.
 
+    Save one that turns on a quirk which nothing else would: under `fixed` that is off like all, as its other side.
     What is known of a quirk that is off, and what is expected of one that is on, is dropped by the judge.
 
     Raises:
         KeyError: there is no such profile.
     """
+    quirks = {quirk: on for quirk, on in plan.quirks.items() if not (on and profile == "fixed" and quirk in LATENT)}
     return msgspec.structs.replace(
         plan,
         profile=profile,
         replaced_profile=plan.profile if plan.replaced_profile is UNSET else plan.replaced_profile,
-        quirks_off=turned_off(profile, plan.quirks),
+        quirks_off=turned_off(profile, quirks),
         config=_with_defaults(plan.config, _revision(plan.profile), _revision(profile)),
     )
 

@@ -34,6 +34,7 @@ from meshsim.model.messages import (
     MeshFailed,
     MeshRefSent,
     Message,
+    Misreport,
     Number,
     Operate,
     PassedOn,
@@ -103,6 +104,8 @@ def _details(message: Message) -> str:
             return f"{type(envelope.message).__name__} to {envelope.dest}: {'; '.join(errors)}"
         case Operate(index=index, operation=operation):
             return f"{index}: {tag_of(operation)}"
+        case Misreport(mesh=mesh, status=status):
+            return f"{mesh}: {status}"
         case CauseFault():
             return f"{message.kind} {message.text}".rstrip()
         case ResourceNames(names=names):

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from meshsim.cli.quirks import quirks_of
-from meshsim.model.quirks import SIDES, SWITCHES
+from meshsim.model.quirks import QUIRKS, SIDES
 from meshsim.oracle.expectations import applies
 from meshsim.oracle.judge import Brief, judge
 from meshsim.run import RunResult, brief_of, compared, run_plan
@@ -22,8 +22,8 @@ from meshsim.scenario.load import discover, load_scenarios
 from meshsim.scenario.plan import Plan, plan, with_profile
 
 FOLDER = Path(__file__).parents[2] / "scenarios" / "quirks"
-#: A quirk without a switch.
-ALWAYS_ON = "Q23"
+#: What no profile and no switch turns off.
+ALWAYS_ON = "none of the table"
 #: Wall time that the command may take in simulation before something is wrong with it.
 PATIENCE_S = 100.0
 
@@ -95,9 +95,18 @@ def with_expectations_of(plan: Plan, brief: Brief) -> Brief:
 
 @every_plan
 def test_a_scenario_is_about_a_quirk_that_can_be_turned_off(name: str) -> None:
-    """And it leaves that to the profile; other quirks may be fixed where they would hide it."""
-    assert (quirks_of(PLANS[name]) & set(SWITCHES)) - set(PLANS[name].quirks)
+    """And is not the same under both profiles; other quirks may be fixed where they would hide it."""
+    on, off = (set(with_profile(PLANS[name], profile).quirks_off) for profile in SIDES)
+    assert quirks_of(PLANS[name]) & (off - on)
     assert PLANS[name].profile == "2026-03"
+
+
+@pytest.mark.parametrize("quirk", QUIRKS)
+def test_every_quirk_has_a_scenario(quirk: str) -> None:
+    """One in which it is what differs between the two sides."""
+    plans = [plan for plan in PLANS.values() if quirk in quirks_of(plan)]
+    sides = [[quirk in with_profile(plan, profile).quirks_off for profile in SIDES] for plan in plans]
+    assert [False, True] in sides, "no scenario in scenarios/quirks is about it"
 
 
 def test_the_command_runs_all_and_digests_depend_on_plans_alone(tmp_path: Path) -> None:

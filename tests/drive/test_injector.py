@@ -21,6 +21,7 @@ from meshsim.faults.kinds import (
     HostCrash,
     InitFails,
     KillPid,
+    Misreport,
     Panic,
     ProcessExit,
     Raise,
@@ -36,11 +37,13 @@ from meshsim.faults.kinds import (
     SubscriberGone,
     When,
 )
+from meshsim.model import messages
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import CauseFault, Envelope, Operate
 from meshsim.model.notes import ActorStatusChanged, LocalDelivery, OperationEnded, PollStarted
 from meshsim.model.operations import DropRef
+from meshsim.model.status import failed, timeout
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import SubscribeOp
 from meshsim.trace.directory import Directory
@@ -126,6 +129,32 @@ def test_a_fault_of_an_actor_is_done_by_its_own_handler(fault: Fault, message: C
     assert told == [message]
     status = [s.text for s in found(records, ActorStatusChanged) if s.actor == actor][-1]
     assert text in status
+
+
+@pytest.mark.parametrize(
+    ("fault", "message", "detail"),
+    [
+        (
+            Misreport(
+                target="workers[1]", mesh="trainer", status="Failed", text="oh no", state=False, times=3, at=at(5)
+            ),
+            messages.Misreport("trainer", failed("oh no"), state=False, times=3),
+            "trainer: Failed(oh no)",
+        ),
+        (
+            Misreport(target="workers[1]", mesh="trainer", status="Timeout", ranks=(0, 2), at=at(5)),
+            messages.Misreport("trainer", timeout(1_000_000_000), ranks=(0, 2)),
+            "trainer: Timeout(1s)",
+        ),
+    ],
+)
+def test_an_agent_is_told_what_to_say(fault: Fault, message: messages.Misreport, detail: str) -> None:
+    """A text is a failure's, a time is a time-out's."""
+    records = run_sim(with_faults(fault)).records
+
+    ((when, what),) = struck(records)
+    assert (when, what.target, what.detail) == (5.0, Directory.of(records).actor("workers[1]"), detail)
+    assert [record.what.message for record in records if is_told(record)] == [message]
 
 
 def is_told(record: Record) -> bool:

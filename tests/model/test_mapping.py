@@ -5,6 +5,7 @@ from meshsim.model.hosts import process
 from meshsim.model.hosts.process import STARTING, ProcPhase, ProcStatus
 from meshsim.model.ids import ActorId
 from meshsim.model.mapping import (
+    NoActorError,
     actor_state_to_events,
     agent_view_to_status,
     proc_status_to_actor_status,
@@ -154,7 +155,7 @@ def test_a_state_that_is_absent_counts_for_rank_0():
     """And one that should have made up an event panics (Q23)."""
     assert actor_state_to_events(State("t", status.RUNNING), 0) == (0, ())
     assert actor_state_to_events(State("t", status.failed("x")), 0) == (0, ())
-    with pytest.raises(AssertionError, match="actor_id is None"):
+    with pytest.raises(NoActorError, match="actor_id is None"):
         actor_state_to_events(State("t", status.STOPPED), 0)
 
 

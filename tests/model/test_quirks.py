@@ -12,25 +12,15 @@ def test_the_table_holds_every_quirk_of_the_index_once():
     assert [quirk.id for quirk in QUIRKS.values()] == list(QUIRKS)
 
 
-def test_a_quirk_is_modelled_or_says_what_is_missing():
-    """An author who names one as known finding must be able to trust the table."""
-    assert [quirk.id for quirk in QUIRKS.values() if quirk.modelled == bool(quirk.reason)] == []
-
-
 def test_every_quirk_is_a_sentence_with_a_source():
     """Sentences are printed in verdicts and reports."""
     assert [quirk.id for quirk in QUIRKS.values() if not quirk.sentence.endswith(".") or not quirk.section] == []
 
 
-def test_quirks_of_parts_that_do_not_exist_yet_are_not_modelled():
-    """What belongs to the allocated path comes later."""
-    assert [quirk.id for quirk in QUIRKS.values() if not quirk.modelled] == []
-
-
-def test_a_quirk_is_modelled_when_it_can_be_turned_off_and_stays_only_when_it_cannot():
-    """What the table prints as 'when turned off' is one thing: a behaviour, or why there is none."""
-    assert [quirk.id for quirk in QUIRKS.values() if bool(quirk.off) + bool(quirk.stays) + bool(quirk.reason) > 1] == []
-    assert [quirk.id for quirk in QUIRKS.values() if quirk.off and not quirk.off.endswith(".")] == []
+def test_every_quirk_can_be_turned_off_and_says_what_happens_then():
+    """A behaviour, in a sentence that is printed."""
+    assert [quirk.id for quirk in QUIRKS.values() if not quirk.off.endswith(".")] == []
+    assert tuple(QUIRKS) == SWITCHES
 
 
 def test_profiles_have_the_names_that_files_and_commands_take():

@@ -208,6 +208,10 @@ def _agent_hangs(trace: TraceBuilder) -> None:
     trace.add(FaultStruck(0, "hang", AGENTS[1]), at=5)
 
 
+def _agent_misreports(trace: TraceBuilder) -> None:
+    trace.add(FaultStruck(0, "misreport", AGENTS[1], "trainer: Failed(x)"), at=5)
+
+
 def _host_agent_hangs(trace: TraceBuilder) -> None:
     trace.add(FaultStruck(0, "hang", "host1"), at=5)
 
@@ -231,13 +235,14 @@ def _mesh_is_asked_to_stop(trace: TraceBuilder) -> None:
         _process_stalls,
         _host_stalled_lately,
         _agent_hangs,
+        _agent_misreports,
         _host_agent_hangs,
         _messages_are_lost,
         _mesh_is_asked_to_stop,
     ],
 )
 def test_a_report_of_something_real_is_accurate(trace: TraceBuilder, happens: object) -> None:
-    """Failed, stopped, dead, stalled, hanging, unreachable: each is reason enough."""
+    """Failed, stopped, dead, stalled, hanging, misreported, unreachable: each is reason enough."""
     assert callable(happens)
     happens(trace)
     trace.heard(OBSERVER, "subscriber", 1, at=20)

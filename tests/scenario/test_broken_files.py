@@ -97,10 +97,6 @@ BROKEN: dict[str, tuple[str, str]] = {
         'profile: expected one of the allowed values, got "1999" (allowed: 2025-11, 2026-03, fixed)',
     ),
     "quirk-unknown": (HEAD + "quirks = { Q81 = false }", 'quirks.Q81: no such quirk; did you mean "Q8"? (allowed: …'),
-    "quirk-without-switch": (
-        HEAD + "quirks = { Q23 = false }",
-        "quirks.Q23: expected a quirk that can be turned off (allowed: …",
-    ),
     "quirk-neither-on-nor-off": (
         HEAD + 'quirks = { Q18 = "off" }',
         'quirks.Q18: expected true or false, got "off"',
@@ -430,6 +426,20 @@ BROKEN: dict[str, tuple[str, str]] = {
         faults('kind = "init_fails"\ntarget = "trainer[0]"\nat = "1s"'),
         "faults[0].at: init_fails strikes when its target is spawned, leave it out",
     ),
+    "misreport-by-an-actor": (
+        faults('kind = "misreport"\ntarget = "trainer[0]"\nmesh = "trainer"\nstatus = "Stopped"\nat = "1s"'),
+        'faults[0].target: no such proc mesh, got "trainer[0]" (allowed: workers)',
+    ),
+    "misreport-of-procs": (
+        faults('kind = "misreport"\ntarget = "workers[0]"\nmesh = "workers"\nstatus = "Stopped"\nat = "1s"'),
+        'faults[0].mesh: no such actor mesh, got "workers" (allowed: trainer, sleeper, logger)',
+    ),
+    "misreport-of-no-ranks": (
+        faults(
+            'kind = "misreport"\ntarget = "workers[0]"\nmesh = "trainer"\nstatus = "Running"\nranks = [2, 2]\nat = "1s"'
+        ),
+        "faults[0].ranks: expected two ranks, start <= r < end, got [2, 2]",
+    ),
     "exit-code-too-large": (
         faults('kind = "exit"\ntarget = "host0"\nat = "1s"\ncode = 256'),
         "faults[0].code: expected a whole number of at most 255, got 256",
@@ -604,9 +614,9 @@ BROKEN: dict[str, tuple[str, str]] = {
         expect('kind = "never_hears"\nlistener = "client"\nif_quirk = "q18"'),
         'expect[0].if_quirk: no such quirk, got "q18"; did you mean "Q18"? (allowed: …',
     ),
-    "expected-unless-quirk-without-switch": (
-        expect('kind = "nothing_left"\nunless_quirk = "Q23"'),
-        'expect[0].unless_quirk: expected a quirk that can be turned off, got "Q23" (allowed: …',
+    "expected-unless-unknown-quirk": (
+        expect('kind = "nothing_left"\nunless_quirk = "Q64"'),
+        'expect[0].unless_quirk: no such quirk, got "Q64"; did you mean "Q6"? (allowed: …',
     ),
     "expected-with-and-without-a-quirk": (
         expect('kind = "nothing_left"\nif_quirk = "Q18"\nunless_quirk = "Q18"'),

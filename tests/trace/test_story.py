@@ -13,7 +13,7 @@ from meshsim.model.alloc.messages import ChaosMonkey
 from meshsim.model.events import ChildExited, TimerFired
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Name, PortRef, actor_id, proc_of
-from meshsim.model.messages import Envelope, GetState, Gspawn, MeshFailed, Message, PassedOn, StateReply
+from meshsim.model.messages import Envelope, GetState, Gspawn, MeshFailed, Message, Misreport, PassedOn, StateReply
 from meshsim.model.notes import (
     AllocEventSeen,
     AllocStarted,
@@ -193,7 +193,11 @@ def test_every_message_has_words(message: type) -> None:
 
 
 #: Fields whose name stands for something else elsewhere.
-_OWN_FORMS = {Gspawn: {"spec": {"actor_type": "A"}}, ChaosMonkey: {"reason": {"kind": "watchdog"}}}
+_OWN_FORMS = {
+    Gspawn: {"spec": {"actor_type": "A"}},
+    ChaosMonkey: {"reason": {"kind": "watchdog"}},
+    Misreport: {"mesh": "x", "status": ["Stopped"], "state": False, "ranks": [0, 1], "times": 1},
+}
 
 
 def _example(message: type) -> Message:

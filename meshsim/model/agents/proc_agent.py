@@ -18,13 +18,14 @@ Source: supervision.md 8, 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36, Q37, Q55.
 from __future__ import annotations
 
 from enum import Enum
-from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from meshsim.model.agents.agent_v0 import AgentMode, AgentV0
 from meshsim.model.agents.agent_watch import AgentWatch
+from meshsim.model.agents.entry import Entry, running
+from meshsim.model.agents.misreport import Misreports
 from meshsim.model.alloc.messages import Configure, QueryStatus, StopActor
 from meshsim.model.commands import (
     CancelTimer,
@@ -63,6 +64,7 @@ from meshsim.model.messages import (
     Gspawn,
     KeepAlive,
     KeepaliveGetState,
+    Misreport,
     ProcReady,
     RankStatus,
     SelfCheck,
@@ -76,7 +78,7 @@ from meshsim.model.messages import (
 from meshsim.model.messaging.delayed import SELF_CHECK_TIMER
 from meshsim.model.messaging.undeliverable import default_undeliverable
 from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped
-from meshsim.model.status import NOT_EXIST, RUNNING, ActorState, State, Status
+from meshsim.model.status import NOT_EXIST, ActorState, State, Status
 from meshsim.model.supervision import (
     ActorStatus,
     ActorSupervisionEvent,
@@ -111,24 +113,6 @@ TRANSITIONS: dict[AgentPhase, frozenset[AgentPhase]] = {
 _IDLE = AgentPhase.IDLE
 
 
-class Entry(msgspec.Struct):
-    """What the agent knows of one actor. Entries are never removed."""
-
-    create_rank: int
-    #: None while it is being constructed, and when that failed.
-    actor: ActorId | None = None
-    error: str | None = None
-    stopped: bool = False
-    #: Wall time after which nobody is thought to want the actor any more; none before it is known (Q36).
-    expires_ns: int | None = None
-
-
-@lru_cache(maxsize=1 << 17)
-def _running(name: Name, actor: ActorId, create_rank: int, generation: int | UnsetType) -> StateReply:
-    """The answer about a healthy actor: the same value at every poll, so it is made once."""
-    return StateReply(State(name, RUNNING, ActorState(actor, create_rank, generation=generation)))
-
-
 class ProcAgent(msgspec.Struct):
     """Root actor `proc_agent` of every proc, and its proc's supervision coordinator."""
 
@@ -156,6 +140,8 @@ class ProcAgent(msgspec.Struct):
     clock_offset_ns: int = 0
     #: Controllers that are told of changes, instead of asking alone.
     watch: AgentWatch = msgspec.field(default_factory=AgentWatch)
+    #: What a fault makes it say of actors.
+    misreports: Misreports = msgspec.field(default_factory=Misreports)
     #: Its mode, and what belongs to the allocated path. Without it: an agent of the owned path.
     v0: AgentV0 = msgspec.field(default_factory=lambda: AgentV0(ActorId(""), mode=AgentMode.V1, recording=True))
 
@@ -227,6 +213,9 @@ class ProcAgent(msgspec.Struct):
             case WatchActor(name=name, port=port):
                 self.watch.begin(name, port)
                 return []
+            case Misreport() as misreport:
+                self.misreports.begin(misreport)
+                return []
             case Undeliverable(envelope=returned) as undeliverable:
                 return [] if self.watch.returned(returned) else default_undeliverable(self.me, undeliverable)
             case message:
@@ -248,9 +237,11 @@ class ProcAgent(msgspec.Struct):
 
     def _state_reply(self, name: Name, reply: PortRef) -> Envelope:
         entry = self.actor_states.get(name)
+        if self.misreports.told and (wrong := self.misreports.state(name, entry)) is not None:
+            return reply_to(reply, self.me, wrong)
         if entry is not None and entry.actor is not None and not entry.stopped and not self.supervision_events:
             # As `_state` says of a proc where nothing ever went wrong: most answers of most runs.
-            message = _running(name, entry.actor, entry.create_rank, self._generation(name, entry))
+            message = running(name, entry.actor, entry.create_rank, self._generation(name, entry))
         else:
             message = StateReply(self._state(name))
         return Envelope(self.me, reply.actor, message, reply.index, reply.returnable)
@@ -298,6 +289,8 @@ class ProcAgent(msgspec.Struct):
 
     def _on_rank_status(self, name: Name, reply: PortRef) -> list[Command]:
         """Q31: Running as soon as it is constructed. Off: an answer waits for the end of the init."""
+        if (wrong := self.misreports.rank_status(name, self.actor_states.get(name))) is not None:
+            return [reply_to(reply, self.me, wrong)]
         if name in self.initializing.values():
             self.waiting.setdefault(name, []).append(reply)
             return []

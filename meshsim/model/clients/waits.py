@@ -119,7 +119,7 @@ class PaddingError(AssertionError):
 
 
 class StatusWait(msgspec.Struct):
-    """Waits until no rank is NotExist any more (Q48: anything else completes it)."""
+    """Waits until no rank is NotExist any more (Q48: anything else completes it; off: Initializing does not)."""
 
     port: StatusPort
     idle: IdleLimit

@@ -37,7 +37,7 @@ from meshsim.model.controllers.health import (
 from meshsim.model.controllers.keeper import ControllerPhase, MeshKeeper
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
 from meshsim.model.ids import PortRef, proc_name_of, proc_of
-from meshsim.model.mapping import actor_state_to_events
+from meshsim.model.mapping import NoActorError, actor_state_to_events
 from meshsim.model.messages import (
     CheckState,
     CreateOrUpdate,
@@ -94,7 +94,13 @@ class ActorMeshController(MeshKeeper):
     def accepts(self, port: int) -> bool:
         if self.query is not None:
             return port == self.query.port
-        return self.stop is not None and self.stop.accepts(port)
+        return port == self.abandoned or (self.stop is not None and self.stop.accepts(port))
+
+    def interrupts(self, envelope: Envelope) -> bool:
+        """Q27: nothing does. Off: a Stop that is carried out ends the poll that runs."""
+        if self.query is None or self.config.has("Q27"):
+            return False
+        return isinstance(envelope.message, Stop) and not self._is_duplicate_stop()
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""
@@ -131,7 +137,7 @@ class ActorMeshController(MeshKeeper):
             case GetState(name=name, reply=reply):
                 return self._on_get_state(name, reply)
             case Stop(reason=reason):
-                return self._on_stop(reason, now_ns)
+                return [*self._abandon_poll(), *self._on_stop(reason, now_ns)]
             case Undeliverable() as undeliverable:
                 return self._on_undeliverable(undeliverable)
             case message:
@@ -139,6 +145,8 @@ class ActorMeshController(MeshKeeper):
 
     def _on_reply(self, envelope: Envelope, now_ns: int) -> list[Command]:
         message = envelope.message
+        if envelope.port == self.abandoned:
+            return []
         if isinstance(message, StateReply):
             if self.phase is ControllerPhase.QUERYING_PROCS:
                 return self._on_proc_state(envelope, message, now_ns)
@@ -282,7 +290,8 @@ class ActorMeshController(MeshKeeper):
         if progress is Progress.NOT_EXIST and not self.config.has("Q24"):
             replier = envelope.sender if envelope.replier is UNSET else envelope.replier
             rank = self._rank_of(envelope, proc_name_of(proc_of(replier)))
-            progress = query.put(rank, missing_actor(reply.state, self._actor(rank), rank, self._wall(now_ns)), now_ns)
+            actor, wall_ns = self._actor(rank), self._wall(now_ns)
+            progress = query.put(rank, missing_actor(self.config, reply.state, actor, rank, wall_ns), now_ns)
         if progress is _WAITING:
             return []
         if progress is Progress.NOT_EXIST:
@@ -290,11 +299,18 @@ class ActorMeshController(MeshKeeper):
                 query.idle.cancel(),
                 *self._on_query_error("actor", _not_exist(reply.state), self.display_name, now_ns),
             ]
-        return [query.idle.cancel(), *self._on_actor_states(now_ns)]
+        return [query.idle.cancel(), *self._on_all_answered(now_ns)]
 
     def _on_actors_idle(self, now_ns: int) -> list[Command]:
         assert self.query is not None
-        return self.query.idle.fired(now_ns) or self._on_actor_states(now_ns)
+        return self.query.idle.fired(now_ns) or self._on_all_answered(now_ns)
+
+    def _on_all_answered(self, now_ns: int) -> list[Command]:
+        """Q23: a rank that ended and has no state ends the controller; only while Q24 is off does one come this far."""
+        try:
+            return self._on_actor_states(now_ns)
+        except NoActorError as error:
+            return [Panic(str(error))]
 
     def _silent(self, rank: int, now_ns: int) -> State:
         agent = self.mesh.procs.procs[rank].agent
@@ -382,6 +398,16 @@ class ActorMeshController(MeshKeeper):
         )
         notices = self._state_change(0, event, proc_stopped=False)
         return [*notices, self._poll_ended(f"{what}_query_error"), *self._reschedule(now_ns)]
+
+    def _abandon_poll(self) -> list[Command]:
+        """The poll that a Stop interrupts. Answers to it may still come: they are taken, and mean nothing any more."""
+        if self.query is None:
+            return []
+        assert not self.config.has("Q27"), f"{self.me}: nothing interrupts a poll"
+        cancel, self.abandoned = self.query.idle.cancel(), self.query.port
+        self.query = None
+        self._move_to(ControllerPhase.IDLE)
+        return [cancel, self._poll_ended("abandoned")]
 
     def _poll_ended(self, outcome: str) -> PollEnded:
         return PollEnded(self.me, self.mesh.label, self.polls, outcome, self.monitoring)

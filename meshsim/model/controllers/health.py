@@ -72,8 +72,13 @@ def silent_proc(proc: ProcId, limit_ns: int) -> State:
     return State(proc_name_of(proc), timeout(limit_ns))
 
 
-def missing_actor(reported: State, actor: ActorId, rank: int, wall_ns: int) -> State:
-    """What stands for an actor that its agent does not have, or could not make (Q24 off)."""
+def missing_actor(config: Config, reported: State, actor: ActorId, rank: int, wall_ns: int) -> State:
+    """What stands for an actor that its agent does not have, or could not make (Q24 off).
+
+    Q23: one that ended, without any state, stays without one. Off: it is the actor that was asked for.
+    """
+    if reported.status.kind in (StatusKind.STOPPED, StatusKind.TIMEOUT):
+        return reported if config.has("Q23") else State(reported.name, reported.status, ActorState(actor, rank))
     what = reported.status.text if reported.status.kind is StatusKind.FAILED else "actor does not exist"
     event = ActorSupervisionEvent(actor, None, wall_ns, actor_failed(Generic(what)))
     return State(reported.name, failed(what), ActorState(actor, rank, (event,)))

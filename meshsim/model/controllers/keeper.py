@@ -106,6 +106,8 @@ class MeshKeeper(msgspec.Struct):
     subscribers: dict[str, PortRef] = {}
     query: StateQuery | None = None
     stop: StatusWait | None = None
+    #: The port of a poll that a Stop interrupted (Q27 off); 0 for none.
+    abandoned: int = 0
     polls: int = 0
     stalls: int = 0
     #: Wall time at which the scheduled poll should begin.

@@ -6,7 +6,7 @@ snapshot is kept, dense: nobody can tell, and a wait over many ranks stays cheap
 
 Its reference advertises a reducer: relays may merge replies on their way (`meshsim.model.messaging.split_port`).
 
-Source: mesh_model.md 2.5, 3.4; supervision.md 11.2. Quirks: error_removes_port, overlay_merge_defect.
+Source: mesh_model.md 2.5, 3.4; supervision.md 11.2. Quirks: Q48, error_removes_port, overlay_merge_defect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from meshsim.model.messages import Envelope, RankStatus
 from meshsim.model.messaging.reducers import STATUS_OVERLAY
 from meshsim.model.shapes.overlay import OverlayError, ValueOverlay
 from meshsim.model.shapes.runs import merge_runs_defective, runs_of, values_of
-from meshsim.model.status import NOT_EXIST, Run, Status
+from meshsim.model.status import INITIALIZING, NOT_EXIST, Run, Status
 from meshsim.units import MS
 
 #: How long relays may hold back an update for this port. Source: mesh_model.md 3.6, supervision.md 13.
@@ -37,16 +37,19 @@ class StatusPort(msgspec.Struct):
     closes: bool = True
     #: Whether overlays merge as the reference does it.
     defective: bool = False
+    #: Ranks with such a status have not answered yet.
+    pending: tuple[Status, ...] = (NOT_EXIST,)
     #: What its merge has made so far; runs may overlap.
     runs: list[Run] = []
-    #: Ranks below this one are not NotExist: where to look on.
+    #: Ranks below this one have answered: where to look on.
     settled: int = 0
     closed: bool = False
 
     @classmethod
     def over(cls, count: int, index: int, config: Config) -> StatusPort:
         closes, defective = config.has("error_removes_port"), config.has("overlay_merge_defect")
-        return cls(index, [NOT_EXIST] * count, closes, defective)
+        pending = (NOT_EXIST,) if config.has("Q48") else (NOT_EXIST, INITIALIZING)
+        return cls(index, [NOT_EXIST] * count, closes, defective, pending)
 
     def ref(self, me: ActorId, *, returnable: bool) -> PortRef:
         """What those who are asked reply to."""
@@ -54,9 +57,9 @@ class StatusPort(msgspec.Struct):
 
     @property
     def is_complete(self) -> bool:
-        """No rank is NotExist any more (Q48: anything else counts)."""
+        """No rank is NotExist any more (Q48: anything else counts). Off: one that is initializing has not answered."""
         statuses = self.statuses
-        while self.settled < len(statuses) and statuses[self.settled] != NOT_EXIST:
+        while self.settled < len(statuses) and statuses[self.settled] not in self.pending:
             self.settled += 1
         return self.settled == len(statuses)
 
@@ -68,7 +71,7 @@ class StatusPort(msgspec.Struct):
         statuses = self.statuses
         for start, end, status in overlay.runs:
             statuses[start:end] = [status] * (end - start)
-            self.settled = min(self.settled, start) if status == NOT_EXIST else self.settled
+            self.settled = min(self.settled, start) if status in self.pending else self.settled
 
     def refuse(self, envelope: Envelope) -> list[Command]:
         """Give back an overlay that names a rank the mesh does not have; nothing for any other.

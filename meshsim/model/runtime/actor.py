@@ -32,6 +32,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId
+from meshsim.model.machine import Interruptible
 from meshsim.model.messages import Envelope
 from meshsim.model.runtime.ending import CHILDREN_TIMER, CLEANUP_TIMER, ENDS, Commands, EndingCell
 from meshsim.model.supervision import Aborted, ActorPhase, ActorStatus
@@ -67,6 +68,8 @@ class ActorCell(EndingCell):
             return self._on_instance(event, now_ns)
         match event:
             case Envelope(port=0):
+                if self._is_interrupted_by(event):
+                    return self._pass_on(event, now_ns)
                 self.work.append(event)
                 return self._advance(now_ns)
             case TimerFired(key=key) if key == CHILDREN_TIMER:
@@ -148,6 +151,13 @@ class ActorCell(EndingCell):
             else:
                 break
         return commands
+
+    def _is_interrupted_by(self, envelope: Envelope) -> bool:
+        """Whether a handler that waits makes way for this message. None does in the modelled system (Q27)."""
+        machine = self.machine
+        if self.phase is not _IDLE or not machine.busy:
+            return False
+        return isinstance(machine, Interruptible) and machine.interrupts(envelope)
 
     def _ready(self) -> list[Take]:
         """What can be taken now, in the fixed order. While draining that is work alone."""

@@ -23,10 +23,11 @@ class Accuracy(Invariant):
     """A failure is heard only of something that failed, stopped, died, stalled, hung or could not be reached.
 
     A *rank* (heard by owner or subscriber) may be reported when at that moment its actor is ending or has ended,
-    its agent recorded an event for it, a fault made it, its agent or its host's agent hang, its process or its host
-    died or was asked to stop, its mesh was asked to stop or its owner has ended; or when its process or its host was
-    stopped, or messages between them and the controller were lost, within the last detection bound. Reports without a
-    rank are answers to a request to stop the mesh and state no failure of a rank; they are not judged.
+    its agent recorded an event for it, a fault made it, its agent or its host's agent hang, or its agent answer
+    wrongly, its process or its host died or was asked to stop, its mesh was asked to stop or its owner has ended; or
+    when its process or its host was stopped, or messages between them and the controller were lost, within the last
+    detection bound. Reports without a rank are answers to a request to stop the mesh and state no failure of a rank;
+    they are not judged.
 
     A *watchdog* concludes that a controller is dead. True when the controller has ended or its process died; excused
     when that process was stopped, or messages between it and the listener were lost, within the watchdog time. Else
@@ -97,6 +98,8 @@ class Accuracy(Invariant):
         world = self.world
         places = world.place_of(actor)
         agents = [proc_agent_id(proc_of(actor)), *(host_agent_id(host) for host in places[1:])]
+        if agents[0] in world.misreporting:
+            return True
         if not places or any(agent in world.hung or world.is_ending(agent) for agent in agents):
             return True
         since = at - world.bounds.detection_ns

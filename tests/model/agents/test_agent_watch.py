@@ -3,7 +3,8 @@
 import pytest
 from machines import ALICE, BOB, CONFIG, MESH, actor, agent, event_of, proc
 
-from meshsim.model.agents.proc_agent import Entry, ProcAgent
+from meshsim.model.agents.entry import Entry
+from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.commands import CancelTimer, Fail, SetTimer, SignalActor
 from meshsim.model.config import Config
 from meshsim.model.events import ActorEnded, ActorSpawned, TimerFired

@@ -4,7 +4,8 @@ import pytest
 from machines import ALICE, CONFIG, MESH, actor, actor_id, agent, event_of, proc
 from msgspec import UNSET
 
-from meshsim.model.agents.proc_agent import Entry, ProcAgent
+from meshsim.model.agents.entry import Entry
+from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.commands import (
     CancelTimer,
     CloseServer,

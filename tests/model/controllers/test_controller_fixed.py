@@ -32,7 +32,7 @@ from test_controller import (
     subscribed,
 )
 
-from meshsim.model.commands import CancelTimer, SetTimer
+from meshsim.model.commands import CancelTimer, Panic, SetTimer
 from meshsim.model.config import Config
 from meshsim.model.controllers.keeper import HEARTBEAT_TIMER, KEEPALIVE_TIMER, ControllerPhase
 from meshsim.model.events import CleanupStarted, Started, TimerFired
@@ -61,6 +61,7 @@ from meshsim.model.supervision import (
     actor_failed,
     actor_stopped,
 )
+from meshsim.units import S
 
 KILLED = classify(ExitStatus(signal=9))
 DEAD = failed("Killed(sig=9)")
@@ -438,6 +439,87 @@ def test_a_missing_proc_is_told_as_itself():
     commands = machine.handle(proc_reply(0, port), P)
 
     assert failures(commands) == [(1, actor_failed(Generic("no status received from process")))]
+
+
+# --- ends without a state: Q23 -----------------------------------------------------------------------------------
+
+
+def answered_without_a_state(machine, status):
+    """Rank 1 answers with this status and no state, rank 0 is well."""
+    port = asked_actors(machine, P)
+    machine.handle(Envelope(agent(1), CONTROLLER, StateReply(State(MESH, status)), port), P)
+    return machine.handle(actor_reply(0, port), P)
+
+
+@pytest.mark.parametrize("status", [STOPPED, timeout(3 * S)])
+def test_an_end_without_a_state_is_a_panic(status):
+    """Q23: nobody whom the event could be about. Only while Q24 is off does the answer come this far."""
+    commands = answered_without_a_state(controller(off="Q24"), status)
+
+    assert [command for command in commands if isinstance(command, Panic)] == [Panic("actor_id is None")]
+
+
+@pytest.mark.parametrize(("status", "text"), [(STOPPED, "Stopped"), (timeout(3 * S), "Timeout(3s)")])
+def test_without_q23_an_end_without_a_state_is_that_of_its_rank(status, text):
+    machine = controller(off="Q23 Q24")
+
+    commands = answered_without_a_state(machine, status)
+
+    assert failures(commands) == [(1, actor_stopped(f"actor status is {text}; actor may have been killed"))]
+    assert machine.statuses == {0: RUNNING, 1: status}
+
+
+# --- a stop in the middle of a poll: Q27 -------------------------------------------------------------------------
+
+
+STOP = Envelope(CLIENT, CONTROLLER, Stop(MESH, "enough"))
+
+
+@pytest.mark.parametrize(("asked", "key"), [(asked_procs, "proc_idle"), (asked_actors, "actor_idle")])
+def test_a_stop_ends_the_poll_that_runs(asked, key):
+    """Q27: it is abandoned; then all is as in any stop."""
+    machine = controller(off="Q27")
+    asked(machine, P)
+    assert machine.interrupts(STOP)
+
+    commands = machine.handle(STOP, P)
+
+    assert commands[:2] == [CancelTimer(CONTROLLER, key), ended("abandoned")]
+    assert [c.message for c in commands if isinstance(c, Envelope) and isinstance(c.message, Stop)] == [
+        STOP.message
+    ] * 2
+    assert machine.phase is ControllerPhase.STOPPING
+
+
+def test_answers_to_an_abandoned_poll_are_taken_and_mean_nothing():
+    """They would be the end of the agent that gets them back."""
+    machine = controller(off="Q27")
+    port = asked_actors(machine, P)
+    machine.handle(STOP, P)
+
+    assert machine.accepts(port)
+    assert machine.handle(actor_reply(0, port, failed("late")), P) == []
+    assert machine.statuses == {0: RUNNING, 1: RUNNING}
+
+
+def test_other_messages_wait_for_the_end_of_a_poll():
+    """And so does a stop when no poll runs, or one that would do nothing."""
+    machine = controller(off="Q27")
+    idle = machine.interrupts(STOP)
+    asked_procs(machine, P)
+
+    assert (idle, machine.interrupts(Envelope(CLIENT, CONTROLLER, Subscribe(ALICE)))) == (False, False)
+    machine.handle(STOP, P)
+    assert not machine.interrupts(STOP)
+    machine.monitoring = False
+    assert not machine.interrupts(STOP)
+
+
+def test_with_q27_a_stop_waits():
+    machine = controller(off="Q24")
+    asked_procs(machine, P)
+
+    assert not machine.interrupts(STOP)
 
 
 # --- messages that come back: Q57 --------------------------------------------------------------------------------

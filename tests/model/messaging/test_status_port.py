@@ -54,6 +54,18 @@ def test_the_later_overlay_wins_and_an_empty_one_changes_nothing():
     assert (made.statuses, made.is_complete) == ([failed("x"), RUNNING, RUNNING], True)
 
 
+def test_without_q48_a_rank_that_is_initializing_has_not_answered():
+    """Nor has one that is so again."""
+    made = updated(port(2, Config.of({}, ("Q48",))), [(0, 1, RUNNING), (1, 2, INITIALIZING)])
+    first = made.is_complete
+    updated(made, [(1, 2, RUNNING)])
+    second = made.is_complete
+
+    updated(made, [(0, 1, INITIALIZING)])
+
+    assert (first, second, made.is_complete) == (False, True, False)
+
+
 def test_a_rank_may_cease_to_exist_again():
     """Last writer wins: nothing makes a report final."""
     made = updated(port(2), [(0, 2, INITIALIZING)])

@@ -138,6 +138,37 @@ def test_one_message_is_handled_at_a_time_in_order():
     assert commands == [SEND]
 
 
+class Interrupted(Puppet):
+    """Makes way for one text."""
+
+    def interrupts(self, envelope):
+        return envelope.message == Work("urgent")
+
+
+def test_a_handler_that_waits_can_make_way_for_a_message():
+    """It is taken before all that waits, and the rest goes on waiting; an actor that is not busy keeps the order."""
+    cell = cell_of(Interrupted(slow=["long", "urgent"]))
+    for event in (work("long"), work("second"), work("urgent")):
+        cell.handle(event, 0)
+    waiting = list(cell.machine.heard)
+
+    cell.handle(TimerFired(ME, "done"), 1 * S)
+
+    assert waiting == ["long", "urgent"]
+    assert cell.machine.heard == ["long", "urgent", "timer done", "second"]
+
+
+def test_no_message_gets_in_the_way_of_an_init_or_of_the_end():
+    cell = cell_of(Interrupted(busy_in_init=True), started=False)
+    cell.handle(Started(), 0)
+    cell.handle(work("urgent"), 0)
+    waiting = list(cell.machine.heard)
+
+    cell.handle(TimerFired(ME, "done"), 1 * S)
+
+    assert (waiting, cell.machine.heard) == ([], ["timer done", "urgent"])
+
+
 def test_signals_come_before_supervision_events_and_those_before_work():
     """Our choice among ready queues, where the modelled system's is random."""
     cells = [cell_of(Puppet(slow=["long"])) for _ in range(2)]
