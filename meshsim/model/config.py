@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
 from typing import Literal
@@ -387,11 +386,6 @@ def attribute_by_key(key: str) -> Attribute:
         KeyError: no attribute has this name.
     """
     return _BY_KEY[key.lower()]
-
-
-def nearest_keys(key: str) -> list[str]:
-    """Lower-case keys that a misspelt one may have meant, nearest first; at most three."""
-    return get_close_matches(key.lower(), sorted(_BY_KEY), n=3)
 
 
 def parse_value(attribute: Attribute, value: object) -> Value:
