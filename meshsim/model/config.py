@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from enum import Enum
 from functools import lru_cache
 from typing import Literal
@@ -28,26 +27,19 @@ Kind = Literal["duration", "int", "bool", "text", "share"]
 #: "No limit" of an attribute that counts things; written `unlimited`. The largest signed 64-bit number.
 UNLIMITED = (1 << 63) - 1
 
-# Fixed in the modelled system's code, not configurable. Source: supervision.md 13, "Fixed constants".
+# Fixed in the modelled system's code, not configurable. Source: supervision.md 13, "Fixed constants". Those of status
+# ports are in `meshsim.model.messaging.status_port` and `split_port`. Introspection and the cache of references are not
+# modelled, and back-offs have no jitter: nothing that anybody is told depends on them.
 
-#: Longest time that a status port holds back merged updates.
-STATUS_PORT_INTERVAL_NS_MAX = 50 * MS
-#: First such delay; doubles up to the maximum.
-STATUS_PORT_INTERVAL_NS_INITIAL = 1 * MS
-#: Delay after which an agent republishes its introspection data.
-INTROSPECTION_REPUBLISH_NS = 100 * MS
 #: A stopping parent gives up on its children after this long without a signal.
 CHILD_STOP_WAIT_NS = 500 * MS
 RECONNECT_BACKOFF_NS_INITIAL = 1 * MS
 RECONNECT_BACKOFF_NS_MAX = 1 * S
 RECONNECT_BACKOFF_FACTOR = 2
-#: Share of the back-off that is random, to either side.
-RECONNECT_BACKOFF_JITTER = 0.1
 #: Period of the heartbeat of an allocated (V0) child to its allocator.
 V0_HEARTBEAT_NS = 5 * S
 TERMINATE_CONCURRENCY_MIN = 1
 TERMINATE_CONCURRENCY_MAX = 256
-CAST_PAGE_SIZE = 1024
 
 _SOURCE = "supervision.md 13"
 _COUNT_MAX = UNLIMITED
@@ -230,14 +222,14 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         "HYPERACTOR_MESH_ENABLE_LOG_FORWARDING",
         "enable_log_forwarding",
         False,
-        "Whether a child's output is piped and forwarded.",
+        "Whether a child's output is piped and forwarded; no behaviour depends on it.",
     ),
     _switch(
         "MESH_ENABLE_FILE_CAPTURE",
         "HYPERACTOR_MESH_ENABLE_FILE_CAPTURE",
         "enable_file_capture",
         False,
-        "Whether a child's output is piped into a file.",
+        "Whether a child's output is piped into a file; no behaviour depends on it.",
     ),
     Attribute(
         name="MESH_PROC_LAUNCHER_KIND",
@@ -374,6 +366,12 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     ),
 )
 
+#: Attributes with values that would change what the model does, and that it has nothing for: why not.
+NOT_MODELLED: dict[str, str] = {
+    "MESH_PROC_LAUNCHER_KIND": "only the native launcher is modelled",
+    "ENABLE_NATIVE_V1_CASTING": "that path of casts is not modelled; with quirk Q45 off casts go to each rank directly",
+}
+
 _BY_KEY: dict[str, Attribute] = {
     key.lower(): attribute
     for attribute in ATTRIBUTES
@@ -388,11 +386,6 @@ def attribute_by_key(key: str) -> Attribute:
         KeyError: no attribute has this name.
     """
     return _BY_KEY[key.lower()]
-
-
-def nearest_keys(key: str) -> list[str]:
-    """Lower-case keys that a misspelt one may have meant, nearest first; at most three."""
-    return get_close_matches(key.lower(), sorted(_BY_KEY), n=3)
 
 
 def parse_value(attribute: Attribute, value: object) -> Value:
@@ -414,6 +407,11 @@ def parse_value(attribute: Attribute, value: object) -> Value:
     if not isinstance(value, str) or value not in attribute.choices:
         raise ConfigError(f"expected one of {_listed(attribute.choices)}, got {value!r}")
     return value
+
+
+def not_modelled(attribute: Attribute, value: Value) -> str | None:
+    """Why the model cannot do as this value says; none when it can."""
+    return None if value in (attribute.default, "native") else NOT_MODELLED.get(attribute.name)
 
 
 def value_text(attribute: Attribute, value: Value) -> str:
@@ -469,22 +467,6 @@ def _parse_switch(value: object) -> bool:
 
 def _listed(choices: tuple[str, ...]) -> str:
     return ", ".join(f'"{choice}"' for choice in choices)
-
-
-def from_environment(environ: Mapping[str, str]) -> dict[str, Value]:
-    """The Env layer: every attribute whose variable is set, by attribute name.
-
-    Raises:
-        ConfigError: a variable has a value that its attribute cannot have; the text names the variable.
-    """
-    layer: dict[str, Value] = {}
-    for attribute in ATTRIBUTES:
-        if attribute.env in environ:
-            try:
-                layer[attribute.name] = parse_value(attribute, environ[attribute.env])
-            except ConfigError as error:
-                raise ConfigError(f"{attribute.env}: {error}") from None
-    return layer
 
 
 def defaults() -> dict[str, Value]:

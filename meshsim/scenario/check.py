@@ -11,7 +11,7 @@ from math import prod
 from typing import assert_never
 
 from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
-from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
+from meshsim.model.config import ConfigError, Layer, attribute_by_key, not_modelled, parse_value, resolve
 from meshsim.model.quirks import QUIRKS
 from meshsim.model.revision import R2026_03, Revision
 from meshsim.oracle.invariants import INVARIANTS
@@ -115,6 +115,9 @@ def resolved_config(
             values[attribute.name] = parse_value(attribute, value)
         except ConfigError as error:
             raise ScenarioError(place, str(error).partition(", got ")[0], value=value) from None
+        refusal = not_modelled(attribute, values[attribute.name])
+        if refusal is not None:
+            raise ScenarioError(place, refusal, value=value)
     return resolve({Layer.TEST_OVERRIDE: {**dict(revision.defaults), **values}})
 
 

@@ -140,6 +140,15 @@ BROKEN: dict[str, tuple[str, str]] = {
         HEAD + '[config]\nmesh_orphan_timeout = "1s"\nHYPERACTOR_MESH_ORPHAN_TIMEOUT = "1s"',
         'config.HYPERACTOR_MESH_ORPHAN_TIMEOUT: sets MESH_ORPHAN_TIMEOUT a second time, got "1s"',
     ),
+    "config-launcher-that-is-not-there": (
+        HEAD + '[config]\nproc_launcher_kind = "systemd"',
+        'config.proc_launcher_kind: only the native launcher is modelled, got "systemd"',
+    ),
+    "config-casts-that-are-not-there": (
+        HEAD + "[config]\nenable_native_v1_casting = true",
+        "config.enable_native_v1_casting: that path of casts is not modelled; with quirk Q45 off casts go to each rank "
+        "directly, got true",
+    ),
     "config-float": (
         HEAD + "[config]\nmesh_terminate_concurrency = 1.5",
         "config.mesh_terminate_concurrency: expected true or false or a whole number or text, got 1.5",

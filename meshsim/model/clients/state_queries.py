@@ -9,7 +9,14 @@ import msgspec
 from msgspec import UNSET
 
 from meshsim.model.clients.stopping import Outcome
-from meshsim.model.clients.waits import IdleLimit, PaddingError, Progress, StateQuery
+from meshsim.model.clients.waits import (
+    IdleLimit,
+    PaddingError,
+    Progress,
+    StateQuery,
+    actor_states_timeout,
+    proc_states_timeout,
+)
 from meshsim.model.commands import Command, Panic
 from meshsim.model.config import Config
 from meshsim.model.controllers.health import silent_agent, silent_proc
@@ -20,7 +27,6 @@ from meshsim.model.messaging.casting import CastError, agents_of, cast
 from meshsim.model.notes import Warned
 from meshsim.model.operations import ProcMeshRef
 from meshsim.model.status import State, inverted
-from meshsim.units import debug_duration
 
 
 class _StatesRun(msgspec.Struct):
@@ -91,7 +97,8 @@ class _StatesRun(msgspec.Struct):
         raise NotImplementedError
 
     def _log(self) -> list[Command]:
-        return []
+        """The line about a silent rank."""
+        raise NotImplementedError
 
     def _conclude(self, states: list[State]) -> None:
         self.outcome = Outcome(result=inverted([state.status for state in states]))
@@ -122,6 +129,9 @@ class ActorStatesRun(_StatesRun):
         agent = self.procs.procs[rank].agent
         return silent_agent(self.config, self.name, agent, rank, now_ns)
 
+    def _log(self) -> list[Command]:
+        return [Warned(self.me, actor_states_timeout(self.config.get_actor_state_max_idle))]
+
 
 #: What is known of procs that were allocated: no host has them (10.5).
 UNAVAILABLE = "unavailable"
@@ -147,6 +157,4 @@ class ProcStatesRun(_StatesRun):
         return silent_proc(self.procs.procs[rank].proc_id, self.config.get_proc_state_max_idle)
 
     def _log(self) -> list[Command]:
-        limit = debug_duration(self.config.get_proc_state_max_idle)
-        text = f"Timeout waiting for response from host mesh agent for proc_states after {limit}"
-        return [Warned(self.me, text)]
+        return [Warned(self.me, proc_states_timeout(self.config.get_proc_state_max_idle))]

@@ -22,6 +22,7 @@ from meshsim.model.ids import ActorId
 from meshsim.model.messages import Envelope, RankStatus, StateReply
 from meshsim.model.messaging.status_port import StatusPort
 from meshsim.model.status import NOT_EXIST, ActorState, ProcState, State, Status, timeout
+from meshsim.units import debug_duration
 
 
 class Progress(Enum):
@@ -116,6 +117,16 @@ class PaddingError(AssertionError):
 
     def __init__(self, silent: int, missing: int) -> None:
         super().__init__(f"assertion `left == right` failed\n  left: {silent}\n right: {missing}")
+
+
+def proc_states_timeout(limit_ns: int) -> str:
+    """What is logged when a host does not say in time how its procs are (9.7 step 3)."""
+    return f"Timeout waiting for response from host mesh agent for proc_states after {debug_duration(limit_ns)}"
+
+
+def actor_states_timeout(limit_ns: int) -> str:
+    """The same of an agent and its actors; the wording is ours (10.5 step 3 has none)."""
+    return f"timed out waiting for the actor states of a proc mesh agent after {debug_duration(limit_ns)}"
 
 
 class StatusWait(msgspec.Struct):

@@ -23,7 +23,14 @@ from datetime import UTC, datetime
 
 from msgspec import UNSET
 
-from meshsim.model.clients.waits import IdleLimit, PaddingError, Progress, StateQuery
+from meshsim.model.clients.waits import (
+    IdleLimit,
+    PaddingError,
+    Progress,
+    StateQuery,
+    actor_states_timeout,
+    proc_states_timeout,
+)
 from meshsim.model.commands import Command, Fail, Panic, SetTimer
 from meshsim.model.controllers.health import (
     fate_of,
@@ -229,7 +236,8 @@ class ActorMeshController(MeshKeeper):
             states = self.query.padded(self._silent_proc)
         except PaddingError as error:
             return [Panic(str(error))]
-        return self._on_proc_states(states, now_ns)
+        warning = Warned(self.me, proc_states_timeout(self.config.get_proc_state_max_idle))
+        return [warning, *self._on_proc_states(states, now_ns)]
 
     def _silent_proc(self, rank: int) -> State:
         return silent_proc(self.mesh.procs.procs[rank].proc_id, self.config.get_proc_state_max_idle)
@@ -303,7 +311,11 @@ class ActorMeshController(MeshKeeper):
 
     def _on_actors_idle(self, now_ns: int) -> list[Command]:
         assert self.query is not None
-        return self.query.idle.fired(now_ns) or self._on_all_answered(now_ns)
+        rest = self.query.idle.fired(now_ns)
+        if rest:
+            return rest
+        warning = Warned(self.me, actor_states_timeout(self.config.get_actor_state_max_idle))
+        return [warning, *self._on_all_answered(now_ns)]
 
     def _on_all_answered(self, now_ns: int) -> list[Command]:
         """Q23: a rank that ended and has no state ends the controller; only while Q24 is off does one come this far."""

@@ -129,8 +129,11 @@ class HostAgent(msgspec.Struct):
 
     @property
     def busy(self) -> bool:
-        """Q38: creating a proc keeps everybody waiting. Off: only who asks about that proc."""
-        return self.shutdown is not None or self.deaf or (bool(self.creating) and self.config.has("Q38"))
+        """Q38: creating a proc keeps everybody waiting. Off: only who asks about that proc.
+
+        A deaf agent is not busy: what waited in its mailbox when the server closed is answered (9.3).
+        """
+        return self.shutdown is not None or (bool(self.creating) and self.config.has("Q38"))
 
     def accepts(self, port: int) -> bool:
         return isinstance(self.manager, ProcessManager) and port in self.manager.callbacks

@@ -692,7 +692,13 @@ def test_a_host_that_says_nothing_counts_as_a_clean_stop():
     stopped = actor_stopped("no status received from process")
     failure = failed_at(1, dead_proc(1, stopped, at_ns=P + 20 * S + H))
     assert rest == [SetTimer(CONTROLLER, "proc_idle", 20 * S)]
-    assert commands == [to_subscriber(ALICE, failure), ended("proc_dead"), reschedule()]
+    logged = "Timeout waiting for response from host mesh agent for proc_states after 60s"
+    assert commands == [
+        Warned(CONTROLLER, logged),
+        to_subscriber(ALICE, failure),
+        ended("proc_dead"),
+        reschedule(),
+    ]
 
 
 def test_a_controller_without_owner_tells_subscribers_alone():
@@ -924,7 +930,8 @@ def test_a_silent_agent_is_a_failure_of_the_agent():
     text = f'timeout waiting for message from proc mesh agent while querying for "{MESH}". The process likely crashed'
     failure = failed_at(1, event_of(agent(1), actor_failed(Generic(text)), at_ns=P + A + 5 * S))
     assert rest == [SetTimer(CONTROLLER, "actor_idle", 5 * S)]
-    assert commands == [to_owner(failure), to_subscriber(ALICE, failure), ended("changed"), reschedule()]
+    logged = Warned(CONTROLLER, "timed out waiting for the actor states of a proc mesh agent after 30s")
+    assert commands == [logged, to_owner(failure), to_subscriber(ALICE, failure), ended("changed"), reschedule()]
     assert controller.statuses == {0: RUNNING, 1: timeout(A)}
 
 

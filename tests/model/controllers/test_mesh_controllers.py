@@ -16,12 +16,14 @@ from machines import (
     status_port,
 )
 
-from meshsim.model.commands import CancelTimer, Fail, GiveBack, SetTimer
+from meshsim.model.commands import ActorFinished, CancelTimer, Fail, GiveBack, SetTimer
 from meshsim.model.controllers.mesh_controllers import HostMeshController, ProcMeshController
-from meshsim.model.events import ActorEnded, ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
+from meshsim.model.events import ActorEnded, ChildFailed, CleanupStarted, ClockSet, SignalReceived, Started, TimerFired
 from meshsim.model.ids import PortRef
 from meshsim.model.messages import Ack, Envelope, GetRankStatus, ShutdownHost, Stop, Undeliverable
 from meshsim.model.messaging.undeliverable import undeliverable_text
+from meshsim.model.runtime.actor import ActorCell
+from meshsim.model.runtime.ending import CLEANUP_TIMER
 from meshsim.model.status import RUNNING, STOPPED, STOPPING
 from meshsim.model.supervision import Generic, UnhandledSupervisionEvent, actor_failed, actor_stopped
 from meshsim.units import S
@@ -136,3 +138,21 @@ def test_what_comes_back_fails_the_controller(controller):
 def test_they_take_nothing_else(controller, event):
     with pytest.raises(AssertionError):
         controller.handle(event, 0)
+
+
+@pytest.mark.parametrize("controller", [proc_controller(), host_controller()])
+def test_a_cleanup_is_cut_when_its_time_is_over(controller):
+    """After `CLEANUP_TIMEOUT`, though a single stop may wait 30 s idle. Hosts whose turn has not come are not told."""
+    cell = ActorCell(ME, controller, 3 * S)
+    cell.handle(Started(), 0)
+    begun = cell.handle(SignalReceived("stop", "parent stopping"), 1 * S)
+
+    ended = cell.handle(TimerFired(ME, CLEANUP_TIMER), 4 * S)
+    late = cell.handle(Envelope(host_agent(0), ME, Ack(), 1024), 5 * S)
+
+    told = {command.dest for command in begun if isinstance(command, Envelope)}
+    assert told == ({host_agent(0)} if isinstance(controller, HostMeshController) else {host_agent(0), host_agent(1)})
+    assert begun[-1] == SetTimer(ME, CLEANUP_TIMER, 3 * S)
+    [finished] = [command for command in ended if isinstance(command, ActorFinished)]
+    assert finished.status == actor_failed(Generic("cleanup error: deadline has elapsed"))
+    assert [command for command in (*ended, *late) if isinstance(command, Envelope)] == []

@@ -360,7 +360,7 @@ def test_a_shutdown_climbs_ladder_b_step_by_step(agent):
         [SignalProcess(W0, 9)],
         [moved(W0, "Stopping", "Killed", "Killed(sig=9)"), CloseServer()],
     ]
-    assert (agent.busy, agent.deaf) == (True, True)
+    assert (agent.busy, agent.deaf) == (False, True)
 
 
 @pytest.mark.parametrize("max_in_flight", [0, 1])
@@ -424,18 +424,31 @@ def test_a_child_that_never_got_ready_is_terminated_without_asking(agent):
 
 
 @pytest.mark.parametrize(
-    ("mode", "commands", "busy"),
+    ("mode", "commands", "deaf"),
     [
         (HostMode.PROCESS, [answer(Ack()), CloseServer()], True),
         (HostMode.EXITING_PROCESS, [answer(Ack()), CloseServer(), ExitProcess(0)], True),
         (HostMode.SERVING, [answer(Ack())], False),
     ],
 )
-def test_after_its_shutdown_a_host_is_deaf_gone_or_serving(agent, mode, commands, busy):
-    """supervision.md 9.3, step 5; a deaf host keeps every message in its mailbox, and takes no new ones."""
+def test_after_its_shutdown_a_host_is_deaf_gone_or_serving(agent, mode, commands, deaf):
+    """supervision.md 9.3, step 5: a deaf host has no server any more. What waited in its mailbox it still takes."""
     agent.mode = mode
 
-    assert (agent.handle(shutdown(), 1 * S), agent.busy) == (commands, busy)
+    assert (agent.handle(shutdown(), 1 * S), agent.deaf, agent.busy) == (commands, deaf, False)
+
+
+def test_what_waited_behind_a_shutdown_is_answered_with_stopped(agent):
+    """supervision.md 9.3: the mailbox of a host that is deaf is not lost, only its server is."""
+    with_ready(agent, W0)
+    agent.handle(shutdown(), 11 * S)
+    busy = agent.busy
+    agent.handle(ChildExited(W0, ExitStatus(code=0)), 12 * S)
+
+    [answered] = agent.handle(to_me(GetState(W0, REPLY)), 12 * S)
+
+    assert (busy, agent.busy, agent.deaf) == (True, False, True)
+    assert (answered.message.state.status, answered.message.state.state.proc_status) == (status.STOPPED, None)
 
 
 def test_a_serving_host_calls_everything_it_made_stopped(agent):
