@@ -17,6 +17,7 @@ from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors.plain import INIT_FAILS
 from meshsim.model.actors.wrapper import CHILDREN, Children
+from meshsim.model.config import attribute_by_key, parse_value
 from meshsim.model.ids import (
     ActorId,
     Name,
@@ -303,8 +304,8 @@ class References:
                 return AskActors(self.actors(mesh), int(keepalive or 0))
             case ProcStatesOp(procs=procs):
                 return AskProcs(self.procs(procs))
-            case AskOp(mesh=mesh, what=what, key=key):
-                return AskEach(self.actors(mesh), what, key)
+            case AskOp():
+                return self._question(spec)
             case DrillOp():
                 return self._drill(spec)
             case EndOp(reason=reason):
@@ -315,6 +316,11 @@ class References:
         if actor is None:
             raise MissingError(f"{name} does not exist")
         return actor
+
+    def _question(self, spec: AskOp) -> AskEach:
+        value = UNSET if spec.value is None else parse_value(attribute_by_key(spec.key), spec.value)
+        more = tuple(self.actors(mesh) for mesh in spec.more) or UNSET
+        return AskEach(self.actors(spec.mesh), spec.what, spec.key, value, more)
 
     def _drill(self, spec: DrillOp) -> DrillActor:
         root = self._actor(spec.actor)

@@ -318,6 +318,21 @@ def _check_question(key: str, operation: AskOp, world: World) -> None:
         except KeyError:
             message = "no such configuration attribute"
             raise ScenarioError(f"{key}.key", message, value=operation.key) from None
+    _check_value(key, operation)
+    for index, more in enumerate(operation.more):
+        world.named(more, Kind.ACTORS, f"{key}.more[{index}]")
+
+
+def _check_value(key: str, operation: AskOp) -> None:
+    """Only a configuration attribute can be given a value, one that it can have."""
+    if operation.value is None:
+        return
+    if operation.what != "config":
+        raise ScenarioError(f"{key}.value", 'only with what = "config"', value=operation.value)
+    try:
+        parse_value(attribute_by_key(operation.key), operation.value)
+    except ConfigError as error:
+        raise ScenarioError(f"{key}.value", str(error)) from None
 
 
 def _check_procs(target: str, world: World, key: str) -> None:
