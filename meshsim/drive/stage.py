@@ -290,8 +290,8 @@ class References:
                 return SendRef(self.actors(mesh), self._actor(to))
             case DropOp(mesh=mesh):
                 return DropRef(self.actors(mesh))
-            case CastOp(mesh=mesh, text=text, busy=busy):
-                return CastTo(self.actors(mesh), text, int(busy))
+            case CastOp(mesh=mesh, text=text, busy=busy, times=times):
+                return CastTo(self.actors(mesh), text, int(busy), UNSET if times == 1 else times)
             case CallOp(mesh=mesh, method=method, busy=busy, raises=raises, one=one):
                 return CallMesh(self.actors(mesh), method, int(busy), raises, one)
             case BroadcastOp(mesh=mesh, method=method, busy=busy, raises=raises):

@@ -326,6 +326,8 @@ class CastTo(msgspec.Struct, frozen=True, tag="cast_to"):
     mesh: ActorMeshRef
     text: str = ""
     busy_ns: int = 0
+    #: How many messages, one right after the other; one when unset.
+    times: int | UnsetType = UNSET
 
 
 class CallMesh(msgspec.Struct, frozen=True, tag="call"):

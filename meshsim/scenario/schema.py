@@ -295,6 +295,8 @@ class CastOp(_Operation, frozen=True, kw_only=True, tag="cast"):
     mesh: str
     text: str = ""
     busy: Duration = duration(0)
+    #: So many messages, one right after the other.
+    times: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
 class CallOp(_Operation, frozen=True, kw_only=True, tag="call"):

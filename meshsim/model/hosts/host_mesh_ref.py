@@ -14,8 +14,9 @@ import msgspec
 
 from meshsim.model.ids import Name
 from meshsim.model.names import parse_name
-from meshsim.model.shapes.region import Range, Region
+from meshsim.model.shapes.region import Region
 from meshsim.model.shapes.shape_text import parse_region
+from meshsim.model.shapes.slice import Range
 
 MISSING_NAME = "invalid host mesh ref: missing name"
 MISSING_REGION = "invalid host mesh ref: missing region"
