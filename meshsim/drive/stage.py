@@ -17,6 +17,7 @@ from meshsim.faults.kinds import InitFails
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors.plain import INIT_FAILS
 from meshsim.model.actors.wrapper import CHILDREN, Children
+from meshsim.model.config import attribute_by_key, parse_value
 from meshsim.model.ids import (
     ActorId,
     Name,
@@ -289,8 +290,8 @@ class References:
                 return SendRef(self.actors(mesh), self._actor(to))
             case DropOp(mesh=mesh):
                 return DropRef(self.actors(mesh))
-            case CastOp(mesh=mesh, text=text, busy=busy):
-                return CastTo(self.actors(mesh), text, int(busy))
+            case CastOp(mesh=mesh, text=text, busy=busy, times=times):
+                return CastTo(self.actors(mesh), text, int(busy), UNSET if times == 1 else times)
             case CallOp(mesh=mesh, method=method, busy=busy, raises=raises, one=one):
                 return CallMesh(self.actors(mesh), method, int(busy), raises, one)
             case BroadcastOp(mesh=mesh, method=method, busy=busy, raises=raises):
@@ -303,8 +304,8 @@ class References:
                 return AskActors(self.actors(mesh), int(keepalive or 0))
             case ProcStatesOp(procs=procs):
                 return AskProcs(self.procs(procs))
-            case AskOp(mesh=mesh, what=what, key=key):
-                return AskEach(self.actors(mesh), what, key)
+            case AskOp():
+                return self._question(spec)
             case DrillOp():
                 return self._drill(spec)
             case EndOp(reason=reason):
@@ -315,6 +316,11 @@ class References:
         if actor is None:
             raise MissingError(f"{name} does not exist")
         return actor
+
+    def _question(self, spec: AskOp) -> AskEach:
+        value = UNSET if spec.value is None else parse_value(attribute_by_key(spec.key), spec.value)
+        more = tuple(self.actors(mesh) for mesh in spec.more) or UNSET
+        return AskEach(self.actors(spec.mesh), spec.what, spec.key, value, more)
 
     def _drill(self, spec: DrillOp) -> DrillActor:
         root = self._actor(spec.actor)

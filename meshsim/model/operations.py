@@ -13,6 +13,7 @@ from typing import Literal, Union
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from meshsim.model.config import Value
 from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.shapes.extent import BaseRank, ViewRank
 from meshsim.model.shapes.region import Region
@@ -325,6 +326,8 @@ class CastTo(msgspec.Struct, frozen=True, tag="cast_to"):
     mesh: ActorMeshRef
     text: str = ""
     busy_ns: int = 0
+    #: How many messages, one right after the other; one when unset.
+    times: int | UnsetType = UNSET
 
 
 class CallMesh(msgspec.Struct, frozen=True, tag="call"):
@@ -378,10 +381,15 @@ class AskEach(msgspec.Struct, frozen=True, tag="ask"):
     """Ask every test actor of a mesh about itself (supervision.md 15.1)."""
 
     mesh: ActorMeshRef
-    #: `id`, `cast_info`, `config`, `next_failure`, or `forward`: one message from rank to rank and back.
+    #: `id`, `cast_info`, `config`, `next_failure`, or `forward`: one message from rank to rank and back;
+    #: `forward_pairs`: messages from each to each.
     what: str
     #: `config`: the attribute.
     key: str = ""
+    #: `config`: a value that every actor is told to use before it is asked.
+    value: Value | UnsetType = UNSET
+    #: `forward_pairs`: more actors that are among the pairs.
+    more: tuple[ActorMeshRef, ...] | UnsetType = UNSET
 
 
 class DrillActor(msgspec.Struct, frozen=True, tag="drill"):

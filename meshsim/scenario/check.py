@@ -306,9 +306,7 @@ def _check_drill(key: str, operation: DrillOp, world: World) -> None:
 
 
 def _check_question(key: str, operation: AskOp, world: World) -> None:
-    asked = world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh").actor_type
-    if asked not in CONTEXT_TYPES:
-        raise ScenarioError(f"{key}.mesh", f"expected test actors, a {asked} answers nothing", value=operation.mesh)
+    _check_asked(f"{key}.mesh", operation.mesh, world)
     if operation.what == "next_failure" and operation.mesh not in world.wrappers:
         message = "expected WrapperActors with parameters, other actors have no children"
         raise ScenarioError(f"{key}.mesh", message, value=operation.mesh)
@@ -318,6 +316,29 @@ def _check_question(key: str, operation: AskOp, world: World) -> None:
         except KeyError:
             message = "no such configuration attribute"
             raise ScenarioError(f"{key}.key", message, value=operation.key) from None
+    _check_value(key, operation)
+    if operation.more and operation.what != "forward_pairs":
+        raise ScenarioError(f"{key}.more", 'only with what = "forward_pairs"')
+    for index, more in enumerate(operation.more):
+        _check_asked(f"{key}.more[{index}]", more, world)
+
+
+def _check_asked(key: str, mesh: str, world: World) -> None:
+    asked = world.named(mesh, Kind.ACTORS, key).actor_type
+    if asked not in CONTEXT_TYPES:
+        raise ScenarioError(key, f"expected test actors, a {asked} answers nothing", value=mesh)
+
+
+def _check_value(key: str, operation: AskOp) -> None:
+    """Only a configuration attribute can be given a value, one that it can have."""
+    if operation.value is None:
+        return
+    if operation.what != "config":
+        raise ScenarioError(f"{key}.value", 'only with what = "config"', value=operation.value)
+    try:
+        parse_value(attribute_by_key(operation.key), operation.value)
+    except ConfigError as error:
+        raise ScenarioError(f"{key}.value", str(error)) from None
 
 
 def _check_procs(target: str, world: World, key: str) -> None:

@@ -295,6 +295,8 @@ class CastOp(_Operation, frozen=True, kw_only=True, tag="cast"):
     mesh: str
     text: str = ""
     busy: Duration = duration(0)
+    #: So many messages, one right after the other.
+    times: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
 
 
 class CallOp(_Operation, frozen=True, kw_only=True, tag="call"):
@@ -338,9 +340,13 @@ class AskOp(_Operation, frozen=True, kw_only=True, tag="ask"):
     mesh: str
     #: Who they are, how this was cast to them, what a configuration attribute is, the next failure of the mesh that a
     #: `WrapperActor` made; or a message that each passes on to the next.
-    what: Literal["id", "cast_info", "config", "next_failure", "forward"] = "id"
+    what: Literal["id", "cast_info", "config", "next_failure", "forward", "forward_pairs"] = "id"
     #: `config`: the attribute.
     key: str = ""
+    #: `config`: every actor is told to use this value, before it is asked.
+    value: int | bool | str | None = None
+    #: `forward_pairs`: more meshes whose actors are among the pairs.
+    more: list[str] = []
 
 
 class DrillOp(_Operation, frozen=True, kw_only=True, tag="drill"):

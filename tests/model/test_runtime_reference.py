@@ -211,26 +211,41 @@ def test_supervision_event_names_the_child_as_root_cause():
     }
 
 
+def test_query_child_proc_returns_live_children():
+    """Whoever looks into a proc sees who lives there: actors spawned past the agent, too, and nobody who has ended."""
+    node = family()
+    spawn_root(node, "other")
+    kid = spawn(node, OTHER_ROOT, "kid")
+    tell(node, child(3), "fail", text="boom")
+
+    cells = node.snapshot()["cells"]
+
+    live = [who for who, cell in cells.items() if cell["phase"] not in ("stopped", "failed")]
+    assert live == [agent(0), OTHER_ROOT, kid]
+    assert len(cells) == 7
+
+
 # --- mailboxes of those who are gone -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("end", "status"),
-    [
-        (Envelope(ALICE.actor, agent(0), Stop(MESH, "enough")), actor_stopped("enough")),
-        (Envelope(ALICE.actor, ROOT, Drill("fail", "boom")), actor_failed(Generic("boom"))),
-    ],
-    ids=["test_mailbox_closed_with_owner_stopped_reason", "test_mailbox_closed_with_owner_failed_reason"],
-)
-def test_mailbox_closed_with_owner(end, status):
-    """What is sent later carries the terminal status of the owner, and says it every time."""
+def errors_after(end):
+    """How the root's mailbox refuses two messages after this."""
     node = proc_node()
     node.handle(end, 0)
+    return [note.error for _ in range(2) for note in tell(node, ROOT, "noop") if isinstance(note, Bounced)]
 
-    errors = [note.error for _ in range(2) for note in tell(node, ROOT, "noop") if isinstance(note, Bounced)]
 
-    ended = "is stopped: enough" if status == actor_stopped("enough") else "failed: boom"
-    assert errors == [f"mailbox error: mailbox owner {ROOT} {ended}"] * 2
+def test_mailbox_closed_with_owner_stopped_reason():
+    """What is sent later carries the terminal status of the owner, and says it every time."""
+    errors = errors_after(Envelope(ALICE.actor, agent(0), Stop(MESH, "enough")))
+
+    assert errors == [f"mailbox error: mailbox owner {ROOT} is stopped: enough"] * 2
+
+
+def test_mailbox_closed_with_owner_failed_reason():
+    errors = errors_after(Envelope(ALICE.actor, ROOT, Drill("fail", "boom")))
+
+    assert errors == [f"mailbox error: mailbox owner {ROOT} failed: boom"] * 2
 
 
 def test_mailbox_of_an_aborted_task():

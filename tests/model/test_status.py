@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from meshsim.model.status import (
@@ -7,6 +8,8 @@ from meshsim.model.status import (
     STOPPED,
     STOPPING,
     UNKNOWN,
+    MeshState,
+    State,
     StatusKind,
     failed,
     inverted,
@@ -71,3 +74,12 @@ def test_statuses_are_equal_only_with_equal_texts_and_durations():
 def test_inverted_lists_group_ranks_by_status_in_order_of_first_rank(statuses, text):
     """The lists of spawn and stop errors; mesh_model.md B.3."""
     assert inverted(statuses) == text
+
+
+def test_a_mesh_state_can_be_sent():
+    """Statuses with texts and times come back as they were, in JSON and on the wire; others stay others."""
+    sent = State("trainer-1aaaaaaaaaaa", RUNNING, MeshState((RUNNING, failed("oom"), timeout(30_100 * MS), STOPPED)))
+
+    for codec in (msgspec.json, msgspec.msgpack):
+        assert codec.decode(codec.encode(sent), type=State) == sent
+    assert msgspec.json.decode(msgspec.json.encode(State("x", UNKNOWN)), type=State) == State("x", UNKNOWN)

@@ -504,6 +504,22 @@ BROKEN: dict[str, tuple[str, str]] = {
         operations('do = "ask"\nmesh = "trainer"\nwhat = "config"\nkey = "colour"'),
         'operations[0].key: no such configuration attribute, got "colour"',
     ),
+    "question-with-a-value-that-the-attribute-cannot-have": (
+        operations('do = "ask"\nmesh = "trainer"\nwhat = "config"\nkey = "cleanup_timeout"\nvalue = 5'),
+        'operations[0].value: expected a duration such as "1.5s", got 5',
+    ),
+    "question-with-a-value-for-nothing": (
+        operations('do = "ask"\nmesh = "trainer"\nvalue = 5'),
+        'operations[0].value: only with what = "config", got 5',
+    ),
+    "question-to-more-meshes-that-they-do-not-take": (
+        operations('do = "ask"\nmesh = "trainer"\nmore = ["trainer"]'),
+        'operations[0].more: only with what = "forward_pairs"',
+    ),
+    "question-to-a-mesh-that-is-not-there": (
+        operations('do = "ask"\nmesh = "trainer"\nwhat = "forward_pairs"\nmore = ["nobody"]'),
+        'operations[0].more[0]: no such actor mesh, got "nobody" (allowed: trainer, sleeper, logger)',
+    ),
     "question-about-children-that-are-not-there": (
         operations('do = "ask"\nmesh = "trainer"\nwhat = "next_failure"'),
         'operations[0].mesh: expected WrapperActors with parameters, other actors have no children, got "trainer"',

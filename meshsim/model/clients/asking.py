@@ -5,7 +5,10 @@ Source: supervision.md 15.1.
 
 from __future__ import annotations
 
+from itertools import chain, pairwise
+
 import msgspec
+from msgspec import UNSET
 
 from meshsim.model.clients.stopping import Outcome
 from meshsim.model.commands import Command
@@ -21,9 +24,12 @@ from meshsim.model.messages import (
     GetCastInfo,
     GetConfig,
     NextSupervisionFailure,
+    SetConfig,
 )
 from meshsim.model.messaging.casting import CastError, actors_of, cast
 from meshsim.model.operations import ActorMeshRef, AskEach, DrillActor
+
+Question = GetActorId | GetCastInfo | GetConfig | SetConfig | NextSupervisionFailure
 
 
 def _members(mesh: ActorMeshRef) -> list[ActorId]:
@@ -38,6 +44,9 @@ class AskRun(msgspec.Struct):
     config: Config
     port: int
     answers: dict[ActorId, str] = {}
+    #: `forward_pairs`: messages that are on their way, 0 before the first is back; and pairs that have talked.
+    ways_open: int = 0
+    pairs: int = 0
     outcome: Outcome | None = None
 
     def accepts(self, port: int) -> bool:
@@ -47,31 +56,62 @@ class AskRun(msgspec.Struct):
         mesh, reply = self.operation.mesh, PortRef(self.me, self.port)
         match self.operation.what:
             case "id":
-                question: GetActorId | GetCastInfo | GetConfig | NextSupervisionFailure = GetActorId(reply)
+                question: Question = GetActorId(reply)
             case "cast_info":
                 question = GetCastInfo(reply)
             case "config":
-                question = GetConfig(self.operation.key, reply)
+                return [*self._change(mesh), *self._ask(mesh, GetConfig(self.operation.key, reply))]
             case "next_failure":
                 question = NextSupervisionFailure(reply)
+            case "forward_pairs":
+                return [self._send_along(way, reply) for way in self._ways()]
             case _:
-                return self._send_around(mesh, reply)
+                return [self._send_along(_members(mesh), reply)]
+        return self._ask(mesh, question)
+
+    def _ask(self, mesh: ActorMeshRef, question: Question) -> list[Command]:
         try:
             return [*cast(self.me, actors_of(mesh), question, self.config)]
         except CastError as error:
             self.outcome = Outcome(error=str(error))
             return []
 
-    def _send_around(self, mesh: ActorMeshRef, reply: PortRef) -> list[Command]:
-        """One message from rank to rank, and back here."""
-        first, *rest = _members(mesh)
+    def _change(self, mesh: ActorMeshRef) -> list[Command]:
+        """What is told before it is asked, if anything is."""
+        value = self.operation.value
+        return [] if value is UNSET else self._ask(mesh, SetConfig(self.operation.key, value))
+
+    def _send_along(self, actors: list[ActorId], reply: PortRef) -> Envelope:
+        """One message from each to the next, and back here."""
+        first, *rest = actors
         ports = (*(PortRef(actor, 0) for actor in rest), reply)
-        return [Envelope(self.me, first, Forward(ports))]
+        return Envelope(self.me, first, Forward(ports))
+
+    def _ways(self) -> list[list[ActorId]]:
+        """Ways that together take each step from one actor to another once: 0 1 0 2 0 … n 0, 1 2 1 3 1 … n 1, …
+
+        The reference's own test sends one message along all of it, whose list of ports is then as long.
+        """
+        meshes = [self.operation.mesh, *(self.operation.more or ())]
+        actors = [actor for mesh in meshes for actor in _members(mesh)]
+        return [
+            [actor, *chain.from_iterable((other, actor) for other in actors[index + 1 :])]
+            for index, actor in enumerate(actors[:-1])
+        ]
+
+    def _count_pairs(self, visited: tuple[ActorId, ...]) -> None:
+        """One message is back; over with the last of them."""
+        self.ways_open = (self.ways_open or len(self._ways())) - 1
+        self.pairs += len(set(pairwise(visited)))
+        if not self.ways_open:
+            self.outcome = Outcome(result=f"{self.pairs} pairs")
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         assert isinstance(event, Envelope)
         members = _members(self.operation.mesh)
         match event.message:
+            case Forward(visited=visited) if self.operation.what == "forward_pairs":
+                self._count_pairs(visited)
             case Forward(visited=visited):
                 ranks = ", ".join(str(members.index(actor)) for actor in visited)
                 self.outcome = Outcome(result=f"went by {ranks}")

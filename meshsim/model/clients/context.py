@@ -237,7 +237,8 @@ class Context(Awaiting):
             return [], Outcome(error=failure_text(failure, self.config.quirks_off))
         work = Work(operation.text, operation.busy_ns)
         try:
-            return [*cast(self.me, actors_of(mesh), work, self.config)], Outcome()
+            times = operation.times or 1
+            return [sent for _ in range(times) for sent in cast(self.me, actors_of(mesh), work, self.config)], Outcome()
         except CastError as error:
             return [], Outcome(error=str(error))
 

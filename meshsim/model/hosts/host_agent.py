@@ -29,7 +29,7 @@ from meshsim.model.events import (
     Started,
     TimerFired,
 )
-from meshsim.model.hosts import host_errors
+from meshsim.model.hosts import host_errors, readiness
 from meshsim.model.hosts.local_procs import LocalProcs
 from meshsim.model.hosts.process_manager import ProcessManager, timer_key
 from meshsim.model.ids import (
@@ -210,7 +210,9 @@ class HostAgent(msgspec.Struct):
         manager = self._processes
         name, commands = manager.on_ready(port, ready, now_ns)
         if name in self.creating and manager.is_ready(name):
-            commands += [*self._cancel_ready_timer(name), *self._end_creation(name, ready.agent)]
+            missing = readiness.missing_of(ready)
+            commands += self._cancel_ready_timer(name)
+            commands += self._fail_creation(name, missing) if missing else self._end_creation(name, ready.agent)
         return commands
 
     def _on_not_ready(self, name: Name, now_ns: int) -> list[Command]:

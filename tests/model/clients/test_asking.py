@@ -1,5 +1,8 @@
 """What a client does with test actors: it asks all of them, or tells one what to do (supervision.md 15.1)."""
 
+from itertools import pairwise, permutations
+
+import msgspec
 import pytest
 from machines import CLIENT, CONFIG, MESH, actor, actor_mesh
 
@@ -16,6 +19,7 @@ from meshsim.model.messages import (
     GetCastInfo,
     GetConfig,
     NextSupervisionFailure,
+    SetConfig,
 )
 from meshsim.model.operations import AskEach, DrillActor
 
@@ -23,9 +27,9 @@ PORT = 1030
 REPLY = PortRef(CLIENT, PORT)
 
 
-def asked(what, key=""):
+def asked(what, key="", **fields):
     """The run and what it sends."""
-    run = AskRun(CLIENT, AskEach(actor_mesh(3), what, key), CONFIG, PORT)
+    run = AskRun(CLIENT, AskEach(actor_mesh(3), what, key, **fields), CONFIG, PORT)
     return run, run.start(0)
 
 
@@ -69,6 +73,41 @@ def test_a_message_goes_from_rank_to_rank_and_back():
 
     assert commands == [Envelope(CLIENT, actor(0), Forward((PortRef(actor(1), 0), PortRef(actor(2), 0), REPLY)))]
     assert run.outcome == Outcome(result="went by 0, 1, 2")
+
+
+@pytest.mark.parametrize("size", [2, 3, 28])
+def test_a_message_goes_from_each_to_each_once(size):
+    """Every ordered pair is one step of one of the messages; it is over when all are back."""
+    mesh = actor_mesh(size)
+    run = AskRun(CLIENT, AskEach(mesh, "forward_pairs"), CONFIG, PORT)
+
+    sent = run.start(0)
+    ways = [[first.dest, *(port.actor for port in first.message.to_visit[:-1])] for first in sent]
+    outcomes = []
+    for way in ways:
+        outcomes.append(run.outcome)
+        run.handle(Envelope(way[-1], CLIENT, Forward((), tuple(way)), PORT), 0)
+
+    steps = [step for way in ways for step in pairwise(way)]
+    assert sorted(steps) == sorted(permutations((actor(rank) for rank in range(size)), 2))
+    assert {first.message.to_visit[-1] for first in sent} == {REPLY}
+    assert outcomes == [None] * (size - 1)
+    assert run.outcome == Outcome(result=f"{size * (size - 1)} pairs")
+
+
+def test_actors_of_more_meshes_are_among_the_pairs():
+    other = msgspec.structs.replace(actor_mesh(1), name=Name("other-1aaaaaaaaaaa"))
+
+    _, sent = asked("forward_pairs", more=(other,))
+
+    assert sum(len(first.message.to_visit) for first in sent) == 4 * 3 + 3
+
+
+def test_actors_are_told_a_value_before_they_are_asked_for_it():
+    _, commands = asked("config", "mesh_orphan_timeout", value=7)
+
+    messages = [envelope.message for envelope in commands]
+    assert messages == [SetConfig("mesh_orphan_timeout", 7)] * 3 + [GetConfig("mesh_orphan_timeout", REPLY)] * 3
 
 
 def test_what_is_no_answer_is_an_assertion():

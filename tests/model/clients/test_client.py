@@ -64,13 +64,13 @@ def with_sink(off=""):
 
 
 @pytest.mark.parametrize("machine", [client(), with_sink("Q34")])
-def test_messages_that_come_back_are_logged(machine):
-    """Golden text of the log line; without a sink that is all, test_no_crash_without_sink."""
+def test_no_crash_without_sink(machine):
+    """A message that comes back is logged, to the letter; without a sink that is all."""
     assert machine.handle(tell(Undeliverable(LOST, ("broken link: a", "ttl expired"))), 0) == [LOGGED]
 
 
-def test_messages_that_come_back_are_told_to_the_sink():
-    """test_undeliverable_forwarded_to_sink. Q34: as a failure of whoever the message was for."""
+def test_undeliverable_forwarded_to_sink():
+    """Q34: as a failure of whoever the message was for."""
     commands = with_sink().handle(tell(Undeliverable(LOST, ("broken link: a", "ttl expired"))), 3)
 
     data = '{"type":"work","text":"x","busy_ns":0}'
@@ -79,11 +79,20 @@ def test_messages_that_come_back_are_told_to_the_sink():
     assert commands == [LOGGED, Envelope(CLIENT, agent(2), ActorEvent(event), returnable=False)]
 
 
-def test_the_newest_proc_mesh_has_the_sink():
-    """test_sink_installed_after_mesh_creation, test_last_sink_wins: from the creation of a mesh, before its spawn ends.
+def test_sink_installed_after_mesh_creation():
+    """There is none before, and it is the agent of rank 0; the spawn of the mesh need not be over."""
+    machine = client()
+    machine.handle(tell(Operate(0, SpawnProcs("v", ("host0",), (("hosts", 1),), ()))), 0)
+    before = machine.context.sink
 
-    The first mesh is created after the second one here.
-    """
+    machine.handle(overlay(host_agent(0), CLIENT, 1024, (0, 1, RUNNING)), 1)
+
+    assert before is None
+    assert machine.context.sink == machine.context.running[1024].run.procs[0].agent
+
+
+def test_last_sink_wins():
+    """The one that was created last: here the first that was asked for."""
     machine, sinks = client(), []
     for label, host in (("v", "host0"), ("w", "host1")):
         machine.handle(tell(Operate(0, SpawnProcs(label, (host,), (("hosts", 1),), ()))), 0)

@@ -221,6 +221,7 @@ def test_a_cast_to_a_mesh_that_is_known_to_be_unhealthy_is_refused():
 
     assert did(machine, CastTo(A, "go")) == [started("cast_to", "a"), over("cast_to", "a", failure_text(BOOM))]
     assert len(did(context(), CastTo(A, "go"))) == 4
+    assert len(did(context(), CastTo(A, "go", times=100))) == 2 + 100 * 2
 
 
 def test_a_new_reference_knows_nothing_of_what_the_dropped_one_heard():

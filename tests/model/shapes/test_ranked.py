@@ -46,6 +46,33 @@ def test_of_two_the_later_wins(earlier, later):
     assert len({merged, ranked({**earlier, **later})}) == 1
 
 
+def test_ranked_values_merge():
+    """Over the end of one interval, over a gap, and beside an equal value, which becomes one with it."""
+    earlier = RankedValues((0, 8, "A"), (12, 16, "B"), (20, 40, "B"))
+    later = RankedValues((6, 10, "C"), (16, 20, "B"), (30, 34, "D"))
+
+    merged = earlier.merge_from(later)
+
+    assert merged == RankedValues((0, 6, "A"), (6, 10, "C"), (12, 30, "B"), (30, 34, "D"), (34, 40, "B"))
+
+
+def test_ranked_values_equality():
+    """How they came to be does not matter."""
+    assert ranked(dict.fromkeys(range(10), "A")) == RankedValues((0, 10, "A"))
+    assert ranked({3: "A", 0: "A", 2: "A", 1: "A"}) == RankedValues((0, 4, "A"))
+    assert RankedValues((0, 10, "A")) != RankedValues((0, 9, "A"))
+    assert RankedValues((0, 10, "A")) != RankedValues((0, 10, "B"))
+
+
+def test_ranked_values_default_through_merge():
+    """What is merged into a default leaves it where nothing is known."""
+    default = RankedValues((0, 10, "A"))
+
+    assert default.merge_from(RankedValues((2, 4, "B"))) == RankedValues((0, 2, "A"), (2, 4, "B"), (4, 10, "A"))
+    assert default.merge_from(RankedValues()) == default
+    assert RankedValues().merge_from(default) == default
+
+
 def test_the_merge_of_the_reference_leaves_intervals_that_overlap():
     """mesh_model.md 2.7; single ranks are always right."""
     values = RankedValues((0, 1, "A"), (1, 2, "B"), (2, 4, "C"))
