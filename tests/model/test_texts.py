@@ -29,6 +29,7 @@ import meshsim.model
 from meshsim.model.actors.registry import default_program
 from meshsim.model.alloc.initialize import ZERO_RANKS
 from meshsim.model.boot import NodeBoot
+from meshsim.model.clients.calls import actor_error, endpoint_failed
 from meshsim.model.clients.procedures import SpawnActorsRun
 from meshsim.model.events import Started, TimerFired
 from meshsim.model.hosts import process
@@ -184,6 +185,18 @@ TEXTS = [
         "mesh_model 9.3",
         lambda: status_text(actor_failed(Aborted("r")), 0),
         "failed: actor explicitly aborted due to: r",
+    ),
+    (
+        "mesh_model 9.3",
+        lambda: actor_error("t-1", "step", "ValueError: no"),
+        "Actor call t-1.step failed.\n"
+        " Traceback of where the remote call failed (most recent call last):\nValueError: no",
+    ),
+    (
+        "mesh_model 9.3",
+        lambda: endpoint_failed("t-1", "step", MeshFailure("t-1", 1, SILENT_W)),
+        "Endpoint call t-1.step() failed, Actor unix:@a,p0,t-1aaaaaaaaaaa[0] exited because of the following reason: "
+        f"{EVENT}",
     ),
     ("mesh_model 9.4", lambda: event_text(SILENT_W), EVENT),
     (
