@@ -302,6 +302,12 @@ def failure_text(failure: MeshFailure, quirks_off: Collection[str] = ()) -> str:
     return f"failure{mesh}{rank} with event: {event_text(failure.event, quirks_off)}"
 
 
+def python_failure_text(failure: MeshFailure, quirks_off: Collection[str] = ()) -> str:
+    """`str()` of a MeshFailure in Python, with one rank as this revision has it. Source: mesh_model.md 9.4."""
+    mesh = "<none>" if failure.actor_mesh_name is None else failure.actor_mesh_name
+    return f"MeshFailure(mesh_name={mesh}, rank={failure.rank}, event={event_text(failure.event, quirks_off)})"
+
+
 # --- debug texts -------------------------------------------------------------------------------------------
 
 

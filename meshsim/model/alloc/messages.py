@@ -8,6 +8,7 @@ Source: mesh_model.md 5.3, 5.4, 5.7; supervision.md 8.7.
 from __future__ import annotations
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.model.alloc.events import StopReason
 from meshsim.model.alloc.initialize import AllocatedProc
@@ -61,6 +62,7 @@ class StopAlloc(msgspec.Struct, frozen=True, tag="stop_alloc"):
     """Stop an alloc and drain it; `Ack` when its events have ended."""
 
     reply: PortRef
+    reason: str | UnsetType = UNSET
 
 
 class ChaosMonkey(msgspec.Struct, frozen=True, tag="chaos_monkey"):

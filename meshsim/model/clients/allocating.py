@@ -284,8 +284,10 @@ class GspawnRun(msgspec.Struct):
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         assert isinstance(event, Envelope)
         assert isinstance(event.message, GspawnResult)
-        result = "" if event.message.error is not None else f"{event.message.rank}: {event.message.actor_id}"
-        self.outcome = Outcome(error=event.message.error, result=result)
+        if event.message.error is not None:
+            self.outcome = Outcome(error=f"error while spawning actor {self.operation.name}: {event.message.error}")
+        else:
+            self.outcome = Outcome(result=f"{event.message.rank}: {event.message.actor_id}")
         return []
 
 

@@ -25,7 +25,7 @@ from meshsim.model.clients.procedures import (
     SpawnProcsRun,
     StopActorsRun,
 )
-from meshsim.model.clients.refs import WATCHDOG
+from meshsim.model.clients.refs import NOT_OWNED, WATCHDOG
 from meshsim.model.clients.state_queries import ActorStatesRun, ProcStatesRun
 from meshsim.model.clients.stop_by_name import StopByNameRun
 from meshsim.model.clients.stopping import Outcome, StopProcsRun
@@ -120,11 +120,19 @@ class Context(Awaiting):
             return self._await_event(operation, started, now_ns)
         if isinstance(operation, CallMesh):
             return self._call(operation, started, now_ns)
+        if isinstance(operation, StopActors) and not self.refs.hold(operation.mesh).owned:
+            return self.refuse(operate, NOT_OWNED)
         procedure = self._procedure(operation, now_ns)
         if procedure is None:
             commands, outcome = self._at_once(operation, now_ns)
             return [started, *commands, ended(self.me, started, outcome)]
         return [started, *self._run(started, procedure, now_ns)]
+
+    def refuse(self, operate: Operate, why: str) -> list[Command]:
+        """An operation that ends before it begins anything."""
+        operation = operate.operation
+        started = OperationStarted(operate.index, self.me, tag_of(operation), label_of(operation))
+        return [started, ended(self.me, started, Outcome(error=why))]
 
     def _procedure(self, operation: Operation, now_ns: int) -> Run | None:
         """The procedure that carries an operation out; none for those that wait for nothing."""

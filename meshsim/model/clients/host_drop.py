@@ -16,6 +16,7 @@ from meshsim.model.config import Config
 from meshsim.model.events import ClockSet, Event, Started
 from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId
 from meshsim.model.messages import Ack, Envelope, Undeliverable
+from meshsim.model.messaging.undeliverable import monitored_text
 from meshsim.model.notes import Warned
 
 #: Base name of the throw-away proc, and the name of its only actor.
@@ -49,7 +50,7 @@ class HostMeshDrop(msgspec.Struct):
                 self.current += 1
                 return self._shut_down()
             case Envelope(message=Undeliverable(envelope=returned, errors=errors)):
-                return [Warned(self.me, f"message not delivered: to {returned.dest}: {'; '.join(errors)}")]
+                return [Warned(self.me, monitored_text(returned, errors))]
             case ClockSet():
                 return []
             case _:

@@ -18,6 +18,9 @@ from meshsim.model.ids import ActorId, Name, PortRef, host_agent_id
 from meshsim.model.messages import Ack, Envelope, ListResources, ResourceNames, SetClientConfig
 from meshsim.model.notes import Warned
 
+#: Why the procs of allocated hosts are stopped with these.
+SHUTDOWN = "host mesh shutdown"
+
 
 class ShutdownRun(msgspec.Struct):
     """HostMesh.shutdown (9.4): one host after the other, each until it acknowledges; no limit.
@@ -38,7 +41,7 @@ class ShutdownRun(msgspec.Struct):
 
     def start(self, now_ns: int) -> list[Command]:
         if self.done == len(self.hosts) and self.alloc is not UNSET:
-            return [Envelope(self.me, self.alloc, StopAlloc(PortRef(self.me, self.port)))]
+            return [Envelope(self.me, self.alloc, StopAlloc(PortRef(self.me, self.port), SHUTDOWN))]
         if self.done >= len(self.hosts):
             self.outcome = Outcome()
             return []

@@ -43,7 +43,7 @@ from meshsim.model.messages import (
 from meshsim.model.messaging.cast_tree import Step, destinations, first_frames, next_step
 from meshsim.model.messaging.casting import point_text, reply_port, with_rank, with_reply_port
 from meshsim.model.messaging.split_port import Passed, SplitMode, SplitPort, split
-from meshsim.model.messaging.undeliverable import port_id
+from meshsim.model.messaging.undeliverable import monitored_text, port_id
 from meshsim.model.notes import Warned
 from meshsim.model.shapes.extent import BaseRank
 from meshsim.model.shapes.region import Region
@@ -250,8 +250,7 @@ class CommActor(msgspec.Struct):
             case _ if returned.cast_sender is not UNSET:
                 return [self._to_caster(returned.cast_sender, DELIVERY_FAILED, undeliverable)]
             case _:
-                errors = "; ".join(undeliverable.errors)
-                return [Warned(self.me, f"message not delivered: to {returned.dest}: {errors}")]
+                return [Warned(self.me, monitored_text(returned, undeliverable.errors))]
 
     def _to_caster(self, caster: ActorId, what: str, undeliverable: Undeliverable) -> Envelope:
         returned = msgspec.structs.replace(undeliverable.envelope, cast_sender=caster)

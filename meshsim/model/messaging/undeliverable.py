@@ -73,6 +73,11 @@ def envelope_text(envelope: Envelope, errors: tuple[str, ...]) -> str:
     return f"{envelope.sender} > {port_id(envelope)}: {data}: delivery error: {'; '.join(errors) or '<none>'}"
 
 
+def monitored_text(envelope: Envelope, errors: tuple[str, ...]) -> str:
+    """The line in the log for a message that came back where nobody takes such messages (mesh_model.md 3.5 step 2)."""
+    return f"message not delivered, {envelope_text(envelope, errors)}"
+
+
 def undeliverable_text(envelope: Envelope, errors: tuple[str, ...]) -> str:
     """What the sender of a message that came back fails with."""
     return _text("delivery of message from sender to dest failed", "", envelope, errors)

@@ -102,6 +102,9 @@ if TYPE_CHECKING:
 
 CLIENT = Name("client")
 
+#: What a child process prints that will outlive its parent. Source: supervision.md 3.7.
+PDEATHSIG_DISABLED = "(bootstrap) PDEATHSIG disabled via config"
+
 #: A tuple: membership is tested by identity, without hashing.
 _TERMINAL = (ActorPhase.STOPPED, ActorPhase.FAILED)
 
@@ -155,6 +158,8 @@ class NodeMachine(SharedProcess):
                 self._forget_timer(actor, key)
                 self._run(actor, event, now_ns)
             case Started():
+                if self.boot.kind == "proc" and not self.config.mesh_bootstrap_enable_pdeathsig:
+                    self._out.append(Warned(self.root, PDEATHSIG_DISABLED))
                 self._run(self.root, event, now_ns)
                 if self.boot.clock_offset_ns:
                     self._run(self.root, ClockSet(self.boot.clock_offset_ns), now_ns)

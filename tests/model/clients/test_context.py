@@ -20,7 +20,7 @@ from machines import (
 from meshsim.model.clients.context import Context
 from meshsim.model.commands import CancelTimer, SetTimer, SpawnChild, StopSelf
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.ids import Name, NameSource, PortRef
+from meshsim.model.ids import Name, NameSource, PortRef, actor_id
 from meshsim.model.messages import (
     Ack,
     Envelope,
@@ -54,6 +54,7 @@ from meshsim.model.operations import (
     StopProcs,
     SubscribeTo,
 )
+from meshsim.model.shapes.slice import Range
 from meshsim.model.status import RUNNING, STOPPED, STOPPING, MeshState, State
 from meshsim.model.supervision import Generic, MeshFailure, actor_failed, actor_stopped, failure_text
 from meshsim.units import S
@@ -435,3 +436,44 @@ def test_hosts_are_shut_down_in_turn():
     commands = did(context(), ShutdownHosts(("host0", "host1")))
 
     assert commands[1:] == [Envelope(CLIENT, host_agent(0), ShutdownHost(10 * S, 16, PortRef(CLIENT, 1024)))]
+
+
+# --- who may stop a mesh (mesh_model.md 9.1) -------------------------------------------------------------------
+
+REFUSED = [
+    started("stop_actors", "a"),
+    over("stop_actors", "a", "Cannot call stop on an ActorMeshRef, requires an owned ActorMesh"),
+]
+UPPER = A.sliced(A.procs.region.range("hosts", Range(1)), "a")
+ELSEWHERE = msgspec.structs.replace(A, controller=actor_id("unix:@alice,local", "actor_mesh_controller_a"))
+
+
+@pytest.mark.parametrize(
+    "how_it_came",
+    [
+        [SliceMesh("a", "whole", actors=UPPER)],
+        [SliceMesh("b", "whole", actors=UPPER.copied("b")), CloneRef(UPPER.copied("a"), "b")],
+        [CloneRef(ELSEWHERE, "whole")],
+    ],
+    ids=["slice", "copy_of_a_slice", "copy_of_what_another_actor_spawned"],
+)
+def test_a_reference_cannot_stop_its_mesh(how_it_came):
+    machine = context()
+    for operation in how_it_came:
+        did(machine, operation)
+
+    assert did(machine, StopActors(A, "enough")) == REFUSED
+
+
+def test_what_another_actor_spawned_or_sent_cannot_be_stopped():
+    assert did(context(), StopActors(ELSEWHERE, "enough")) == REFUSED
+    machine = context()
+    machine.refs.receive(A)
+    assert did(machine, StopActors(A, "enough")) == REFUSED
+
+
+def test_a_copy_of_the_mesh_itself_can_stop_it():
+    machine = context()
+    did(machine, CloneRef(A.copied("b"), "a"))
+
+    assert len(did(machine, StopActors(A.copied("b"), "enough"))) == 3

@@ -138,7 +138,7 @@ def test_a_shutdown_of_allocated_hosts_stops_their_alloc_in_the_end():
     run = ShutdownRun(CLIENT, HOSTS[:1], CONFIG, PORT.index, keeper)
     run.start(0)
 
-    assert run.handle(ack(0), 1 * S) == [Envelope(CLIENT, keeper, StopAlloc(PORT))]
+    assert run.handle(ack(0), 1 * S) == [Envelope(CLIENT, keeper, StopAlloc(PORT, "host mesh shutdown"))]
     assert run.outcome is None
     assert run.handle(Envelope(keeper, CLIENT, Ack(), PORT.index), 2 * S) == []
     assert run.outcome == Outcome()

@@ -1,7 +1,7 @@
 """Root clients: of a test, of Python programs, and where each kind's failures go (supervision.md 12.7, 15.1)."""
 
 import pytest
-from machines import CLIENT, CONFIG, CONTROLLER, MESH, actor, event_of, host_agent
+from machines import CLIENT, CONFIG, CONTROLLER, MESH, actor, event_of, host_agent, proc_mesh
 
 from meshsim.model.actors.registry import default_program
 from meshsim.model.boot import NodeBoot
@@ -10,10 +10,12 @@ from meshsim.model.clients.root_clients import CLIENT_KINDS
 from meshsim.model.commands import ExitProcess, Panic
 from meshsim.model.events import ChildFailed
 from meshsim.model.ids import NameSource, Node
-from meshsim.model.messages import Envelope, MeshFailed, Undeliverable, Work
+from meshsim.model.messages import Envelope, MeshFailed, Operate, Undeliverable, Work
 from meshsim.model.messaging.undeliverable import undeliverable_text
-from meshsim.model.notes import Heard, Warned
+from meshsim.model.notes import Heard, OperationEnded, OperationStarted, Warned
+from meshsim.model.operations import SpawnActors, StopProcs
 from meshsim.model.runtime.node import NodeMachine
+from meshsim.model.shapes.slice import Range
 from meshsim.model.supervision import Generic, MeshFailure, actor_failed, actor_stopped
 
 BOOM = event_of(actor(0), actor_failed(Generic("boom")))
@@ -23,9 +25,12 @@ TEXT = (
     "This occurred because the actor itself failed.\nThe error was:\n boom"
 )
 STDERR = (
-    f"Unhandled monarch error on the root actor, hostname=client: {TEXT}\n"
+    f"Unhandled monarch error on the root actor, hostname=client, PID=<pid> at time 0s: {TEXT}\n"
     "Delivering KeyboardInterrupt to main thread to exit the program"
 )
+#: What `print(failure)` shows.
+PRINTED = f"MeshFailure(mesh_name={MESH}, rank=0, event={TEXT})"
+PRINTED_OF_CHILD = f"MeshFailure(mesh_name=<none>, rank=None, event={TEXT})"
 
 
 def client(kind):
@@ -52,7 +57,7 @@ def after(kind, event):
             [],
         ),
         ("python", [Warned(CLIENT, STDERR), ExitProcess(1)], [], [Warned(CLIENT, STDERR), ExitProcess(1)]),
-        ("python_recording", [], [], []),
+        ("python_recording", [Warned(CLIENT, PRINTED)], [], [Warned(CLIENT, PRINTED_OF_CHILD)]),
     ],
 )
 def test_each_kind_has_its_own_way_with_failures(kind, failed, stopped, child):
@@ -68,8 +73,44 @@ def test_a_test_ends_with_a_stop_too():
 
 @pytest.mark.parametrize(("event", "heard"), [(BOOM, 1), (STOPPED, 0)])
 def test_a_hook_hears_of_failures_alone(event, heard):
-    assert len(client("python_recording").handle(of_mesh(event), 0)) == heard
-    assert len(client("python_recording").handle(ChildFailed(event), 0)) == heard
+    for what in (of_mesh(event), ChildFailed(event)):
+        commands = client("python_recording").handle(what, 0)
+        assert sum(isinstance(command, Heard) for command in commands) == heard
+
+
+def operate(machine, operation):
+    return machine.handle(Envelope(CLIENT, CLIENT, Operate(0, operation)), 0)
+
+
+def refused(commands):
+    """The error of an operation that ended at once, without a message to anybody; else none."""
+    match commands:
+        case [OperationStarted(), OperationEnded(error=error)]:
+            return error
+        case _:
+            return None
+
+
+WHOLE = proc_mesh(2)
+PART = WHOLE.sliced(WHOLE.region.range("hosts", Range(1)), "part")
+
+
+@pytest.mark.parametrize(
+    ("kind", "stopped", "spawned_on", "error"),
+    [
+        ("python", WHOLE, WHOLE, "`ProcMesh` has already been stopped"),
+        ("python", WHOLE, PART, None),
+        ("python", PART, WHOLE, None),
+        ("rust", WHOLE, WHOLE, None),
+    ],
+)
+def test_a_python_program_spawns_nothing_on_a_proc_mesh_that_it_stopped(kind, stopped, spawned_on, error):
+    """mesh_model.md 9.1. Slices are references: they were not stopped, and do not know that their mesh was."""
+    machine = client(kind)
+    assert refused(operate(machine, SpawnActors("b", WHOLE, "TestActor"))) is None
+    operate(machine, StopProcs(stopped, "over"))
+
+    assert refused(operate(machine, SpawnActors("c", spawned_on, "TestActor"))) == error
 
 
 @pytest.mark.parametrize("returned_by", [CLIENT, host_agent(3)])

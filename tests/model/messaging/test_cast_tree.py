@@ -185,6 +185,18 @@ def test_a_dead_node_takes_its_subtree_with_it(dead, lost):
     assert walked((2, 4), Everything(), {dead})[1] == [rank for rank in range(8) if rank not in lost]
 
 
+@pytest.mark.parametrize(("view", "lost", "waits_for", "gets"), [(R, [4, 5, 6, 7], 5, 4), (A, [6, 7], 3, 2)])
+def test_a_once_reply_never_completes_above_a_dead_node(view, lost, waits_for, gets):
+    """B.4, below the table: dead rank 4, a full cast and one to gpus 2..4."""
+    sizes, selection = routed(view, R, UNLIMITED, ())
+
+    forwards, delivered, replies, _ = walked(sizes, selection, {4})
+
+    assert delivered == [rank for rank in view.base_ranks() if rank not in lost]
+    assert replies[0] == waits_for
+    assert sum(src == 0 and dst in replies for src, dst in forwards) + (0 in delivered) == gets
+
+
 def test_the_single_cast_to_one_rank_needs_the_way_there():
     """B.4: dead rank 0 loses even the cast to rank 6, and so does rank 4."""
     one = of_ranks(R.slice, [6])

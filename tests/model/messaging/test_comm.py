@@ -30,7 +30,7 @@ from meshsim.model.messages import (
 from meshsim.model.messaging.cast_tree import Frame, peers, routed
 from meshsim.model.messaging.comm import CommActor
 from meshsim.model.messaging.reducers import STATUS_OVERLAY
-from meshsim.model.messaging.undeliverable import handler_port
+from meshsim.model.messaging.undeliverable import envelope_text, handler_port
 from meshsim.model.notes import Warned
 from meshsim.model.shapes.extent import Extent
 from meshsim.model.shapes.region import Region
@@ -370,7 +370,7 @@ def test_a_reply_that_nobody_takes_is_a_line_in_the_log():
 
     commands = machine.handle(returned(reply, "a", "b"), 0)
 
-    assert commands == [Warned(comm(0), f"message not delivered: to {CLIENT}: a; b")]
+    assert commands == [Warned(comm(0), f"message not delivered, {envelope_text(reply, ('a', 'b'))}")]
 
 
 # --- as an actor --------------------------------------------------------------------------------------------
