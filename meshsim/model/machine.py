@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from meshsim.model.commands import Command
     from meshsim.model.events import Event
     from meshsim.model.ids import ActorId
+    from meshsim.model.messages import Message
 
 
 @runtime_checkable
@@ -31,6 +32,9 @@ class Machine(Protocol):
 
     def accepts(self, port: int) -> bool:
         """Whether this ephemeral port is open. A message to a closed one bounces."""
+
+    def binds(self, message: Message) -> bool:
+        """Whether the actor bound its handler port for messages of this type. Any other message bounces."""
 
     def handle(self, event: Event, now_ns: int) -> Sequence[Command]:
         """Take one event at monotonic time `now_ns` and return what is to be done, in order."""

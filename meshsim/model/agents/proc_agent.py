@@ -63,6 +63,7 @@ from meshsim.model.messages import (
     Gspawn,
     KeepAlive,
     KeepaliveGetState,
+    Message,
     ProcReady,
     RankStatus,
     SelfCheck,
@@ -129,6 +130,27 @@ def _running(name: Name, actor: ActorId, create_rank: int, generation: int | Uns
     return StateReply(State(name, RUNNING, ActorState(actor, create_rank, generation=generation)))
 
 
+#: Types of messages that it takes at its handler ports, beside the one that creates actors.
+_BOUND = frozenset(
+    {
+        KeepaliveGetState,
+        KeepAlive,
+        GetState,
+        GetRankStatus,
+        Stop,
+        StopAll,
+        SelfCheck,
+        ActorEvent,
+        Configure,
+        QueryStatus,
+        Gspawn,
+        StopActor,
+        WatchActor,
+        Undeliverable,
+    }
+)
+
+
 class ProcAgent(msgspec.Struct):
     """Root actor `proc_agent` of every proc, and its proc's supervision coordinator."""
 
@@ -168,6 +190,12 @@ class ProcAgent(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return False
+
+    def binds(self, message: Message) -> bool:
+        """It creates actors, not procs."""
+        if type(message) is CreateOrUpdate:
+            return isinstance(message.spec, ActorSpec)
+        return type(message) in _BOUND
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

@@ -15,7 +15,7 @@ from meshsim.model.commands import Command
 from meshsim.model.config import Config
 from meshsim.model.events import ClockSet, Event, Started
 from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId
-from meshsim.model.messages import Ack, Envelope, Undeliverable
+from meshsim.model.messages import Ack, Envelope, Message, Undeliverable
 from meshsim.model.notes import Warned
 
 #: Base name of the throw-away proc, and the name of its only actor.
@@ -40,6 +40,9 @@ class HostMeshDrop(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return port == FIRST_EPHEMERAL_PORT
+
+    def binds(self, message: Message) -> bool:
+        return type(message) is Undeliverable
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         match event:

@@ -45,6 +45,7 @@ from meshsim.model.messages import (
     GetState,
     GetSubscriberCount,
     KeepaliveGetState,
+    Message,
     RankStatus,
     StateReply,
     Stop,
@@ -77,6 +78,11 @@ ACTOR_IDLE_TIMER = "actor_idle"
 _IDLE = ControllerPhase.IDLE
 _WAITING = Progress.WAITING
 
+#: Types of messages that it takes at its handler ports.
+_BOUND = frozenset(
+    {CheckState, Subscribe, Unsubscribe, GetSubscriberCount, CreateOrUpdate, GetState, Stop, Undeliverable}
+)
+
 
 class ActorMeshController(MeshKeeper):
     """Machine of supervision.md 5. One for each actor mesh that is not a system mesh."""
@@ -95,6 +101,9 @@ class ActorMeshController(MeshKeeper):
         if self.query is not None:
             return port == self.query.port
         return self.stop is not None and self.stop.accepts(port)
+
+    def binds(self, message: Message) -> bool:
+        return type(message) in _BOUND
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

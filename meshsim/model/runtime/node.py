@@ -232,7 +232,7 @@ class NodeMachine(SharedProcess):
         cell = self.cells.get(envelope.dest)
         if cell is None or (cell.phase in _TERMINAL and proc_of(envelope.dest) in self.gone):
             self._bounce(envelope, no_mailbox_error(envelope.dest))
-        elif envelope.port and not cell.machine.accepts(envelope.port):
+        elif not (cell.machine.accepts(envelope.port) if envelope.port else cell.machine.binds(envelope.message)):
             self._bounce(envelope, port_not_bound_error(envelope))
         elif cell.phase in _TERMINAL:
             self._bounce(envelope, cell.refusal(envelope))
