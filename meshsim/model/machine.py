@@ -33,6 +33,9 @@ class Machine(Protocol):
     def accepts(self, port: int) -> bool:
         """Whether this ephemeral port is open. A message to a closed one bounces."""
 
+    def takes(self, port: int, message: Message) -> bool:
+        """Whether this open port is for messages of this type. Any other bounces, and closes the port."""
+
     def binds(self, message: Message) -> bool:
         """Whether the actor bound its handler port for messages of this type. Any other message bounces."""
 

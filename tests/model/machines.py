@@ -159,6 +159,9 @@ class Puppet(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return port == 1024
 
+    def takes(self, port: int, message: Message) -> bool:
+        return True
+
     def binds(self, message: Message) -> bool:
         return True
 

@@ -128,6 +128,9 @@ class TestActor(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return self.context.accepts(port)
 
+    def takes(self, port: int, message: Message) -> bool:
+        return self.context.takes(port, message)
+
     def binds(self, message: Message) -> bool:
         """The mesh failures that an owner hears always have a failure; only subscribers are told of none."""
         return type(message) in _BOUND and not (type(message) is MeshFailed and message.failure is None)

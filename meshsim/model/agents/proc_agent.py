@@ -191,6 +191,9 @@ class ProcAgent(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return False
 
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
     def binds(self, message: Message) -> bool:
         """It creates actors, not procs."""
         if type(message) is CreateOrUpdate:

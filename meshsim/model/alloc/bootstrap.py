@@ -61,6 +61,9 @@ class AllocatedProcess(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return False
 
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
     def binds(self, message: Message) -> bool:
         return type(message) in (StartProc, StopAndExit, Undeliverable)
 

@@ -86,6 +86,9 @@ class AllocKeeper(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return False
 
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
     def binds(self, message: Message) -> bool:
         """What an alloc is told, of either kind; what processes say, and what comes back from them, of its own."""
         if type(message) in (DrainAlloc, StopAlloc, FailAlloc):

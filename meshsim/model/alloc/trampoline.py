@@ -48,6 +48,9 @@ class HostMeshTrampoline(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return False
 
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
     def binds(self, message: Message) -> bool:
         return type(message) is Undeliverable
 

@@ -41,6 +41,9 @@ class HostMeshDrop(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return port == FIRST_EPHEMERAL_PORT
 
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is Ack
+
     def binds(self, message: Message) -> bool:
         return type(message) is Undeliverable
 

@@ -26,6 +26,9 @@ class CleanupController(MeshKeeper):
     def accepts(self, port: int) -> bool:
         return self.stop is not None and self.stop.accepts(port)
 
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is RankStatus
+
     def binds(self, message: Message) -> bool:
         return type(message) is Undeliverable
 

@@ -102,6 +102,9 @@ class ActorMeshController(MeshKeeper):
             return port == self.query.port
         return self.stop is not None and self.stop.accepts(port)
 
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is (RankStatus if self.query is None else StateReply)
+
     def binds(self, message: Message) -> bool:
         return type(message) in _BOUND
 

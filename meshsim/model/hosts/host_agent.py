@@ -140,6 +140,9 @@ class HostAgent(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return isinstance(self.manager, ProcessManager) and port in self.manager.callbacks
 
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is ProcReady
+
     def binds(self, message: Message) -> bool:
         """It creates procs, not actors."""
         if type(message) is CreateOrUpdate:

@@ -101,6 +101,10 @@ class CommActor(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return port in self.relays
 
+    def takes(self, port: int, message: Message) -> bool:
+        """What a relay's reducer cannot combine, it refuses itself."""
+        return True
+
     def binds(self, message: Message) -> bool:
         return type(message) in (CommMeshConfig, CastMessage, ForwardMessage, Undeliverable)
 

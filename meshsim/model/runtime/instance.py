@@ -30,6 +30,9 @@ class Instance(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return True
 
+    def takes(self, port: int, message: Message) -> bool:
+        return True
+
     def binds(self, message: Message) -> bool:
         return False
 

@@ -3,6 +3,8 @@
 Source: mesh_model.md 3.1, 3.2 (order of checks).
 """
 
+import ast
+import inspect
 import typing
 
 import pytest
@@ -29,29 +31,35 @@ from meshsim.model.alloc.local_alloc import LocalAlloc
 from meshsim.model.alloc.process_alloc import ProcessAlloc
 from meshsim.model.alloc.trampoline import HostMeshTrampoline
 from meshsim.model.boot import NodeBoot, Setting
+from meshsim.model.clients.awaiting import Run
 from meshsim.model.clients.client import Client
 from meshsim.model.clients.context import Context
 from meshsim.model.clients.host_drop import HostMeshDrop
+from meshsim.model.clients.payloads import PAYLOADS
 from meshsim.model.controllers.cleanup_controller import CleanupController
 from meshsim.model.controllers.mesh_controllers import HostMeshController, ProcMeshController
 from meshsim.model.events import Started
 from meshsim.model.hosts.host_agent import HostAgent
-from meshsim.model.ids import LOCAL_PROC, ActorId, NameSource, Node, actor_id, proc_id
+from meshsim.model.ids import FIRST_EPHEMERAL_PORT, LOCAL_PROC, ActorId, NameSource, Node, actor_id, proc_id
 from meshsim.model.messages import (
+    Ack,
     ActorSpec,
     CreateOrUpdate,
     Drill,
     Envelope,
     MeshFailed,
     Message,
+    Operate,
     ProcSpec,
     SelfCheck,
     Stop,
+    SubscriberCount,
     Undeliverable,
     Work,
 )
 from meshsim.model.messaging.comm import CommActor
 from meshsim.model.notes import Bounced
+from meshsim.model.operations import CountSubscribers
 from meshsim.model.runtime.instance import Instance
 from meshsim.model.runtime.node import NodeMachine
 from meshsim.model.shapes.extent import Extent
@@ -190,3 +198,104 @@ def test_an_unbound_port_is_found_out_before_the_end_of_its_owner():
         "mailbox error",
         "address not routable",
     ]
+
+
+# --- ports that an actor opened ------------------------------------------------------------------------------
+
+
+def test_every_operation_says_what_its_ports_are_for():
+    assert set(PAYLOADS) == set(typing.get_args(Run))
+
+
+def asking_client(*quirks_off):
+    """A client that asks for its mesh's subscribers, at its first port."""
+    boot = NodeBoot(Node("client"), "client", CONFIG.values(), quirks_off)
+    node = NodeMachine(boot, default_program())
+    node.handle(Started(), 0)
+    node.handle(Envelope(CLIENT, CLIENT, Operate(0, CountSubscribers(actor_mesh(1, ALICE.actor))), returnable=False), 0)
+    return node
+
+
+def errors_of(node, *messages):
+    """Why each of these, sent to that port, comes back; none for one that does not."""
+    errors = []
+    for message in messages:
+        commands = node.handle(Envelope(ALICE.actor, CLIENT, message, FIRST_EPHEMERAL_PORT), 0)
+        errors.append(next((command.error for command in commands if isinstance(command, Bounced)), None))
+    return errors
+
+
+def test_a_message_of_the_wrong_type_closes_the_port_that_it_was_sent_to():
+    """mesh_model.md 3.4: it comes back, and so does the right one after it."""
+    node = asking_client()
+
+    assert errors_of(node, Ack(), SubscriberCount(1)) == [
+        f"mailbox error: {CLIENT}[1024]: unexpected message type: Ack",
+        "address not routable: port not bound in mailbox; port id: 1024; message type: SubscriberCount",
+    ]
+    assert not node.cells[CLIENT].is_terminal
+
+
+def test_without_error_removes_port_only_the_wrong_message_comes_back():
+    node = asking_client("error_removes_port")
+
+    assert errors_of(node, Ack(), SubscriberCount(1)) == [
+        f"mailbox error: {CLIENT}[1024]: unexpected message type: Ack",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("machine", "taken"),
+    [
+        (CleanupController(CONTROLLER, actor_mesh(1), CONFIG, "a", None, {}), "RankStatus"),
+        (controller_of([RUNNING]), "RankStatus"),
+        (ProcMeshController(CONTROLLER, CONFIG, proc_mesh(1)), "RankStatus"),
+        (HostMeshController(CONTROLLER, CONFIG, ("host0",)), "Ack"),
+        (HostMeshDrop(CONTROLLER, CONFIG, ("host0",)), "Ack"),
+        (HostAgent(host_agent(0), Node("host0"), CONFIG), "ProcReady"),
+        (ProcAgent(agent(0), proc(0), CONFIG), ""),
+        (Client(CLIENT, Context(CLIENT, CONFIG, NameSource(7))), "MeshFailed"),
+    ],
+    ids=lambda case: type(case).__name__,
+)
+def test_what_the_ports_of_each_actor_are_for(machine, taken):
+    """As long as it has asked nobody anything: of a client that is what its subscriptions hear."""
+    kinds = typing.get_args(Message)
+
+    assert {kind.__name__ for kind in kinds if machine.takes(FIRST_EPHEMERAL_PORT, blank(kind))} == set(taken.split())
+
+
+# --- nothing is forgotten --------------------------------------------------------------------------------------
+
+#: What comes to ports that were opened for it, and may stand in a handler without being bound.
+REPLIES = {kind.__name__ for kinds in PAYLOADS.values() for kind in kinds} | {"ActorStateChanged", "ProcReady"}
+
+
+@pytest.mark.parametrize(
+    "machine",
+    [
+        controller_of([RUNNING]),
+        ProcAgent(agent(0), proc(0), CONFIG),
+        HostAgent(host_agent(0), Node("host0"), CONFIG),
+        CommActor(CONTROLLER, CONFIG),
+        AllocatedProcess(CONTROLLER, CLIENT, 0, "unix:@p", CONFIG),
+        Client(CLIENT, Context(CLIENT, CONFIG, NameSource(7))),
+        of_type("TestActor"),
+        of_type("PythonActor"),
+        of_type("WrapperActor"),
+        of_type("RuntimeTestActor"),
+    ],
+    ids=lambda machine: type(machine).__name__,
+)
+def test_whatever_a_handler_is_written_for_is_bound(machine):
+    """Else it would never be called. Read from the source: every message type that a `case` names."""
+    kinds = {kind.__name__: kind for kind in typing.get_args(Message)}
+    source = ast.parse(inspect.getsource(inspect.getmodule(type(machine))))
+    named = {
+        node.cls.id for node in ast.walk(source) if isinstance(node, ast.MatchClass) and isinstance(node.cls, ast.Name)
+    }
+    wanted = (named & set(kinds)) - REPLIES - {kind.__name__ for kind in BY_CONTENT}
+
+    assert wanted
+    assert {name for name in wanted if not machine.binds(blank(kinds[name]))} == set()

@@ -237,6 +237,9 @@ class Ear:
     def accepts(self, port):
         return False
 
+    def takes(self, port, message):
+        return True
+
     def binds(self, message):
         return True
 
