@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from meshsim.model.commands import Command
     from meshsim.model.events import Event
     from meshsim.model.ids import ActorId
-    from meshsim.model.messages import Envelope
+    from meshsim.model.messages import Envelope, Message
 
 
 @runtime_checkable
@@ -32,6 +32,12 @@ class Machine(Protocol):
 
     def accepts(self, port: int) -> bool:
         """Whether this ephemeral port is open. A message to a closed one bounces."""
+
+    def takes(self, port: int, message: Message) -> bool:
+        """Whether this open port is for messages of this type. Any other bounces, and closes the port."""
+
+    def binds(self, message: Message) -> bool:
+        """Whether the actor bound its handler port for messages of this type. Any other message bounces."""
 
     def handle(self, event: Event, now_ns: int) -> Sequence[Command]:
         """Take one event at monotonic time `now_ns` and return what is to be done, in order."""

@@ -17,6 +17,7 @@ from meshsim.model.config import Value
 from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.shapes.extent import BaseRank, ViewRank
 from meshsim.model.shapes.region import Region
+from meshsim.model.shapes.value_mesh import CardinalityError
 
 #: How a controller comes to know: it asks (supervision.md 5), or agents tell it and it asks to be sure (17).
 ControllerKind = Literal["polling", "streaming"]
@@ -51,6 +52,19 @@ class ProcMeshRef(msgspec.Struct, frozen=True):
     root_region: Region | None = None
     #: Of allocated procs: who holds their alloc.
     alloc: ActorId | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """One proc for each rank (mesh_model.md 2.2).
+
+        Raises:
+            CardinalityError: more or fewer.
+        """
+        if self.region.num_ranks != len(self.procs):
+            raise CardinalityError(self.region.num_ranks, len(self.procs))
+
+    def __str__(self) -> str:
+        """Source: mesh_model.md 7."""
+        return f"{self.name}{{{self.region}}}"
 
     def sliced(self, region: Region, label: str) -> ProcMeshRef:
         """The procs of a part of this mesh, create ranks and all; `label` is what the scenario calls it (10.8).
@@ -90,6 +104,10 @@ class ActorMeshRef(msgspec.Struct, frozen=True, omit_defaults=True):
     def own_label(self) -> str:
         """The name that the reference has beside the mesh's, if any."""
         return self.label if self.mesh_label else ""
+
+    def text(self, actor_type: str) -> str:
+        """Of a reference to actors of this type, as the reference prints it. Source: mesh_model.md 7."""
+        return f"{self.name}:{actor_type}@{self.procs}"
 
     @property
     def identity(self) -> tuple[ProcMeshRef, Name]:

@@ -115,6 +115,8 @@ class _Watched:
         self._machine = machine
         self._pairs = pairs
         self.accepts = machine.accepts
+        self.takes = machine.takes
+        self.binds = machine.binds
 
     @property
     def me(self) -> ActorId:

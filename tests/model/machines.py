@@ -159,6 +159,12 @@ class Puppet(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return port == 1024
 
+    def takes(self, port: int, message: Message) -> bool:
+        return True
+
+    def binds(self, message: Message) -> bool:
+        return True
+
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         match event:
             case Started():

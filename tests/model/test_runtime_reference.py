@@ -350,7 +350,7 @@ def test_a_client_instance_takes_messages_and_has_no_loop():
     node = proc_node()
 
     commands, instance = opened(node)
-    tell(node, instance, "noop")
+    node.handle(Envelope(ALICE.actor, instance, Drill("noop"), 1024), 0)
     dropped = tell(node, ROOT, "drop")
 
     assert instance == child(1, "looker")

@@ -36,6 +36,7 @@ from meshsim.model.messages import (
     HowMany,
     MeshFailed,
     MeshRefSent,
+    Message,
     Number,
     Operate,
     PassedOn,
@@ -61,6 +62,26 @@ INIT_TIMER = "init"
 
 #: Parameter that makes inits fail: rank as text -> the fields of an `InitFailure`.
 INIT_FAILS = "init_fails"
+
+#: Types of messages that they take at their handler ports.
+_BOUND = frozenset(
+    {
+        Work,
+        Call,
+        HowMany,
+        CauseFault,
+        GetActorId,
+        GetCastInfo,
+        GetConfig,
+        SetConfig,
+        Forward,
+        Operate,
+        MeshRefSent,
+        MeshFailed,
+        PassedOn,
+        Undeliverable,
+    }
+)
 
 
 class InitFailure(msgspec.Struct, frozen=True):
@@ -106,6 +127,13 @@ class TestActor(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return self.context.accepts(port)
+
+    def takes(self, port: int, message: Message) -> bool:
+        return self.context.takes(port, message)
+
+    def binds(self, message: Message) -> bool:
+        """The mesh failures that an owner hears always have a failure; only subscribers are told of none."""
+        return type(message) in _BOUND and not (type(message) is MeshFailed and message.failure is None)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

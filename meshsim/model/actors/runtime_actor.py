@@ -21,7 +21,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, PortRef
-from meshsim.model.messages import Answer, CauseFault, Drill, Envelope, Undeliverable, Work, reply_to
+from meshsim.model.messages import Answer, CauseFault, Drill, Envelope, Message, Undeliverable, Work, reply_to
 from meshsim.model.messaging.undeliverable import default_undeliverable
 from meshsim.model.supervision import Generic, UnhandledSupervisionEvent
 
@@ -47,6 +47,12 @@ class RuntimeTestActor(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return False
+
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
+    def binds(self, message: Message) -> bool:
+        return type(message) in (Drill, CauseFault, Work, Undeliverable)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

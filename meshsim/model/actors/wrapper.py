@@ -20,6 +20,7 @@ from meshsim.model.messages import (
     CauseFault,
     Envelope,
     MeshFailed,
+    Message,
     NextSupervisionFailure,
     Operate,
     PassedOn,
@@ -77,6 +78,9 @@ class WrapperActor(TestActor):
     @property
     def busy(self) -> bool:
         return self.working or self.spawning or self.asked is not None
+
+    def binds(self, message: Message) -> bool:
+        return type(message) is NextSupervisionFailure or super().binds(message)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

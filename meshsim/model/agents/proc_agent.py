@@ -64,6 +64,7 @@ from meshsim.model.messages import (
     Gspawn,
     KeepAlive,
     KeepaliveGetState,
+    Message,
     Misreport,
     ProcReady,
     RankStatus,
@@ -113,6 +114,28 @@ TRANSITIONS: dict[AgentPhase, frozenset[AgentPhase]] = {
 _IDLE = AgentPhase.IDLE
 
 
+#: Types of messages that it takes at its handler ports, beside the one that creates actors.
+_BOUND = frozenset(
+    {
+        KeepaliveGetState,
+        KeepAlive,
+        GetState,
+        GetRankStatus,
+        Stop,
+        StopAll,
+        SelfCheck,
+        ActorEvent,
+        Configure,
+        QueryStatus,
+        Gspawn,
+        StopActor,
+        WatchActor,
+        Misreport,
+        Undeliverable,
+    }
+)
+
+
 class ProcAgent(msgspec.Struct):
     """Root actor `proc_agent` of every proc, and its proc's supervision coordinator."""
 
@@ -154,6 +177,15 @@ class ProcAgent(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return False
+
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
+    def binds(self, message: Message) -> bool:
+        """It creates actors, not procs."""
+        if type(message) is CreateOrUpdate:
+            return isinstance(message.spec, ActorSpec)
+        return type(message) in _BOUND
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

@@ -19,7 +19,7 @@ from meshsim.model.commands import BootProc, Command, DestroyProc, ExitProcess, 
 from meshsim.model.config import V0_HEARTBEAT_NS, Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, ProcDestroyed, Started, TimerFired
 from meshsim.model.ids import ActorId, ProcId, mesh_agent_id
-from meshsim.model.messages import Envelope, Undeliverable
+from meshsim.model.messages import Envelope, Message, Undeliverable
 from meshsim.units import MS
 
 #: Patience with the actors of the proc when the process is told to end.
@@ -60,6 +60,12 @@ class AllocatedProcess(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return False
+
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
+    def binds(self, message: Message) -> bool:
+        return type(message) in (StartProc, StopAndExit, Undeliverable)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

@@ -18,7 +18,16 @@ import msgspec
 from meshsim.model.alloc.events import AllocEvent
 from meshsim.model.alloc.initialize import Initialization, InitPhase
 from meshsim.model.alloc.local_alloc import LocalAlloc
-from meshsim.model.alloc.messages import AllocInitialized, ChaosMonkey, DrainAlloc, FailAlloc, StopAlloc
+from meshsim.model.alloc.messages import (
+    AllocHeartbeat,
+    AllocHello,
+    AllocInitialized,
+    ChaosMonkey,
+    DrainAlloc,
+    FailAlloc,
+    StartedProc,
+    StopAlloc,
+)
 from meshsim.model.alloc.process_alloc import ProcessAlloc
 from meshsim.model.commands import Command, StopSelf
 from meshsim.model.events import (
@@ -32,7 +41,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, PortRef
-from meshsim.model.messages import Ack, Envelope, Undeliverable, reply_to
+from meshsim.model.messages import Ack, Envelope, Message, Undeliverable, reply_to
 from meshsim.model.notes import AllocEventSeen, AllocStarted, Warned
 
 
@@ -76,6 +85,17 @@ class AllocKeeper(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return False
+
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
+    def binds(self, message: Message) -> bool:
+        """What an alloc is told, of either kind; what processes say, and what comes back from them, of its own."""
+        if type(message) in (DrainAlloc, StopAlloc, FailAlloc):
+            return True
+        if isinstance(self.alloc, LocalAlloc):
+            return type(message) is ChaosMonkey
+        return type(message) in (AllocHello, StartedProc, AllocHeartbeat, Undeliverable)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

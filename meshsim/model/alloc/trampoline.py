@@ -18,7 +18,7 @@ from meshsim.model.config import Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, ProcDestroyed, Started
 from meshsim.model.hosts.host_agent import HostAgent, HostMode
 from meshsim.model.ids import ActorId, Node, PortRef, address_of, host_agent_id, proc_of
-from meshsim.model.messages import Envelope, Undeliverable, reply_to
+from meshsim.model.messages import Envelope, Message, Undeliverable, reply_to
 from meshsim.model.messaging.undeliverable import default_undeliverable
 from meshsim.model.supervision import UnhandledSupervisionEvent
 
@@ -47,6 +47,12 @@ class HostMeshTrampoline(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return False
+
+    def takes(self, port: int, message: Message) -> bool:
+        return False
+
+    def binds(self, message: Message) -> bool:
+        return type(message) is Undeliverable
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

@@ -31,6 +31,7 @@ from meshsim.model.messages import (
     Envelope,
     MeshFailed,
     MeshRefSent,
+    Message,
     Operate,
     PassedOn,
     Undeliverable,
@@ -39,6 +40,9 @@ from meshsim.model.messages import (
 from meshsim.model.messaging.undeliverable import envelope_text
 from meshsim.model.notes import Warned
 from meshsim.model.supervision import ActorSupervisionEvent, Generic, MeshFailure, actor_failed
+
+#: Types of messages that it takes at its handler ports.
+_BOUND = frozenset({Operate, MeshRefSent, MeshFailed, PassedOn, Undeliverable, Work})
 
 
 class Client(msgspec.Struct):
@@ -53,6 +57,13 @@ class Client(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return self.context.accepts(port)
+
+    def takes(self, port: int, message: Message) -> bool:
+        return self.context.takes(port, message)
+
+    def binds(self, message: Message) -> bool:
+        """The mesh failures that an owner hears always have a failure; only subscribers are told of none."""
+        return type(message) in _BOUND and not (type(message) is MeshFailed and message.failure is None)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

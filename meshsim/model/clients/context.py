@@ -18,6 +18,7 @@ from meshsim.model.clients.counting import TallyRun
 from meshsim.model.clients.host_drop import DROP_ACTOR, DROP_PROC, NO_RUNTIME, HostMeshDrop
 from meshsim.model.clients.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
 from meshsim.model.clients.mesh_creation import COMM_CONTROLLER
+from meshsim.model.clients.payloads import PAYLOADS
 from meshsim.model.clients.procedures import (
     CountRun,
     QueryRun,
@@ -43,7 +44,7 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
-from meshsim.model.messages import Envelope, MeshFailed, MeshRefSent, Operate, StateReply, StopAll, Work
+from meshsim.model.messages import Envelope, MeshFailed, MeshRefSent, Message, Operate, StateReply, StopAll, Work
 from meshsim.model.messaging.casting import CastError, actors_of, cast
 from meshsim.model.notes import OperationStarted, Warned
 from meshsim.model.operations import (
@@ -109,6 +110,15 @@ class Context(Awaiting):
             return self.references.subscriptions[port].accepts(port)
         running = self.running.get(port) or self.running.get(port - 1)
         return running is not None and running.run.accepts(port)
+
+    def takes(self, port: int, message: Message) -> bool:
+        """Whether an open port is for messages of this type."""
+        if port in self.polls:
+            return type(message) is StateReply
+        running = self.running.get(port) or self.running.get(port - 1)
+        if running is None:
+            return type(message) is MeshFailed
+        return type(message) in PAYLOADS[type(running.run)]
 
     # --- operations ----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from meshsim.model.commands import Command
 from meshsim.model.config import Config
 from meshsim.model.events import ClockSet, Event, Started
 from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId
-from meshsim.model.messages import Ack, Envelope, Undeliverable
+from meshsim.model.messages import Ack, Envelope, Message, Undeliverable
 from meshsim.model.messaging.undeliverable import monitored_text
 from meshsim.model.notes import Warned
 
@@ -41,6 +41,12 @@ class HostMeshDrop(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return port == FIRST_EPHEMERAL_PORT
+
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is Ack
+
+    def binds(self, message: Message) -> bool:
+        return type(message) is Undeliverable
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         match event:

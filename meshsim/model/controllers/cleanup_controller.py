@@ -8,11 +8,11 @@ Source: supervision.md 10.9 (row ActorMeshController).
 
 from __future__ import annotations
 
-from meshsim.model.commands import Command, Fail, GiveBack
+from meshsim.model.commands import Command, Fail
 from meshsim.model.controllers.keeper import CLEANUP_REASON, ControllerPhase, MeshKeeper
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
-from meshsim.model.messages import Envelope, RankStatus, Undeliverable
-from meshsim.model.messaging.undeliverable import default_undeliverable, port_not_bound_error
+from meshsim.model.messages import Envelope, Message, RankStatus, Undeliverable
+from meshsim.model.messaging.undeliverable import default_undeliverable
 from meshsim.model.supervision import UnhandledSupervisionEvent
 
 
@@ -26,6 +26,12 @@ class CleanupController(MeshKeeper):
     def accepts(self, port: int) -> bool:
         return self.stop is not None and self.stop.accepts(port)
 
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is RankStatus
+
+    def binds(self, message: Message) -> bool:
+        return type(message) is Undeliverable
+
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""
         match event:
@@ -36,8 +42,6 @@ class CleanupController(MeshKeeper):
                 return default_undeliverable(self.me, undeliverable)
             case Envelope(message=RankStatus() as overlay):
                 return self._on_rank_status(event, overlay, now_ns)
-            case Envelope():
-                return [GiveBack(event, port_not_bound_error(event))]
             case TimerFired():
                 return self._on_stop_idle(now_ns)
             case ChildFailed(event=child_event):

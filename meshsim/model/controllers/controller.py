@@ -52,6 +52,7 @@ from meshsim.model.messages import (
     GetState,
     GetSubscriberCount,
     KeepaliveGetState,
+    Message,
     RankStatus,
     StateReply,
     Stop,
@@ -84,6 +85,11 @@ ACTOR_IDLE_TIMER = "actor_idle"
 _IDLE = ControllerPhase.IDLE
 _WAITING = Progress.WAITING
 
+#: Types of messages that it takes at its handler ports.
+_BOUND = frozenset(
+    {CheckState, Subscribe, Unsubscribe, GetSubscriberCount, CreateOrUpdate, GetState, Stop, Undeliverable}
+)
+
 
 class ActorMeshController(MeshKeeper):
     """Machine of supervision.md 5. One for each actor mesh that is not a system mesh."""
@@ -108,6 +114,12 @@ class ActorMeshController(MeshKeeper):
         if self.query is None or self.config.has("Q27"):
             return False
         return isinstance(envelope.message, Stop) and not self._is_duplicate_stop()
+
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is (RankStatus if self.query is None else StateReply)
+
+    def binds(self, message: Message) -> bool:
+        return type(message) in _BOUND
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

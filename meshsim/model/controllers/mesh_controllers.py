@@ -15,7 +15,7 @@ from meshsim.model.commands import Command, Fail
 from meshsim.model.config import Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Event, Started, TimerFired
 from meshsim.model.ids import FIRST_EPHEMERAL_PORT, ActorId
-from meshsim.model.messages import Envelope, Undeliverable
+from meshsim.model.messages import Ack, Envelope, Message, RankStatus, Undeliverable
 from meshsim.model.messaging.undeliverable import default_undeliverable
 from meshsim.model.operations import ProcMeshRef
 from meshsim.model.supervision import Generic, UnhandledSupervisionEvent
@@ -37,6 +37,12 @@ class ProcMeshController(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return self.run is not None and self.run.accepts(port)
+
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is RankStatus
+
+    def binds(self, message: Message) -> bool:
+        return type(message) is Undeliverable
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         match event:
@@ -84,6 +90,12 @@ class HostMeshController(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return self.current is not None and port == FIRST_EPHEMERAL_PORT
+
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is Ack
+
+    def binds(self, message: Message) -> bool:
+        return type(message) is Undeliverable
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         match event:

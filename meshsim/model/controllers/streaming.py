@@ -28,7 +28,7 @@ from meshsim.model.controllers.health import may_come_back
 from meshsim.model.events import Event, Started
 from meshsim.model.ids import PortRef
 from meshsim.model.mapping import actor_state_to_events
-from meshsim.model.messages import ActorStateChanged, Envelope, StateReply, WatchActor
+from meshsim.model.messages import ActorStateChanged, Envelope, Message, StateReply, WatchActor
 from meshsim.model.status import ActorState, State, StatusKind
 from meshsim.model.supervision import ActorSupervisionEvent
 
@@ -54,6 +54,9 @@ class StreamingController(ActorMeshController):
 
     def accepts(self, port: int) -> bool:
         return port == self.watch_port or super().accepts(port)
+
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is ActorStateChanged if port == self.watch_port else super().takes(port, message)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         if isinstance(event, Started):

@@ -50,6 +50,7 @@ from meshsim.model.messages import (
     GetRankStatus,
     GetState,
     ListResources,
+    Message,
     ProcReady,
     ProcSpec,
     RankStatus,
@@ -100,6 +101,10 @@ class Shutdown(msgspec.Struct):
     in_flight: list[Name] = []
 
 
+#: Types of messages that it takes at its handler ports, beside the one that creates procs.
+_BOUND = frozenset({GetState, Stop, GetRankStatus, ListResources, SetClientConfig, ShutdownHost, Undeliverable})
+
+
 class HostAgent(msgspec.Struct):
     """Machine of supervision.md 9.3."""
 
@@ -137,6 +142,15 @@ class HostAgent(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return isinstance(self.manager, ProcessManager) and port in self.manager.callbacks
+
+    def takes(self, port: int, message: Message) -> bool:
+        return type(message) is ProcReady
+
+    def binds(self, message: Message) -> bool:
+        """It creates procs, not actors."""
+        if type(message) is CreateOrUpdate:
+            return isinstance(message.spec, ProcSpec) and message.rank is not None
+        return type(message) in _BOUND
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what is to be done, in order."""

@@ -101,6 +101,13 @@ class CommActor(msgspec.Struct):
     def accepts(self, port: int) -> bool:
         return port in self.relays
 
+    def takes(self, port: int, message: Message) -> bool:
+        """What a relay's reducer cannot combine, it refuses itself."""
+        return True
+
+    def binds(self, message: Message) -> bool:
+        return type(message) in (CommMeshConfig, CastMessage, ForwardMessage, Undeliverable)
+
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""
         if type(event) is Envelope:

@@ -143,6 +143,11 @@ def mailbox_closed_error(actor: ActorId, status: ActorStatus) -> str:
     return f"mailbox error: mailbox owner {actor} is stopped{reason}"
 
 
+def wrong_type_error(envelope: Envelope) -> str:
+    """The port is there, and is for something else. Our own words: the reference names types of its language."""
+    return f"mailbox error: {port_id(envelope)}: unexpected message type: {type(envelope.message).__name__}"
+
+
 def port_closed_error(envelope: Envelope) -> str:
     """The actor's task is gone without having closed its mailbox: nobody receives at this port any more."""
     return f"mailbox error: {port_id(envelope)}: port closed"

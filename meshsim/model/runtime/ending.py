@@ -108,6 +108,8 @@ class EndingCell(msgspec.Struct):
     #: Its task was aborted: nobody closed its mailbox, and these ports have been found without a receiver.
     aborted: bool = False
     dead_ports: list[str] = []
+    #: Ports that it opened and a message of the wrong type has closed (quirk `error_removes_port`).
+    closed_ports: list[int] = []
     #: What decides among queues that are ready at once; none for the fixed order.
     choices: Choices | None = None
     #: Quirks that are turned off.

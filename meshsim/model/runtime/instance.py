@@ -1,6 +1,7 @@
 """A client instance: a mailbox without a loop, which code outside of any actor drives.
 
-It has the status Client until it is dropped. Its user looks into it when it likes; no signal reaches it, and a child of
+It has the status Client until it is dropped. Its user looks into the ports it opened when it likes; it has
+no handlers, so what comes back to it is logged and dropped. No signal reaches it, and a child of
 it that fails has nobody to tell.
 
 Source: supervision.md 4.1, 4.5 step 10; mesh_model.md 6.2, 6.4.
@@ -13,7 +14,7 @@ import msgspec
 from meshsim.model.commands import Command
 from meshsim.model.events import Event
 from meshsim.model.ids import ActorId
-from meshsim.model.messages import Envelope
+from meshsim.model.messages import Envelope, Message
 
 
 class Instance(msgspec.Struct):
@@ -28,6 +29,12 @@ class Instance(msgspec.Struct):
 
     def accepts(self, port: int) -> bool:
         return True
+
+    def takes(self, port: int, message: Message) -> bool:
+        return True
+
+    def binds(self, message: Message) -> bool:
+        return False
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         assert isinstance(event, Envelope), f"{self.me} has no loop that could take {event!r}"

@@ -85,6 +85,7 @@ from meshsim.model.messaging.undeliverable import (
     RETURNED,
     no_mailbox_error,
     port_not_bound_error,
+    wrong_type_error,
 )
 from meshsim.model.notes import NOTE_TYPES, Bounced, LocalDelivery, Warned
 from meshsim.model.runtime.actor import ActorCell
@@ -237,16 +238,27 @@ class NodeMachine(SharedProcess):
         cell = self.cells.get(envelope.dest)
         if cell is None or (cell.phase in _TERMINAL and proc_of(envelope.dest) in self.gone):
             self._bounce(envelope, no_mailbox_error(envelope.dest))
-        elif envelope.port and not cell.machine.accepts(envelope.port):
+        elif not (self._is_open(cell, envelope.port) if envelope.port else cell.machine.binds(envelope.message)):
             self._bounce(envelope, port_not_bound_error(envelope))
         elif cell.phase in _TERMINAL:
             self._bounce(envelope, cell.refusal(envelope))
+        elif envelope.port and not cell.machine.takes(envelope.port, envelope.message):
+            self._refuse(cell, envelope)
         elif cell.reorder is not None:
             self._take_in_turn(cell, cell.reorder, envelope, now_ns)
         else:
             commands = cell.handle(envelope, now_ns)
             if commands:
                 self._apply(cell, commands, now_ns)
+
+    def _is_open(self, cell: ActorCell, port: int) -> bool:
+        return port not in cell.closed_ports and cell.machine.accepts(port)
+
+    def _refuse(self, cell: ActorCell, envelope: Envelope) -> None:
+        """Mesh_model.md 3.4: a message of the wrong type; all later ones come back, too (`error_removes_port`)."""
+        if self.config.has("error_removes_port"):
+            cell.closed_ports.append(envelope.port)
+        self._bounce(envelope, wrong_type_error(envelope))
 
     def _take_in_turn(self, cell: ActorCell, reorder: ReorderBuffer, envelope: Envelope, now_ns: int) -> None:
         """Mesh_model.md 3.7: what is early waits for what was posted before it."""

@@ -150,7 +150,7 @@ class ValueMesh(View[T]):
                 overlaps (actual is the start of the later one). With no ranks at all nothing is checked.
         """
         count = region.num_ranks
-        table: list[T] = [default]
+        table = _Table(default)
         spans: list[TableRun] = []
         at = 0
         for start, end, value in sorted(ranges, key=lambda run: run[:2]) if count else ():
@@ -162,11 +162,11 @@ class ValueMesh(View[T]):
                 raise CardinalityError(count, start)
             if at < start:
                 spans.append((at, start, 0))
-            spans.append((start, end, _table_index(table, value)))
+            spans.append((start, end, table.index(value)))
             at = end
         if at < count:
             spans.append((at, count, 0))
-        return cls(region, _Compressed(table, spans))
+        return cls(region, _Compressed(table.values, spans))
 
     @classmethod
     def empty(cls) -> Self:
@@ -262,9 +262,9 @@ class ValueMesh(View[T]):
         """
         overlay.check_bounds(self._region.num_ranks)
         merge = merge_runs_defective if defective else merge_runs
-        table: list[T] = []
-        spans = [(start, end, _table_index(table, value)) for start, end, value in merge(self.runs(), overlay.runs)]
-        return type(self)(self._region, _Compressed(table, spans))
+        table: _Table[T] = _Table()
+        spans = [(start, end, table.index(value)) for start, end, value in merge(self.runs(), overlay.runs)]
+        return type(self)(self._region, _Compressed(table.values, spans))
 
     # --- comparison -------------------------------------------------------------------------------------------
 
@@ -285,11 +285,24 @@ def _check_cardinality(expected: int, actual: int) -> None:
         raise CardinalityError(expected, actual)
 
 
-def _table_index(table: list[T], value: T) -> int:
-    """Where the value is in the table, which gets it if need be. O(d): values need not be hashable."""
-    if value not in table:
-        table.append(value)
-    return table.index(value)
+class _Table(Generic[T]):
+    """Different values in order of first use."""
+
+    def __init__(self, *values: T) -> None:
+        self.values: list[T] = []
+        self._places: dict[T, int] = {}
+        for value in values:
+            self.index(value)
+
+    def index(self, value: T) -> int:
+        """Where the value is in the table, which gets it if need be. O(1); O(d) for values without a hash."""
+        try:
+            place = self._places.setdefault(value, len(self.values))
+        except TypeError:
+            place = self.values.index(value) if value in self.values else len(self.values)
+        if place == len(self.values):
+            self.values.append(value)
+        return place
 
 
 def _raised(outcome: T | Exception) -> T:

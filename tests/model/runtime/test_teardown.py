@@ -237,6 +237,12 @@ class Ear:
     def accepts(self, port):
         return False
 
+    def takes(self, port, message):
+        return True
+
+    def binds(self, message):
+        return True
+
     def handle(self, event, now_ns):
         if isinstance(event, ChildExited):
             self.told.append(self.me)
