@@ -21,10 +21,10 @@ from meshsim.trace.story import render, selected
 from meshsim.units import DurationError, parse_duration
 
 #: Records that led to a divergence and are shown. Source: chosen here.
-_TRACE = "trace.jsonl"
-#: How many runs are named to who gave a folder of them.
-_RUNS_NAMED = 2
 _STORY_LINES_MAX = 12
+_TRACE = "trace.jsonl"
+#: Runs that are named to who gave a folder of them. Source: chosen here.
+_RUNS_NAMED = 2
 
 
 def trace(
