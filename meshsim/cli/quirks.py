@@ -89,8 +89,8 @@ def _say(quirk: Quirk, shown_by: Sequence[str]) -> int:
     if quirk.off:
         say(f"  turned off: {quirk.off}")
     say(f"  section {quirk.section}; on in {', '.join(_profiles(quirk)) or 'no profile'}")
-    for name in shown_by:
-        say(f"  shown by {name}")
+    if shown_by:
+        say(f"  shown by {', '.join(shown_by)}")
     return PASSED
 
 
