@@ -31,6 +31,11 @@ class Fragile(TestActor):
                 return super().handle(event, now_ns)
 
 
+class Broken(TestActor):
+    def handle(self, event, now_ns):
+        raise ZeroDivisionError("a mistake of mine")
+
+
 THING = 7
 """
 
@@ -62,6 +67,19 @@ def test_an_actor_type_of_the_user_runs_in_both_worlds(own_module: str) -> None:
     heard = [record.what for record in sim.records if record.what.__struct_config__.tag == "heard"]
     assert [(each.status, each.text) for each in heard] == [("Failed", "failed: broke by itself")]
     assert lockstep.digest == sim.digest
+
+
+@pytest.mark.procs
+@pytest.mark.xdist_group("procs")
+@pytest.mark.parametrize("backend", ["sim", "lockstep"])
+def test_an_actor_of_the_user_that_raises_ends_the_run_and_says_where(own_module: str, backend: str) -> None:
+    """A mistake in their code is no verdict about the modelled system, and no traceback of the program either."""
+    result = run_plan(plan_with(f"{own_module}:Broken"), backend)
+
+    assert result.verdict.outcome == "inconclusive"
+    assert result.verdict.reason.startswith("host0/workers_0 ")
+    assert f'{own_module}.py", line ' in result.verdict.reason
+    assert result.verdict.reason.endswith("ZeroDivisionError: a mistake of mine")
 
 
 @pytest.mark.parametrize(

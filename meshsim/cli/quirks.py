@@ -42,7 +42,8 @@ def quirks(
     Parameters
     ----------
     path
-        A scenario file, or a folder of them, that shows quirks; `scenarios/quirks` when none is given.
+        A scenario file, or a folder of them, that shows quirks; `scenarios/quirks` when none is given. Or the id of a
+        quirk, such as `Q18`: what there is to say about that one.
     run
         Run the scenarios under `2026-03` and `fixed`, and print quirk by profile and backend. Exit codes as of `run`.
     backend
@@ -54,12 +55,17 @@ def quirks(
     """
     if run:
         return _run(path or _SHIPPED, backend, out, json=json)
+    one = None if path is None or path.exists() else QUIRKS.get(str(path))
+    if one is not None:
+        path = None
     plans = plans_of([path or _SHIPPED]) if path is not None or _SHIPPED.is_dir() else []
     showing = scenarios_by_quirk(plans)
     if json:
-        for quirk in QUIRKS.values():
+        for quirk in QUIRKS.values() if one is None else [one]:
             say(_line(quirk, showing[quirk.id]))
         return PASSED
+    if one is not None:
+        return _say(one, showing[one.id])
     table(
         ("quirk", "section", *PROFILES, "what happens", "when turned off", "shown by"),
         [
@@ -74,6 +80,17 @@ def quirks(
             for quirk in QUIRKS.values()
         ],
     )
+    return PASSED
+
+
+def _say(quirk: Quirk, shown_by: Sequence[str]) -> int:
+    """One quirk, in lines that fit a screen."""
+    say(f"{quirk.id}: {quirk.sentence}")
+    if quirk.off:
+        say(f"  turned off: {quirk.off}")
+    say(f"  section {quirk.section}; on in {', '.join(_profiles(quirk)) or 'no profile'}")
+    if shown_by:
+        say(f"  shown by {', '.join(shown_by)}")
     return PASSED
 
 

@@ -22,6 +22,9 @@ from meshsim.units import DurationError, parse_duration
 
 #: Records that led to a divergence and are shown. Source: chosen here.
 _STORY_LINES_MAX = 12
+_TRACE = "trace.jsonl"
+#: Runs that are named to who gave a folder of them. Source: chosen here.
+_RUNS_NAMED = 2
 
 
 def trace(
@@ -115,7 +118,14 @@ def _side(path: Path, records: list[Record], before: tuple[Record, ...], record:
 
 
 def _records_of(run: Path) -> list[Record]:
-    return read_trace(run / "trace.jsonl" if run.is_dir() else run)
+    if not run.is_dir():
+        return read_trace(run)
+    trace = run / _TRACE
+    inside = sorted(str(found.parent) for found in run.rglob(_TRACE))
+    if trace.exists() or not inside:
+        return read_trace(trace)
+    more = f" and {len(inside) - _RUNS_NAMED} more" if len(inside) > _RUNS_NAMED else ""
+    raise UsageError(f"{run}: expected the directory of one run, such as {', '.join(inside[:_RUNS_NAMED])}{more}")
 
 
 def _time(option: str, text: str | None) -> int | None:

@@ -153,13 +153,18 @@ class Stage:
                 self._env.process(self._at_its_time(step, int(step.operation.at)))
 
     def _in_turn(self) -> Generator[simpy.Event, object, None]:
+        """What has no time begins when what is written before it is over, whether that has a time or not."""
+        before: simpy.Event | None = None
         for step in self._world.plan.steps:
+            if not step.bring_up and not self._ready.triggered:
+                yield from _over(before)
+                self._ready.succeed()
             if step.operation.at is None:
-                if not step.bring_up and not self._ready.triggered:
-                    self._ready.succeed()
+                yield from _over(before)
                 self._ask(step)
-                yield self._ended[step.index]
+            before = self._ended[step.index]
         if not self._ready.triggered:
+            yield from _over(before)
             self._ready.succeed()
 
     def _at_its_time(self, step: Step, at_ns: int) -> Generator[simpy.Event, object, None]:
@@ -193,6 +198,12 @@ class Stage:
             )
             self._world.record(WORLD, NO_CAUSE, ended)
             self._on_ended(ended)
+
+
+def _over(event: simpy.Event | None) -> Generator[simpy.Event, object, None]:
+    """Wait for an event that may have been, or for nothing."""
+    if event is not None and not event.processed:
+        yield event
 
 
 class References:

@@ -63,8 +63,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
 
     `violated` when an invariant that is not relaxed or an expectation does not hold, unless the scenario lists it as
     known; a known finding that does not occur is a violation as well. Otherwise `inconclusive` when the run has no end,
-    when bring-up did not complete, when an operation could not begin, or when a fault did not strike. Otherwise
-    `passed`.
+    when bring-up did not complete, when an operation did not begin or did not end, or when a fault did not strike.
+    Otherwise `passed`.
 
     Raises:
         KeyError, ConfigError: the brief's configuration is none.
@@ -84,7 +84,7 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     if unlisted:
         return Verdict(outcome="violated", violations=tuple(unlisted), known=tuple(listed), reason=_summary(unlisted))
     reason = "the trace has no end: the run was cut off" if end is None else ""
-    reason = reason or _not_done(brief, evidence) or _not_struck(brief, evidence)
+    reason = reason or _not_done(brief, world, evidence) or _not_struck(brief, evidence)
     return Verdict(outcome="inconclusive" if reason else "passed", known=tuple(listed), reason=reason)
 
 
@@ -141,9 +141,14 @@ def _unused(brief: Brief, found: list[Violation], records: Sequence[Record]) -> 
             yield Violation(invariant=f"known[{index}]", subject=known.quirk, message=message, at=at)
 
 
-def _not_done(brief: Brief, evidence: Evidence) -> str:
-    """Which operation was not what the scenario asks for, if any. One that an expectation is about is judged there."""
+def _not_done(brief: Brief, world: World, evidence: Evidence) -> str:
+    """Which operation was not what the scenario asks for, if any. One that an expectation is about is judged there.
+
+    One that still waits when the run ends is not, unless who waits has ended: it may hang for a reason that nobody
+    thought of.
+    """
     expected = {(e.do, e.name) for e in brief.expect if isinstance(e, OperationResult)}
+    begun = {started.index: started.by for _, started in evidence.operations}
     ends = {ended.index: ended for _, ended in evidence.ends.values()}
     for asked in brief.asked:
         if (asked.do, asked.name) in expected or (asked.do, None) in expected:
@@ -154,6 +159,10 @@ def _not_done(brief: Brief, evidence: Evidence) -> str:
             return f"bring-up did not complete: {what} never ended"
         if ended is not None and ended.error is not None and (asked.bring_up or ended.error.startswith(NOT_BEGUN)):
             return f"{'bring-up did not complete: ' if asked.bring_up else ''}{what}: {ended.error}"
+        if ended is None and asked.index not in begun:
+            return f"{what} never began"
+        if ended is None and world.ended_at(begun[asked.index]) is None:
+            return f"{what} never ended"
     return ""
 
 

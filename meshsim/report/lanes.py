@@ -317,7 +317,8 @@ class _Drawing:
     def _on_process_started(self, node: str, started: ProcessStarted, at: int) -> None:
         track = _Track(self._directory.name_of_node(node), started.kind, at)
         self._processes[node] = track
-        self._parents[node] = started.parent if started.kind == "proc" else ""  # A host is nobody's branch.
+        # A host is nobody's branch; what was allocated is its client's.
+        self._parents[node] = started.parent if started.kind in ("proc", "allocated") else ""
         if started.kind == "proc":
             self._nodes_by_proc[started.name] = node
         else:

@@ -6,6 +6,7 @@ import os
 import secrets
 import shlex
 import sys
+import traceback
 from contextlib import closing
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -71,7 +72,10 @@ class _KeepsDiary(Protocol):
 
 
 class _Limited:
-    """A backend that gives up when a wall-clock deadline has passed. SIGALRM is not ours: pytest-timeout uses it."""
+    """A backend that gives up when a wall-clock deadline has passed. SIGALRM is not ours: pytest-timeout uses it.
+
+    What a step raises, as code of a scenario's own may, ends the run: as in `lockstep`, where it ends a process.
+    """
 
     def __init__(self, backend: Backend, limit_s: float) -> None:
         self._step = backend.step
@@ -94,7 +98,13 @@ class _Limited:
     def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
         if perf_counter() > self._deadline:
             raise BackendError(f"the run took more than {self._limit_s:g} s of wall time, at {now_ns} ns virtual time")
-        return self._step(node, event, now_ns)
+        try:
+            return self._step(node, event, now_ns)
+        except BackendError:
+            raise
+        except Exception as error:
+            said = "".join(traceback.format_exception(error)).rstrip()
+            raise BackendError(f"{node} raised an exception at {now_ns} ns virtual time; it said:\n{said}") from error
 
 
 def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) -> RunResult:

@@ -63,6 +63,15 @@ def test_a_quirk_says_where_it_is_on_and_what_happens_without_it(meshsim: Comman
     }
 
 
+def test_one_quirk_is_told_in_lines(meshsim: Command) -> None:
+    """Who sees an id in a scenario or a verdict asks for that one."""
+    said = meshsim("quirks", Q)
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines()[:2] == [f"{Q}: {QUIRKS[Q].sentence}", f"  turned off: {QUIRKS[Q].off}"]
+    assert list(by_id(meshsim("quirks", Q, "--json").out)) == [Q]
+
+
 def test_the_table_has_a_column_for_each_profile(meshsim: Command) -> None:
     """On, off, or not there: the controllers of 2025-11 do not poll, so nothing of a poll surprises there."""
     said = meshsim("quirks")

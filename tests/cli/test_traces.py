@@ -115,3 +115,14 @@ def test_a_path_that_is_no_run_is_refused(meshsim: Command) -> None:
     said = meshsim("trace", "nosuch")
 
     assert said == (2, "", "meshsim: nosuch: cannot be read: No such file or directory\n")
+
+
+@pytest.mark.usefixtures("ran")
+@pytest.mark.parametrize("words", [("trace", "out"), ("diff", "out", RUN)])
+def test_a_folder_of_runs_is_refused_with_the_runs_in_it(meshsim: Command, words: tuple[str, ...]) -> None:
+    """The folder of a scenario has a run for each backend and seed: which one is meant?"""
+    said = meshsim(*words)
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith("meshsim: out: expected the directory of one run, such as out/kill-one/")
+    assert said.err.count("\n") == 1

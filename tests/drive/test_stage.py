@@ -66,13 +66,25 @@ def test_operations_without_a_time_follow_bring_up_and_each_other() -> None:
 
 
 def test_an_operation_with_a_time_is_done_then_whatever_else_goes_on() -> None:
-    """It neither waits for those without a time nor keeps them waiting."""
-    operations = [StopActorsOp(mesh="trainer", at=at(4)), QueryOp(mesh="trainer"), CastOp(mesh="trainer", at=at(2))]
+    """It waits for no other; what is written before it, without a time, is done as soon as the mesh is there."""
+    operations = [QueryOp(mesh="trainer"), StopActorsOp(mesh="trainer", at=at(4)), CastOp(mesh="trainer", at=at(2))]
 
     records = run_sim(mesh(operations=operations, horizon_s=5)).records
 
-    assert began(records)[2:] == [(3, "query_mesh"), (4, "cast_to"), (2, "stop_actors")]
+    assert began(records)[2:] == [(2, "query_mesh"), (4, "cast_to"), (3, "stop_actors")]
     assert [record.at for record in records if isinstance(record.what, OperationStarted)][3:] == [at(2), at(4)]
+
+
+def test_an_operation_without_a_time_follows_the_one_before_it_even_if_that_has_one() -> None:
+    """Written below "at 2 s", it is done then, not at the start."""
+    operations = [SpawnProcsOp(name="more", at=at(2)), SpawnActorsOp(name="late", procs="more"), QueryOp(mesh="late")]
+
+    records = run_sim(mesh(operations=operations, horizon_s=5)).records
+
+    assert ended(records)[2:] == [(2, "spawn_procs", None), (3, "spawn_actors", None), (4, "query_mesh", None)]
+    ends = [record.at for record in records if isinstance(record.what, OperationEnded)]
+    starts = [record.at for record in records if isinstance(record.what, OperationStarted)]
+    assert starts[3:] == ends[2:4]
 
 
 def test_a_time_before_the_end_of_bring_up_is_put_off_until_then() -> None:

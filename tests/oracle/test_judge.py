@@ -210,3 +210,33 @@ def test_an_operation_that_nobody_could_be_asked_for_says_nothing(error: str, ou
     trace.operation(CLIENT, "query_mesh", "trainer", index=1, at=3, end=3, error=error)
 
     assert verdict(trace.end(5), asked=(QUERY,)).outcome == outcome
+
+
+def test_an_operation_that_never_began_says_nothing() -> None:
+    """The one before it still waits, or who is to do it is busy for ever: what the scenario asks was not tried."""
+    result = verdict(TraceBuilder().bring_up().end(5), asked=(QUERY,))
+
+    assert (result.outcome, result.reason) == ("inconclusive", "query trainer never began")
+
+
+@pytest.mark.parametrize(
+    ("client", "expect", "reason"),
+    [
+        ("idle", (), "query trainer never ended"),
+        ("failed: boom", (), ""),
+        ("idle", (OperationResult(do="query", name="trainer", ends=False),), ""),
+    ],
+    ids=["it waits", "who asked has ended", "it is expected to wait"],
+)
+def test_an_operation_that_still_waits_is_expected_to_or_says_nothing(
+    client: str, expect: tuple[OperationResult, ...], reason: str
+) -> None:
+    """An operation that hangs must not be green because nobody thought of it."""
+    trace = TraceBuilder().bring_up()
+    trace.operation(CLIENT, "query_mesh", "trainer", index=1, at=3, end=None)
+    if client != "idle":
+        trace.actor(CLIENT, client, at=4)
+
+    result = verdict(trace.end(5), asked=(QUERY,), expect=expect)
+
+    assert (result.outcome, result.reason) == ("inconclusive" if reason else "passed", reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshsim.report.lanes import Bar, Chart, FaultLine, Lane, Mark, chart_of
-from meshsim.trace.records import Record
+from meshsim.trace.records import NO_CAUSE, ProcessStarted, Record
 from meshsim.units import MS, S
 
 
@@ -26,6 +26,19 @@ def test_lanes_are_a_tree_of_clients_then_hosts(records: list[Record]) -> None:
     ]
     assert chart.ended_ns == 10 * S
     assert chart.folded == 0
+
+
+def test_allocated_processes_are_below_their_client() -> None:
+    """They have no host; whose alloc they are is what a reader wants to know."""
+    kinds = [("client", "client", ""), ("host0", "host", ""), ("client/workers_0", "allocated", "client")]
+    started = [
+        Record(seq=seq, at=seq * MS, node=node, cause=NO_CAUSE, what=ProcessStarted(kind, parent, "", pdeathsig=True))
+        for seq, (node, kind, parent) in enumerate(kinds)
+    ]
+
+    chart = chart_of(started)
+
+    assert [(lane.name, lane.depth) for lane in chart.lanes] == [("client", 0), ("client/workers_0", 1), ("host0", 0)]
 
 
 def test_a_killed_proc_ends_and_takes_its_actor_along(records: list[Record]) -> None:

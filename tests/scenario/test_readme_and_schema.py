@@ -11,6 +11,8 @@ import pytest
 from msgspec.structs import FieldInfo, fields
 
 from meshsim.faults.kinds import Fault, When
+from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
+from meshsim.model.notes import Heard
 from meshsim.oracle.expectations import (
     Expectation,
     Final,
@@ -21,10 +23,11 @@ from meshsim.oracle.expectations import (
     OperationResult,
     RecordCount,
 )
-from meshsim.scenario import Scenario, load_scenarios, schema_json
+from meshsim.run import run_plan
+from meshsim.scenario import Scenario, load_scenarios, plan, schema_json
 from meshsim.scenario.json_schema import DURATION_PATTERN
 from meshsim.scenario.schema import Actors, Link, Network, OperationSpec, Procs, Relaxed, Slice, Subscriber, Topology
-from meshsim.units import Duration, DurationError, format_duration, parse_duration
+from meshsim.units import Duration, DurationError, S, format_duration, parse_duration
 
 README = Path(__file__).parents[2] / "scenarios" / "README.md"
 _TABLE = re.compile(r"<!-- (\w+) -->\n((?:\|.*\n)+)")
@@ -88,6 +91,29 @@ def test_every_kind_is_described_with_its_keys(name: str, union: Any, key: str, 
         [f"`{kind.__struct_config__.tag}`", ", ".join(f"`{own}`" for own in own_keys(kind, set(common)))]
         for kind in get_args(union)
     ]
+
+
+def test_every_actor_type_is_described() -> None:
+    """Those that a scenario may name, and which of them may own meshes."""
+    expected = [[f"`{name}`", "yes" if name in CONTEXT_TYPES else ""] for name in ACTOR_TYPES]
+
+    assert [row[:2] for row in tables()["types"]] == expected
+
+
+def test_the_actor_of_the_example_breaks_when_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """People copy it, too."""
+    (example,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    (tmp_path / "mine.py").write_text(example)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    fragile = Actors(name="own", procs="workers", actor="mine:Fragile", params={"seconds": 2})
+    topology = Topology(procs=[Procs(name="workers")], actors=[fragile])
+
+    records = run_plan(plan(Scenario(name="own", horizon=Duration(12 * S), topology=topology), 0), "sim").records
+
+    heard = [record.what for record in records if isinstance(record.what, Heard)]
+    assert [(each.actor, each.text) for each in heard] == [(heard[0].actor, "failed: broke by itself")]
+    assert heard[0].failure.event.occurred_at_ns // S == 2
 
 
 def test_conditions_of_expectations_are_described_once() -> None:

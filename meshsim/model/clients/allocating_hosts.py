@@ -62,6 +62,9 @@ class AllocateHostsRun(msgspec.Struct):
 
     @property
     def name(self) -> Name:
+        """That of the mesh whose controller is awaited."""
+        if self.spawn is not None:
+            return self.spawn.name
         return Name("") if self.allocate is None else self.allocate.name
 
     def accepts(self, port: int) -> bool:
@@ -81,10 +84,10 @@ class AllocateHostsRun(msgspec.Struct):
             case Envelope(message=HostReady(agent=agent)):
                 self.agents.append(agent)
                 return self._own_if_complete()
-            case ActorSpawned(error=error):
+            case ActorSpawned(error=error) if self.spawn is None:
                 return self._on_controller(error)
             case _:
-                return self._on_spawn(event, now_ns)
+                return self._on_spawn(event, now_ns)  # Where there are no system actors (10.9), with a controller.
 
     def _on_allocate(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         assert self.allocate is not None
@@ -105,7 +108,7 @@ class AllocateHostsRun(msgspec.Struct):
         self.spawn = SpawnActorsRun(self.me, trampolines, self.config, self.names, self.port + 1, self.key)
         return [*commands, *self.spawn.start(now_ns)]
 
-    def _on_spawn(self, event: Envelope | TimerFired, now_ns: int) -> list[Command]:
+    def _on_spawn(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         assert self.spawn is not None
         commands = self.spawn.handle(event, now_ns)
         if self.spawn.outcome is None:

@@ -107,8 +107,13 @@ class References(msgspec.Struct):
         return ReferenceMade(self.me, made.label, made.mesh, str(made.procs.region), procs)
 
     def receive(self, mesh: ActorMeshRef) -> None:
-        """A reference that another actor sent: nothing is known of its mesh yet."""
-        self.held[mesh.label] = HeldRef(mesh, owned=False)
+        """A reference that another actor sent: nothing is known of its mesh yet.
+
+        Where one of that name is subscribed already, it stays: a name means one reference.
+        """
+        held = self.held.get(mesh.label)
+        if held is None or held.receiver is None:
+            self.held[mesh.label] = HeldRef(mesh, owned=False)
 
     def to_send(self, held: HeldRef) -> ActorMeshRef:
         """A reference as it travels. Where its mesh was spawned is left out: nobody would look (Q17); off: kept."""

@@ -40,9 +40,9 @@ def statuses(machine, status: Status = RUNNING):
     return commands
 
 
-def spawning(quirks_off=()):
+def spawning(quirks_off=(), revision="2026-03"):
     """The proc mesh is there; the trampolines are being spawned."""
-    config = Config.of({}, quirks_off)
+    config = Config.of({}, quirks_off, revision)
     machine = AllocateHostsRun(CLIENT, AllocateHosts("more", (("hosts", 2),)), config, NameSource(7), PORT, KEY)
     (spawn,) = machine.start(0)
     machine.handle(ActorSpawned(spawn.name, KEEPER), 0)
@@ -115,6 +115,19 @@ def test_a_controller_that_cannot_be_spawned_is_the_error():
     machine.handle(ActorSpawned(Name("x"), None, "no"), 0)
 
     assert machine.outcome == Outcome(error=f"error spawning controller actor for mesh {machine.name}: no")
+
+
+def test_trampolines_of_a_revision_without_system_actors_have_a_controller():
+    """10.9: its spawn is awaited like that of any mesh, and not taken for the one of the hosts."""
+    machine, _ = spawning(revision="2025-11")
+    *_, spawn = statuses(machine)
+    assert isinstance(spawn, SpawnChild)
+    assert spawn.name == f"actor_mesh_controller_{machine.name}"
+
+    machine.handle(ActorSpawned(spawn.name, KEEPER), 0)
+
+    assert machine.phase is HostsPhase.COLLECTING
+    assert machine.outcome is None
 
 
 def test_a_trampoline_makes_a_host_that_serves_on_after_its_shutdown():

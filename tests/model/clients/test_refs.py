@@ -171,6 +171,16 @@ def test_a_reference_from_somebody_else_is_held_under_its_label():
     assert refs.hold(A.copied("upper")).mesh == UPPER
 
 
+def test_a_reference_that_is_subscribed_stays_when_another_of_its_name_comes():
+    """It was sent, and used before it was there: what it subscribed to is not lost."""
+    refs = references()
+    held = subscribed(refs, UPPER, 1024)
+    refs.receive(UPPER)
+
+    assert refs.hold(UPPER) is held
+    assert held.receiver == 1024
+
+
 @pytest.mark.parametrize(("off", "kept"), [("", None), ("Q17", A.procs.region)])
 def test_where_a_mesh_was_spawned_is_not_sent(off, kept):
     refs = references(off)
