@@ -160,6 +160,7 @@ class Processes:
             kind="allocated",
             config={**self._plan.config, **command.config},
             quirks_off=self._plan.quirks_off,
+            revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             clock_offset_ns=int(self._plan.clocks.get(parent, 0)),
             choice_key=self._choice_key(node),

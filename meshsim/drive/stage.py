@@ -35,6 +35,7 @@ from meshsim.model.operations import (
     ActorMeshRef,
     Allocate,
     AllocateHosts,
+    AskActor,
     AskActors,
     AskEach,
     AskProcs,
@@ -48,6 +49,7 @@ from meshsim.model.operations import (
     CountSubscribers,
     DrillActor,
     DropHosts,
+    DropProcs,
     DropRef,
     EndSelf,
     GspawnOn,
@@ -79,6 +81,7 @@ from meshsim.scenario.children import children_of
 from meshsim.scenario.cutting import cut
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import (
+    ActorStateOp,
     ActorStatesOp,
     AllocateHostsOp,
     AllocateOp,
@@ -287,6 +290,8 @@ class References:
                 return CloneRef(self.actors(name), mesh, shared)
             case SendRefOp(mesh=mesh, to=to):
                 return SendRef(self.actors(mesh), self._actor(to))
+            case DropOp(mesh=mesh) if self._is_procs(mesh):
+                return DropProcs(self.procs(mesh))
             case DropOp(mesh=mesh):
                 return DropRef(self.actors(mesh))
             case CastOp(mesh=mesh, text=text, busy=busy):
@@ -301,6 +306,9 @@ class References:
                 return QueryMesh(self.actors(mesh))
             case ActorStatesOp(mesh=mesh, keepalive=keepalive):
                 return AskActors(self.actors(mesh), int(keepalive or 0))
+            case ActorStateOp(actor=actor):
+                target = parse_target(actor)
+                return AskActor(self.actors(target.name), target.rank or 0)
             case ProcStatesOp(procs=procs):
                 return AskProcs(self.procs(procs))
             case AskOp(mesh=mesh, what=what, key=key):

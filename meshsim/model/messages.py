@@ -224,6 +224,13 @@ class CommMeshConfig(msgspec.Struct, frozen=True, tag="comm_mesh_config"):
     book: tuple[tuple[int, ActorId], ...]
 
 
+class CommMode(msgspec.Struct, frozen=True, tag="comm_mode"):
+    """The same in the revision of 2025-11: a comm actor goes into the mode `Mesh`."""
+
+    rank: int
+    book: tuple[tuple[int, ActorId], ...]
+
+
 class Cast(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message for many actors of the same name, and what everybody on its way has to know."""
 
@@ -438,6 +445,7 @@ Message = Union[
     SelfCheck,
     MeshFailed,
     CommMeshConfig,
+    CommMode,
     CastMessage,
     ForwardMessage,
     MeshRefSent,

@@ -319,6 +319,12 @@ class DropRef(msgspec.Struct, frozen=True, tag="drop_ref"):
     mesh: ActorMeshRef
 
 
+class DropProcs(msgspec.Struct, frozen=True, tag="drop_procs"):
+    """Drop a ProcMesh: a line in the log, and no more (supervision.md 10.8)."""
+
+    procs: ProcMeshRef
+
+
 class CastTo(msgspec.Struct, frozen=True, tag="cast_to"):
     """Send work to every rank of a mesh (supervision.md 12.2)."""
 
@@ -366,6 +372,13 @@ class AskActors(msgspec.Struct, frozen=True, tag="actor_states"):
 
     mesh: ActorMeshRef
     keepalive_ns: int = 0
+
+
+class AskActor(msgspec.Struct, frozen=True, tag="actor_state"):
+    """Ask one agent for one actor (mesh_model.md Appendix A). `rank` is that in the mesh's own view."""
+
+    mesh: ActorMeshRef
+    rank: int
 
 
 class AskProcs(msgspec.Struct, frozen=True, tag="proc_states"):
@@ -428,12 +441,14 @@ Operation = Union[
     CloneRef,
     SendRef,
     DropRef,
+    DropProcs,
     CastTo,
     CallMesh,
     BroadcastTo,
     CountRanks,
     QueryMesh,
     AskActors,
+    AskActor,
     AskProcs,
     AskEach,
     DrillActor,
@@ -450,10 +465,12 @@ def label_of(operation: Operation) -> str:
             return operation.label
         case ListProcs(host=host) | LocalHost(host=host):
             return host
-        case StopProcs(procs=procs) | AskProcs(procs=procs) | QueryProcs(procs=procs):
+        case StopProcs(procs=procs) | AskProcs(procs=procs) | QueryProcs(procs=procs) | DropProcs(procs=procs):
             return procs.label
         case GspawnOn(procs=procs, rank=rank) | StopActorOn(procs=procs, rank=rank):
             return f"{procs.label}[{rank}]"
+        case AskActor(mesh=mesh, rank=rank):
+            return f"{mesh.label}[{rank}]"
         case CloneRef(made=made):
             return made.label
         case ShutdownHosts(hosts=hosts) | AttachHosts(hosts=hosts) | DropHosts(hosts=hosts):

@@ -21,6 +21,7 @@ from meshsim.scenario.children import WRAPPER, declare_children
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
+    ActorStateOp,
     ActorStatesOp,
     AllocateHostsOp,
     AllocateOp,
@@ -105,7 +106,7 @@ def resolved_config(
     for key, value in config.items():
         place = joined("config", key)
         try:
-            attribute = attribute_by_key(key)
+            attribute = attribute_by_key(key, python_names=revision.python_names)
         except KeyError:
             allowed = sorted(name.lower() for name in resolve({}))
             raise ScenarioError(place, "no such configuration attribute", allowed=allowed, word=key.lower()) from None
@@ -261,10 +262,12 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.context(operation.to, f"{key}.to")
         case SubscribeOp() | UnsubscribeOp() | QueryOp() | CountSubscribersOp():
             world.controlled(operation.mesh, f"{key}.mesh")
-        case NextEventOp() | ActorStatesOp():
+        case DropOp():
+            world.mesh(operation.mesh, f"{key}.mesh")
+        case NextEventOp() | ActorStatesOp() | StopActorsOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-        case StopActorsOp() | DropOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
-            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
+        case ActorStateOp():
+            world.actor(operation.actor, f"{key}.actor")
         case AskOp():
             _check_question(key, operation, world)
         case DrillOp():

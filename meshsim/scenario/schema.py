@@ -330,6 +330,13 @@ class ActorStatesOp(_Operation, frozen=True, kw_only=True, tag="actor_states"):
     keepalive: Duration | None = None
 
 
+class ActorStateOp(_Operation, frozen=True, kw_only=True, tag="actor_state"):
+    """Ask the agent of one proc for one actor; only the revision of 2025-11 can."""
+
+    #: `trainer[1]`.
+    actor: str
+
+
 class ProcStatesOp(_Operation, frozen=True, kw_only=True, tag="proc_states"):
     procs: str
 
@@ -394,6 +401,7 @@ OperationSpec = Union[
     CountOp,
     QueryOp,
     ActorStatesOp,
+    ActorStateOp,
     ProcStatesOp,
     AskOp,
     DrillOp,

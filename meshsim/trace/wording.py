@@ -22,6 +22,7 @@ from meshsim.model.messages import (
     CastMessage,
     CauseFault,
     CommMeshConfig,
+    CommMode,
     CreateOrUpdate,
     Drill,
     Forward,
@@ -89,7 +90,7 @@ def _details(message: Message) -> str:
         case MeshFailed(failure=failure) if failure is not None:
             place = "" if failure.rank is None else f"rank {failure.rank} "
             return f"{place}{status_text(failure.event.actor_status, failure.event.occurred_at_ns)}"
-        case CommMeshConfig(rank=rank):
+        case CommMeshConfig(rank=rank) | CommMode(rank=rank):
             return f"rank {rank}"
         case CastMessage(cast=cast):
             return f"to {cast.actor}: {message_words(cast.message)}"
