@@ -35,6 +35,8 @@ PROC_AGENT = Name("proc_agent")
 COMM = Name("comm")
 #: Proc and actor of an allocated process that has been told nothing yet.
 BOOTSTRAP = Name("bootstrap")
+#: Stands for the router of a process.
+FORWARDER = Name("forwarder")
 #: The agent of a proc on the allocated path.
 MESH_AGENT = Name("mesh")
 

@@ -296,6 +296,12 @@ class Undeliverable(msgspec.Struct, frozen=True, tag="undeliverable"):
     errors: tuple[str, ...]
 
 
+class PassOn(msgspec.Struct, frozen=True, tag="pass_on"):
+    """From a proc that does not dial an address to the process of its creator, which does (mesh_model.md 3.2)."""
+
+    envelope: Envelope
+
+
 # --- test actors and scenario ------------------------------------------------------------------------------
 
 
@@ -471,6 +477,7 @@ Message = Union[
     StopActor,
     StopActorResult,
     Undeliverable,
+    PassOn,
     Work,
     PassedOn,
     HowMany,

@@ -38,6 +38,7 @@ from meshsim.model.messages import (
     Number,
     Operate,
     PassedOn,
+    PassOn,
     ProcReady,
     RankStatus,
     ResourceNames,
@@ -90,6 +91,8 @@ def _details(message: Message) -> str:
         case MeshFailed(failure=failure) if failure is not None:
             place = "" if failure.rank is None else f"rank {failure.rank} "
             return f"{place}{status_text(failure.event.actor_status, failure.event.occurred_at_ns)}"
+        case PassOn(envelope=inner):
+            return f"to {inner.dest}: {message_words(inner.message)}"
         case CommMeshConfig(rank=rank) | CommMode(rank=rank):
             return f"rank {rank}"
         case CastMessage(cast=cast):

@@ -26,6 +26,7 @@ from meshsim.model.commands import CancelTimer, Command, SetTimer, SignalProcess
 from meshsim.model.config import Config, overrides
 from meshsim.model.events import ChildExited
 from meshsim.model.hosts.ladder import SIGTERM
+from meshsim.model.hosts.stderr_tail import lines_kept, tail_of
 from meshsim.model.ids import ActorId, Name, NameSource, proc_id
 from meshsim.model.messages import Envelope
 from meshsim.model.shapes.extent import Extent, ViewRank
@@ -160,13 +161,16 @@ class ProcessAlloc(msgspec.Struct):
             case ChildExited(name=name, status=status):
                 index = _index_of(name)
                 child = self.children.pop(index)
-                reason = child.reason or reason_of(status)
+                reason = child.reason or reason_of(status, self._tail(taken))
                 return [CancelTimer(self.me, _timer(index))], Stopped(child.create_key, reason)
             case StopRequested():
                 return self._stop(), None
             case SpawnRefused(error=error):
                 self.has_failed = True
                 return [], Failed(self.name, error)
+
+    def _tail(self, exited: ChildExited) -> str:
+        return "\n".join(tail_of(exited, lines_kept(self.config.mesh_tail_log_lines, self.config), self.config))
 
     def _on_hello(self, index: int, addr: str, process: ActorId) -> list[Command]:
         child = self.children.get(index)

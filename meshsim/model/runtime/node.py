@@ -231,7 +231,8 @@ class NodeMachine(SharedProcess):
         """Deliver a message to an actor of this process, or give it back."""
         cell = self.cells.get(envelope.dest)
         if cell is None or (cell.phase in _TERMINAL and proc_of(envelope.dest) in self.gone):
-            self._bounce(envelope, no_mailbox_error(envelope.dest))
+            if not self._pass_on(envelope):
+                self._bounce(envelope, no_mailbox_error(envelope.dest))
         elif envelope.port and not cell.machine.accepts(envelope.port):
             self._bounce(envelope, port_not_bound_error(envelope))
         elif cell.phase in _TERMINAL:

@@ -1,12 +1,13 @@
 """An alloc of processes as tables: asked for its next event, it starts, answers, gives up (mesh_model.md 5.3)."""
 
+import pytest
 from machines import CLIENT_PROC, CONFIG
 
 from meshsim.model.alloc.events import STOPPED, WATCHDOG, Created, Failed, ReasonKind, Running, Stopped, StopReason
 from meshsim.model.alloc.messages import AllocHeartbeat, AllocHello, StartedProc, StartProc, StopAndExit
 from meshsim.model.alloc.process_alloc import ProcessAlloc
 from meshsim.model.commands import CancelTimer, SetTimer, SignalProcess, SpawnAllocated
-from meshsim.model.config import overrides
+from meshsim.model.config import Config, overrides
 from meshsim.model.events import ChildExited
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Name, NameSource, ProcId, actor_id
@@ -184,3 +185,23 @@ def test_stopping_twice_tells_nobody_twice():
     machine.stop()
 
     assert machine.next() == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "off", "unread", "tail"),
+    [
+        (0, (), 0, ""),
+        (0, ("Q2",), 0, "one\ntwo\nthree"),
+        (2, (), 0, "two\nthree"),
+        (2, (), 1, "one\ntwo"),
+        (2, ("Q3",), 1, "two\nthree"),
+    ],
+)
+def test_the_tail_of_stderr_is_part_of_an_exit_with_a_code(lines, off, unread, tail):
+    """As many lines as are kept (Q2), without those that were not read in time (Q3)."""
+    machine = running_alloc()
+    machine.config = Config.of({"MESH_TAIL_LOG_LINES": lines}, off)
+    written = ("one", "", "two", "three")
+    machine.on_exit(ChildExited(Name("_1alloc_1"), ExitStatus(code=3), written, unread))
+
+    assert machine.next()[1] == Stopped(KEYS[1], StopReason(ReasonKind.EXITED, code=3, stderr=tail))
