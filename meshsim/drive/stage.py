@@ -231,7 +231,8 @@ class References:
                 extent = ((HOSTS_DIMENSION, len(hosts)),)
                 return SpawnProcs(name, hosts, extent, tuple(per_host.items()))
             case AllocateOp(name=name, allocator=allocator, extent=extent):
-                return Allocate(name, allocator, tuple(extent.items()))
+                hosts = self._hosts(spec.hosts) if allocator == "remote" else ()
+                return Allocate(name, allocator, tuple(extent.items()), hosts, spec.host_level)
             case AllocateHostsOp(name=name, extent=extent):
                 return AllocateHosts(name, tuple(extent.items()))
             case ProcStatusOp(procs=procs):

@@ -132,11 +132,14 @@ class SpawnProcs(msgspec.Struct, frozen=True, tag="spawn_procs"):
 
 
 class Allocate(msgspec.Struct, frozen=True, tag="allocate"):
-    """ProcMesh.allocate (supervision.md 10.3). `allocator`: `process`, `local` or `simulated`."""
+    """ProcMesh.allocate (supervision.md 10.3). `allocator`: `process`, `local`, `simulated` or `remote`."""
 
     label: str
     allocator: str
     extent: tuple[tuple[str, int], ...]
+    #: Remote: the hosts, and whether every point is one of them (mesh_model.md 5.2, allocation mode).
+    hosts: tuple[str, ...] = ()
+    host_level: bool = False
 
 
 class AllocateHosts(msgspec.Struct, frozen=True, tag="allocate_hosts"):

@@ -151,8 +151,8 @@ def _check_topology(topology: Topology, world: World) -> None:
             if procs.extent:
                 raise ScenarioError(f"{key}.extent", "belongs to an allocator; hosts have per_host")
         else:
-            world.add_allocated(key, procs.name, procs.allocator, procs.extent, procs.by)
-            if procs.hosts or procs.per_host:
+            world.add_allocated(key, procs, procs.allocator)
+            if procs.per_host or (procs.hosts and procs.allocator != "remote"):
                 raise ScenarioError(f"{key}.allocator", "expected no hosts and no per_host beside it, but extent")
         world.member(procs.by, (Kind.CLIENT,), f"{key}.by")
     of_procs = [index for index, chosen in enumerate(topology.slices) if slices_procs(topology, chosen)]
@@ -282,7 +282,7 @@ def _check_allocation(key: str, operation: AllocateOp | AllocateHostsOp, world: 
     """Clients allocate; hosts are made in processes."""
     world.member(operation.by, (Kind.CLIENT,), f"{key}.by")
     allocator = operation.allocator if isinstance(operation, AllocateOp) else "process"
-    world.add_allocated(key, operation.name, allocator, operation.extent, operation.by)
+    world.add_allocated(key, operation, allocator)
     if isinstance(operation, AllocateHostsOp):
         world.add_hosts(key, operation.name, prod(operation.extent.values()))
 

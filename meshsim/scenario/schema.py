@@ -20,7 +20,7 @@ from meshsim.units import Duration, duration
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 BackendName = Literal["sim", "lockstep"]
-AllocatorName = Literal["process", "local", "simulated"]
+AllocatorName = Literal["process", "local", "simulated", "remote"]
 
 
 ClientKind = Literal["rust", "test", "python", "python_recording"]
@@ -41,6 +41,8 @@ class Procs(_Part, frozen=True, kw_only=True):
     #: Allocated instead, in this shape: no host has a part in it.
     allocator: AllocatorName | None = None
     extent: dict[str, Size] = {}
+    #: Remote: every point of the extent is a host's; otherwise its last dimension is per host.
+    host_level: bool = False
     #: The client that spawns it.
     by: str = "client"
 
@@ -142,11 +144,17 @@ class SpawnProcsOp(_Operation, frozen=True, kw_only=True, tag="spawn_procs"):
 
 
 class AllocateOp(_Operation, frozen=True, kw_only=True, tag="allocate"):
-    """A proc mesh from an allocator, without hosts: processes of the client, or procs inside its own process."""
+    """A proc mesh from an allocator: processes of the client, procs inside its own process, or processes that the
+    allocators of hosts start for it.
+    """
 
     name: Label
     allocator: AllocatorName = "process"
     extent: dict[str, Size] = {}
+    #: Remote: hosts in the order of their parts; all hosts when not given.
+    hosts: list[str] = []
+    #: Remote: every point of the extent is a host's; otherwise its last dimension is per host.
+    host_level: bool = False
 
 
 class AllocateHostsOp(_Operation, frozen=True, kw_only=True, tag="allocate_hosts"):

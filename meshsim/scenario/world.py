@@ -13,6 +13,7 @@ import msgspec
 from meshsim.faults.targets import Target, TargetError, parse_target
 from meshsim.model.actors.registry import CONTEXT_TYPES
 from meshsim.model.alloc.places import COORDINATES
+from meshsim.model.alloc.remote_alloc import parts_of
 from meshsim.model.shapes.extent import Extent, ViewRank
 from meshsim.model.shapes.region import Region
 from meshsim.scenario.cutting import checked_cut
@@ -21,6 +22,7 @@ from meshsim.scenario.schema import (
     AllocateHostsOp,
     AllocateOp,
     CloneOp,
+    Procs,
     Scenario,
     Slice,
     SliceOp,
@@ -122,8 +124,16 @@ class World:
         for host in started_hosts(name, count):
             self._add(host, Declared(Kind.HOST, key), f"{key}.name")
 
-    def add_allocated(self, key: str, name: str, allocator: str, extent: dict[str, int], by: str) -> None:
-        """Procs of an alloc; they are on no host."""
+    def add_allocated(self, key: str, made: Procs | AllocateOp | AllocateHostsOp, allocator: str) -> None:
+        """Procs of an alloc; they are on no host, unless its allocator is one for hosts."""
+        name, extent, by = made.name, made.extent, made.by
+        hosts: tuple[str, ...] = ()
+        if allocator == "remote" and not isinstance(made, AllocateHostsOp):
+            for index, host in enumerate(made.hosts):
+                self.named(host, Kind.HOST, f"{key}.hosts[{index}]")
+            whole = Extent.of(tuple(extent.items()))
+            _, count = parts_of(whole, host_level=made.host_level)
+            hosts = tuple(made.hosts or self._hosts)[:count]
         for label in extent:
             if label == "" or (allocator == "simulated" and label not in COORDINATES):
                 allowed = COORDINATES if allocator == "simulated" else ()
@@ -133,7 +143,7 @@ class World:
         if self._procs > PROCS_MAX:
             raise ScenarioError(key, f"expected at most {PROCS_MAX} procs in all meshes together", value=self._procs)
         region = Region.of(Extent.of(tuple(extent.items())))
-        declared = Declared(Kind.PROCS, key, ranks, name, region=region, allocator=allocator, by=by)
+        declared = Declared(Kind.PROCS, key, ranks, name, hosts, region=region, allocator=allocator, by=by)
         self._add(name, declared, f"{key}.name")
 
     def add_local_host(self, key: str, client: str, *, in_process: bool) -> None:
@@ -238,6 +248,9 @@ class World:
             return declared.by
         assert declared.region is not None, "a mesh has ranks"
         base_rank = declared.region.base_rank_of(ViewRank(rank))
+        if declared.allocator == "remote":
+            host = base_rank // max(1, self.names[declared.procs].ranks // len(declared.hosts))
+            return f"{declared.hosts[host]}/{declared.procs}_{base_rank}"
         if declared.allocator:
             return f"{declared.by}/{declared.procs}_{base_rank}"
         host, rank_on_host = divmod(base_rank, self.names[declared.procs].ranks // len(declared.hosts))

@@ -9,6 +9,8 @@ from meshsim.model.alloc.messages import (
     Configured,
     GspawnResult,
     HostReady,
+    RemoteDone,
+    RemoteUpdate,
     StartedProc,
     StartProc,
     StopActorResult,
@@ -127,6 +129,10 @@ def _details(message: Message) -> str:
             return proc
         case AllocInitialized(error=error) | GspawnResult(error=error) if error is not None:
             return error
+        case RemoteUpdate(event=event):
+            return str(event)
+        case RemoteDone(host=host):
+            return host
         case HostReady(agent=agent):
             return agent
         case StopActorResult(result=result):

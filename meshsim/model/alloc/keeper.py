@@ -20,6 +20,7 @@ from meshsim.model.alloc.initialize import Initialization, InitPhase
 from meshsim.model.alloc.local_alloc import LocalAlloc
 from meshsim.model.alloc.messages import AllocInitialized, ChaosMonkey, DrainAlloc, FailAlloc, StopAlloc
 from meshsim.model.alloc.process_alloc import ProcessAlloc
+from meshsim.model.alloc.remote_alloc import RemoteAlloc
 from meshsim.model.commands import Command, StopSelf
 from meshsim.model.events import (
     ChildExited,
@@ -62,7 +63,7 @@ class AllocKeeper(msgspec.Struct):
     me: ActorId
     #: What the scenario calls the procs.
     label: str
-    alloc: ProcessAlloc | LocalAlloc
+    alloc: ProcessAlloc | LocalAlloc | RemoteAlloc
     #: Where the result of the initialization goes.
     reply: PortRef
     initialization: Initialization
@@ -115,13 +116,13 @@ class AllocKeeper(msgspec.Struct):
                 return alloc.chaos_monkey(rank, reason)
             case ProcDestroyed() if isinstance(alloc, LocalAlloc):
                 return alloc.on_destroyed()
-            case Envelope(message=Undeliverable(envelope=returned)) if isinstance(alloc, ProcessAlloc):
+            case Envelope(message=Undeliverable(envelope=returned)) if not isinstance(alloc, LocalAlloc):
                 return alloc.on_returned(returned)
-            case Envelope() if isinstance(alloc, ProcessAlloc):
+            case Envelope() if not isinstance(alloc, LocalAlloc):
                 return alloc.on_message(event)
             case ChildExited() if isinstance(alloc, ProcessAlloc):
                 return alloc.on_exit(event)
-            case TimerFired(key=key) if isinstance(alloc, ProcessAlloc):
+            case TimerFired(key=key) if not isinstance(alloc, LocalAlloc):
                 return alloc.on_timer(key)
             case _:
                 raise AssertionError(f"{self.me} cannot take {event!r}")

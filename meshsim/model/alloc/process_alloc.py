@@ -70,6 +70,8 @@ class ProcessAlloc(msgspec.Struct):
     label: str
     config: Config
     names: NameSource
+    #: Number in the name of its first node, when it is a part of an alloc on several hosts.
+    first_node: int = 0
     #: Name of every proc, when the spec fixes one.
     proc_name: str = ""
     #: Active children by index; indices are never used again.
@@ -142,7 +144,9 @@ class ProcessAlloc(msgspec.Struct):
         child = Child(rank, self.names.draw_uuid(), name)
         self.children[index] = child
         point = str(self.extent.point_of_rank(ViewRank(rank)))
-        command = SpawnAllocated(name, f"{self.label}_{index}", self.me, index, overrides(self.config))
+        command = SpawnAllocated(
+            name, f"{self.label}_{self.first_node + index}", self.me, index, overrides(self.config)
+        )
         return [command], Created(child.create_key, rank, point, self.created)
 
     def _take(self, taken: Input) -> tuple[list[Command], AllocEvent | None]:

@@ -29,6 +29,7 @@ from meshsim.model.alloc.messages import (
     StopAlloc,
 )
 from meshsim.model.alloc.process_alloc import ProcessAlloc
+from meshsim.model.alloc.remote_alloc import RemoteAlloc
 from meshsim.model.clients.mesh_creation import CommRun
 from meshsim.model.clients.stopping import Outcome
 from meshsim.model.clients.waits import IdleLimit
@@ -101,8 +102,13 @@ class AllocateRun(msgspec.Struct):
         )
         return [SpawnChild(Name(f"alloc_{self.name}"), keeper)]
 
-    def _alloc(self, extent: Extent) -> ProcessAlloc | LocalAlloc:
+    def _alloc(self, extent: Extent) -> ProcessAlloc | LocalAlloc | RemoteAlloc:
+        operation = self.operation
         name, names = self.names.draw_uuid(), self.names.branch()
+        if operation.allocator == "remote":
+            return RemoteAlloc(
+                ActorId(""), name, extent, operation.label, operation.hosts, self.config, operation.host_level
+            )
         if self.operation.allocator == "process":
             return ProcessAlloc(ActorId(""), name, extent, self.operation.label, self.config, names)
         return LocalAlloc(

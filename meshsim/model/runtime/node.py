@@ -25,6 +25,7 @@ import msgspec
 from meshsim.model.agents.agent_v0 import AgentMode, AgentV0
 from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.alloc.bootstrap import AllocatedProcess
+from meshsim.model.alloc.remote_service import RemoteAllocator
 from meshsim.model.boot import ConstructorError, NodeBoot, Program, Setting
 from meshsim.model.clients.context import Context
 from meshsim.model.clients.root_clients import CLIENT_KINDS
@@ -76,6 +77,7 @@ from meshsim.model.ids import (
     address_of_node,
     proc_id,
     proc_of,
+    remote_allocator_id,
 )
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.messaging.delayed import DELAYED_MESSAGE_LOST, DELAYED_MESSAGES
@@ -156,6 +158,8 @@ class NodeMachine(SharedProcess):
                 self._run(actor, event, now_ns)
             case Started():
                 self._run(self.root, event, now_ns)
+                if self.boot.allocates:
+                    self._begin(remote_allocator_id(self.boot.node))
                 if self.boot.clock_offset_ns:
                     self._run(self.root, ClockSet(self.boot.clock_offset_ns), now_ns)
             case ChildExited(name=name):
@@ -217,6 +221,9 @@ class NodeMachine(SharedProcess):
         self.procs.setdefault(proc, None)
         if boot.kind == "host":
             self.procs[proc_id(address_of_node(boot.node), LOCAL_PROC)] = None
+        if boot.allocates:
+            service = remote_allocator_id(boot.node)
+            self.cells[service] = self._cell(service, RemoteAllocator(service, self.config, NameSource(boot.name_key)))
         self.cells[root] = self._cell(root, machine)
         return proc, root
 
