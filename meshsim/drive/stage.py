@@ -79,7 +79,7 @@ from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import NOT_BEGUN
 from meshsim.scenario.children import children_of
 from meshsim.scenario.cutting import cut
-from meshsim.scenario.plan import Plan, Step
+from meshsim.scenario.plan import Plan, Step, chosen_hosts
 from meshsim.scenario.schema import (
     ActorStateOp,
     ActorStatesOp,
@@ -231,8 +231,8 @@ class References:
                 extent = ((HOSTS_DIMENSION, len(hosts)),)
                 return SpawnProcs(name, hosts, extent, tuple(per_host.items()))
             case AllocateOp(name=name, allocator=allocator, extent=extent):
-                hosts = self._hosts(spec.hosts) if allocator == "remote" else ()
-                return Allocate(name, allocator, tuple(extent.items()), hosts, spec.host_level)
+                hosts = chosen_hosts(self._plan, spec) if allocator == "remote" else ()
+                return Allocate(name, allocator, tuple(extent.items()), hosts, spec.host_level, spec.proc_name or "")
             case AllocateHostsOp(name=name, extent=extent):
                 return AllocateHosts(name, tuple(extent.items()))
             case ProcStatusOp(procs=procs):

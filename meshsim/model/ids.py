@@ -108,6 +108,14 @@ def base_of(name: str) -> str:
     return name.split("-", 1)[0]
 
 
+def fixed_proc_name(base: str, address: str) -> Name:
+    """Name of a proc whose base is given: with eight hex digits of a hash of its address, which `base_of` strips."""
+    value = 0
+    for byte in address.encode():
+        value = splitmix64(value + byte)
+    return Name(f"{base}-{value & 0xFFFFFFFF:08x}")
+
+
 def address_of_node(node: str) -> str:
     """The front-end address that a host or client process serves."""
     return f"unix:@{node}"

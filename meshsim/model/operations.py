@@ -140,6 +140,8 @@ class Allocate(msgspec.Struct, frozen=True, tag="allocate"):
     #: Remote: the hosts, and whether every point is one of them (mesh_model.md 5.2, allocation mode).
     hosts: tuple[str, ...] = ()
     host_level: bool = False
+    #: Process and remote: base of the name of every proc; empty for the allocator's own.
+    proc_name: str = ""
 
 
 class AllocateHosts(msgspec.Struct, frozen=True, tag="allocate_hosts"):

@@ -144,6 +144,8 @@ def _check_topology(topology: Topology, world: World) -> None:
         world.named(host, Kind.HOST, f"topology.in_process[{index}]")
         if host in topology.in_process[:index]:
             raise ScenarioError(f"topology.in_process[{index}]", "given twice", value=host)
+    for host in topology.host_labels:
+        world.named(host, Kind.HOST, joined("topology.host_labels", host))
     for index, procs in enumerate(topology.procs):
         key = f"topology.procs[{index}]"
         if procs.allocator is None:
@@ -151,9 +153,9 @@ def _check_topology(topology: Topology, world: World) -> None:
             if procs.extent:
                 raise ScenarioError(f"{key}.extent", "belongs to an allocator; hosts have per_host")
         else:
-            world.add_allocated(key, procs, procs.allocator)
             if procs.per_host or (procs.hosts and procs.allocator != "remote"):
                 raise ScenarioError(f"{key}.allocator", "expected no hosts and no per_host beside it, but extent")
+            world.add_allocated(key, procs, procs.allocator)
         world.member(procs.by, (Kind.CLIENT,), f"{key}.by")
     of_procs = [index for index, chosen in enumerate(topology.slices) if slices_procs(topology, chosen)]
     for index in of_procs:

@@ -35,7 +35,7 @@ from meshsim.scenario.schema import (
     SubscribeOp,
     Topology,
 )
-from meshsim.scenario.world import host_names
+from meshsim.scenario.world import host_names, hosts_with
 from meshsim.units import Duration, format_duration
 
 SEED_MAX = 2**63 - 1
@@ -151,13 +151,18 @@ def plan_label(plan: Plan) -> str:
     return f"{plan.scenario}{variant}{profile}"
 
 
+def chosen_hosts(plan: Plan, operation: AllocateOp) -> tuple[str, ...]:
+    """The hosts that a remote allocation may use: of those it names, or of all, the ones with its labels."""
+    return hosts_with(plan.topology, operation.hosts or plan.hosts, operation.match_labels)
+
+
 def allocating_hosts(plan: Plan) -> frozenset[str]:
     """The hosts that have an allocator: those that an operation allocates on."""
     return frozenset(
         host
         for step in plan.steps
         if isinstance(step.operation, AllocateOp) and step.operation.allocator == "remote"
-        for host in step.operation.hosts or plan.hosts
+        for host in chosen_hosts(plan, step.operation)
     )
 
 

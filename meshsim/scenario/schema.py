@@ -97,6 +97,8 @@ class Topology(_Part, frozen=True, kw_only=True):
     hosts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
     #: Hosts whose procs live in the host's own process.
     in_process: list[str] = []
+    #: Labels of hosts, by which an allocation may choose among them.
+    host_labels: dict[str, dict[str, str]] = {}
     #: Client processes; each is an OS process with a root client.
     clients: list[Label] = msgspec.field(default_factory=lambda: ["client"])
     #: What root client a client has, where it is not the Rust one, which absorbs every failure.
@@ -155,6 +157,10 @@ class AllocateOp(_Operation, frozen=True, kw_only=True, tag="allocate"):
     hosts: list[str] = []
     #: Remote: every point of the extent is a host's; otherwise its last dimension is per host.
     host_level: bool = False
+    #: Remote: only hosts with all of these labels.
+    match_labels: dict[str, str] = {}
+    #: Process and remote: base of the name of every proc.
+    proc_name: Label | None = None
 
 
 class AllocateHostsOp(_Operation, frozen=True, kw_only=True, tag="allocate_hosts"):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from math import prod
 
@@ -77,6 +78,11 @@ def host_names(topology: Topology) -> tuple[str, ...]:
     return tuple(f"host{index}" for index in range(topology.hosts))
 
 
+def hosts_with(topology: Topology, hosts: Sequence[str], labels: dict[str, str]) -> tuple[str, ...]:
+    """Those of these hosts that have all of these labels."""
+    return tuple(host for host in hosts if labels.items() <= topology.host_labels.get(host, {}).items())
+
+
 def started_hosts(name: str, count: int) -> tuple[str, ...]:
     """What the hosts of one `spawn_hosts` are called."""
     return tuple(f"{name}{index}" for index in range(count))
@@ -90,6 +96,7 @@ class World:
         #: Meshes whose actors spawn children by themselves.
         self.wrappers: set[str] = set()
         self._procs = 0
+        self._topology = scenario.topology
         self._in_process = tuple(scenario.topology.in_process)
         self._local_hosts: list[str] = []
         self._later = _declared_anywhere(scenario)
@@ -128,12 +135,17 @@ class World:
         """Procs of an alloc; they are on no host, unless its allocator is one for hosts."""
         name, extent, by = made.name, made.extent, made.by
         hosts: tuple[str, ...] = ()
-        if allocator == "remote" and not isinstance(made, AllocateHostsOp):
+        if not isinstance(made, AllocateHostsOp) and allocator != "remote":
+            for part, given in (("hosts", made.hosts), ("host_level", made.host_level)):
+                if given:
+                    raise ScenarioError(f"{key}.{part}", "belongs to the remote allocator")
+        elif not isinstance(made, AllocateHostsOp):
             for index, host in enumerate(made.hosts):
                 self.named(host, Kind.HOST, f"{key}.hosts[{index}]")
             whole = Extent.of(tuple(extent.items()))
             _, count = parts_of(whole, host_level=made.host_level)
-            hosts = tuple(made.hosts or self._hosts)[:count]
+            labels = made.match_labels if isinstance(made, AllocateOp) else {}
+            hosts = hosts_with(self._topology, made.hosts or self._hosts, labels)[:count]
         for label in extent:
             if label == "" or (allocator == "simulated" and label not in COORDINATES):
                 allowed = COORDINATES if allocator == "simulated" else ()
@@ -249,7 +261,9 @@ class World:
         assert declared.region is not None, "a mesh has ranks"
         base_rank = declared.region.base_rank_of(ViewRank(rank))
         if declared.allocator == "remote":
-            host = base_rank // max(1, self.names[declared.procs].ranks // len(declared.hosts))
+            if not declared.hosts:
+                raise ScenarioError(key, "expected a proc on a host, there is none for it", value=text)
+            host = base_rank * len(declared.hosts) // self.names[declared.procs].ranks
             return f"{declared.hosts[host]}/{declared.procs}_{base_rank}"
         if declared.allocator:
             return f"{declared.by}/{declared.procs}_{base_rank}"

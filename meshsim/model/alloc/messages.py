@@ -64,6 +64,7 @@ class RemoteAllocate(msgspec.Struct, frozen=True, tag="remote_allocate"):
     extent: tuple[tuple[str, int], ...]
     reply: PortRef
     config: dict[str, int | bool | str] = {}
+    proc_name: str = ""
 
 
 class RemoteStop(msgspec.Struct, frozen=True, tag="remote_stop"):

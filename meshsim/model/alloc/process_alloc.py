@@ -27,7 +27,7 @@ from meshsim.model.config import Config, overrides
 from meshsim.model.events import ChildExited
 from meshsim.model.hosts.ladder import SIGTERM
 from meshsim.model.hosts.stderr_tail import lines_kept, tail_of
-from meshsim.model.ids import ActorId, Name, NameSource, proc_id
+from meshsim.model.ids import ActorId, Name, NameSource, fixed_proc_name, proc_id
 from meshsim.model.messages import Envelope
 from meshsim.model.shapes.extent import Extent, ViewRank
 
@@ -72,7 +72,7 @@ class ProcessAlloc(msgspec.Struct):
     names: NameSource
     #: Number in the name of its first node, when it is a part of an alloc on several hosts.
     first_node: int = 0
-    #: Name of every proc, when the spec fixes one.
+    #: Base of the name of every proc, when the spec fixes one.
     proc_name: str = ""
     #: Active children by index; indices are never used again.
     children: dict[int, Child] = {}
@@ -181,7 +181,7 @@ class ProcessAlloc(msgspec.Struct):
         if child is None or child.process is not None:
             return []
         child.process = process
-        proc = proc_id(addr, self.proc_name or child.name)
+        proc = proc_id(addr, fixed_proc_name(self.proc_name, addr) if self.proc_name else child.name)
         return [Envelope(self.me, process, StartProc(proc))]
 
     def _stop(self) -> list[Command]:

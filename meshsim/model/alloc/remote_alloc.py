@@ -88,6 +88,8 @@ class RemoteAlloc(msgspec.Struct):
     hosts: tuple[str, ...]
     config: Config
     host_level: bool = False
+    #: Base of the name of every proc, when the spec fixes one.
+    proc_name: str = ""
     #: By host, once the alloc was asked for its first event.
     parts: dict[str, HostPart] = {}
     ready: list[AllocEvent] = []
@@ -164,6 +166,7 @@ class RemoteAlloc(msgspec.Struct):
                     extent=pairs,
                     reply=PortRef(self.me, 0),
                     config=overrides(self.config),
+                    proc_name=self.proc_name,
                 ),
             )
             for host in self.parts

@@ -112,6 +112,7 @@ class RemoteAllocator(msgspec.Struct):
             config=Config.of(request.config, self.config.quirks_off, self.config.revision.name),
             names=self.names.branch(),
             first_node=request.first_rank,
+            proc_name=request.proc_name,
         )
         return [self._next_heartbeat(), *self._relay()]
 

@@ -107,12 +107,21 @@ class AllocateRun(msgspec.Struct):
         name, names = self.names.draw_uuid(), self.names.branch()
         if operation.allocator == "remote":
             return RemoteAlloc(
-                ActorId(""), name, extent, operation.label, operation.hosts, self.config, operation.host_level
+                ActorId(""),
+                name,
+                extent,
+                operation.label,
+                operation.hosts,
+                self.config,
+                operation.host_level,
+                operation.proc_name,
             )
-        if self.operation.allocator == "process":
-            return ProcessAlloc(ActorId(""), name, extent, self.operation.label, self.config, names)
+        if operation.allocator == "process":
+            return ProcessAlloc(
+                ActorId(""), name, extent, operation.label, self.config, names, proc_name=operation.proc_name
+            )
         return LocalAlloc(
-            ActorId(""), name, extent, self.config, names, is_simulated=self.operation.allocator == "simulated"
+            ActorId(""), name, extent, self.config, names, is_simulated=operation.allocator == "simulated"
         )
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:

@@ -10,7 +10,7 @@ from meshsim.model.commands import CancelTimer, SetTimer, SignalProcess, SpawnAl
 from meshsim.model.config import Config, overrides
 from meshsim.model.events import ChildExited
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.model.ids import ActorId, Name, NameSource, ProcId, actor_id
+from meshsim.model.ids import ActorId, Name, NameSource, ProcId, actor_id, fixed_proc_name
 from meshsim.model.messages import Envelope
 from meshsim.model.shapes.extent import Extent
 from meshsim.units import S
@@ -96,7 +96,8 @@ def test_the_spec_may_fix_the_name_of_every_proc():
     machine.next(), machine.next()
     machine.on_message(hello(0))
 
-    assert machine.next() == ([Envelope(ME, process(0), StartProc(proc(0, "hostproc")))], None)
+    fixed = fixed_proc_name("hostproc", "unix:@client/w_0")
+    assert machine.next() == ([Envelope(ME, process(0), StartProc(proc(0, fixed)))], None)
 
 
 def test_nothing_moves_between_two_questions():
