@@ -23,7 +23,7 @@ from meshsim.model.events import ChildExited, Event, Started
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import LOCAL_PROC, SERVICE_PROC, Name, Node, ProcId, address_of_node, base_of, proc_id
 from meshsim.model.quirks import REVISION_OF
-from meshsim.scenario.plan import Plan
+from meshsim.scenario.plan import Plan, allocating_hosts
 from meshsim.scenario.streams import stream_key
 from meshsim.trace.records import (
     NO_CAUSE,
@@ -75,6 +75,8 @@ class Processes:
         self._inbox: dict[Node, list[Entry]] = {}
         self._output: dict[Node, Output] = {}
         self._false_starts = false_starts(plan)
+        #: Hosts that have an allocator, and forward to what it started.
+        self._allocating = allocating_hosts(plan)
         #: Called when a process is stopped, goes on or has ended, before anything that follows from it.
         self.on_change: Callable[[Node, ProcessState], None] = lambda *_: None
 
@@ -129,6 +131,7 @@ class Processes:
             choice_key=self._choice_key(node),
             clock_offset_ns=int(self._plan.clocks.get(node, 0)),
             in_process=node in self._plan.topology.in_process,
+            allocates=node in self._allocating,
         )
 
     def spawn(self, host: Node, command: SpawnProcess, cause: int) -> None:
@@ -160,6 +163,7 @@ class Processes:
             kind="allocated",
             config={**self._plan.config, **command.config},
             quirks_off=self._plan.quirks_off,
+            revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             clock_offset_ns=int(self._plan.clocks.get(parent, 0)),
             choice_key=self._choice_key(node),
@@ -192,7 +196,8 @@ class Processes:
         self.table.add(process)
         self._of_child[process.parent, process.name] = node
         host = process.parent if process.kind == "proc" else None
-        self.front[node] = host
+        host_forwards = process.kind == "allocated" and process.parent in self._allocating
+        self.front[node] = process.parent if host_forwards else host
         self._set_running(node, running=True)
         address = address_of_node(host or node)
         if host is None:

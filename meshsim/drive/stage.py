@@ -36,6 +36,7 @@ from meshsim.model.operations import (
     ActorMeshRef,
     Allocate,
     AllocateHosts,
+    AskActor,
     AskActors,
     AskEach,
     AskProcs,
@@ -49,6 +50,7 @@ from meshsim.model.operations import (
     CountSubscribers,
     DrillActor,
     DropHosts,
+    DropProcs,
     DropRef,
     EndSelf,
     GspawnOn,
@@ -78,8 +80,9 @@ from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import NOT_BEGUN
 from meshsim.scenario.children import children_of
 from meshsim.scenario.cutting import cut
-from meshsim.scenario.plan import Plan, Step
+from meshsim.scenario.plan import Plan, Step, chosen_hosts
 from meshsim.scenario.schema import (
+    ActorStateOp,
     ActorStatesOp,
     AllocateHostsOp,
     AllocateOp,
@@ -240,7 +243,8 @@ class References:
                 extent = ((HOSTS_DIMENSION, len(hosts)),)
                 return SpawnProcs(name, hosts, extent, tuple(per_host.items()))
             case AllocateOp(name=name, allocator=allocator, extent=extent):
-                return Allocate(name, allocator, tuple(extent.items()))
+                hosts = chosen_hosts(self._plan, spec) if allocator == "remote" else ()
+                return Allocate(name, allocator, tuple(extent.items()), hosts, spec.host_level, spec.proc_name or "")
             case AllocateHostsOp(name=name, extent=extent):
                 return AllocateHosts(name, tuple(extent.items()))
             case ProcStatusOp(procs=procs):
@@ -299,6 +303,8 @@ class References:
                 return CloneRef(self.actors(name), mesh, shared)
             case SendRefOp(mesh=mesh, to=to):
                 return SendRef(self.actors(mesh), self._actor(to))
+            case DropOp(mesh=mesh) if self._is_procs(mesh):
+                return DropProcs(self.procs(mesh))
             case DropOp(mesh=mesh):
                 return DropRef(self.actors(mesh))
             case CastOp(mesh=mesh, text=text, busy=busy, times=times):
@@ -313,6 +319,9 @@ class References:
                 return QueryMesh(self.actors(mesh))
             case ActorStatesOp(mesh=mesh, keepalive=keepalive):
                 return AskActors(self.actors(mesh), int(keepalive or 0))
+            case ActorStateOp(actor=actor):
+                target = parse_target(actor)
+                return AskActor(self.actors(target.name), target.rank or 0)
             case ProcStatesOp(procs=procs):
                 return AskProcs(self.procs(procs))
             case AskOp():

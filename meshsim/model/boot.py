@@ -36,6 +36,8 @@ class NodeBoot(msgspec.Struct, frozen=True):
     proc_name: Name = Name("")
     #: Hosts: whether their procs live in the host's own process.
     in_process: bool = False
+    #: Hosts: whether they have an allocator for clients elsewhere.
+    allocates: bool = False
     host: Node = Node("")
     #: Procs: where to report readiness.
     callback: PortRef | None = None

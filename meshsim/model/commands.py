@@ -183,7 +183,13 @@ class HoldMessages(msgspec.Struct, frozen=True, tag="hold_messages"):
 
 
 class ReleaseMessages(msgspec.Struct, frozen=True, tag="release_messages"):
-    """ProcAgent of the allocated path: configured; what waited goes, in order. Never leaves the node."""
+    """ProcAgent of the allocated path: configured; what waited goes, in order. Never leaves the node.
+
+    What goes to a proc that is not in the `book` goes to the process at the address `forwarder`.
+    """
+
+    forwarder: str = ""
+    book: tuple[ProcId, ...] = ()
 
 
 class StartHost(msgspec.Struct, frozen=True, tag="start_host"):

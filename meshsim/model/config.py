@@ -379,13 +379,16 @@ _BY_KEY: dict[str, Attribute] = {
 }
 
 
-def attribute_by_key(key: str) -> Attribute:
+def attribute_by_key(key: str, *, python_names: bool = True) -> Attribute:
     """The attribute that a name, an environment variable or a Python name means, in upper or lower case.
 
     Raises:
-        KeyError: no attribute has this name.
+        KeyError: no attribute has this name, or only a Python name, in a revision without `python_names`.
     """
-    return _BY_KEY[key.lower()]
+    attribute = _BY_KEY[key.lower()]
+    if not python_names and key.lower() not in (attribute.name.lower(), attribute.env.lower()):
+        raise KeyError(key)
+    return attribute
 
 
 def parse_value(attribute: Attribute, value: object) -> Value:

@@ -35,6 +35,10 @@ PROC_AGENT = Name("proc_agent")
 COMM = Name("comm")
 #: Proc and actor of an allocated process that has been told nothing yet.
 BOOTSTRAP = Name("bootstrap")
+#: The service of a host that allocates processes there.
+REMOTE_ALLOCATOR = Name("remote_allocator")
+#: Stands for the router of a process.
+FORWARDER = Name("forwarder")
 #: The agent of a proc on the allocated path.
 MESH_AGENT = Name("mesh")
 
@@ -104,6 +108,14 @@ def base_of(name: str) -> str:
     return name.split("-", 1)[0]
 
 
+def fixed_proc_name(base: str, address: str) -> Name:
+    """Name of a proc whose base is given: with eight hex digits of a hash of its address, which `base_of` strips."""
+    value = 0
+    for byte in address.encode():
+        value = splitmix64(value + byte)
+    return Name(f"{base}-{value & 0xFFFFFFFF:08x}")
+
+
 def address_of_node(node: str) -> str:
     """The front-end address that a host or client process serves."""
     return f"unix:@{node}"
@@ -125,6 +137,11 @@ def actor_id(proc: str, actor: str, pid: int = 0) -> ActorId:
 def host_agent_id(host: str) -> ActorId:
     """Attested, not looked up: the agent of a host is where it must be."""
     return actor_id(proc_id(address_of_node(host), SERVICE_PROC), HOST_AGENT)
+
+
+def remote_allocator_id(host: str) -> ActorId:
+    """Attested, as agents are."""
+    return actor_id(proc_id(address_of_node(host), LOCAL_PROC), REMOTE_ALLOCATOR)
 
 
 def proc_agent_id(proc: ProcId) -> ActorId:

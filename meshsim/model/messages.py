@@ -27,6 +27,11 @@ from meshsim.model.alloc.messages import (
     GspawnResult,
     HostReady,
     QueryStatus,
+    RemoteAllocate,
+    RemoteDone,
+    RemoteHeartbeat,
+    RemoteStop,
+    RemoteUpdate,
     StartedProc,
     StartProc,
     StopActor,
@@ -224,6 +229,13 @@ class CommMeshConfig(msgspec.Struct, frozen=True, tag="comm_mesh_config"):
     book: tuple[tuple[int, ActorId], ...]
 
 
+class CommMode(msgspec.Struct, frozen=True, tag="comm_mode"):
+    """The same in the revision of 2025-11: a comm actor goes into the mode `Mesh`."""
+
+    rank: int
+    book: tuple[tuple[int, ActorId], ...]
+
+
 class Cast(msgspec.Struct, frozen=True, omit_defaults=True):
     """One message for many actors of the same name, and what everybody on its way has to know."""
 
@@ -287,6 +299,12 @@ class Undeliverable(msgspec.Struct, frozen=True, tag="undeliverable"):
 
     envelope: Envelope
     errors: tuple[str, ...]
+
+
+class PassOn(msgspec.Struct, frozen=True, tag="pass_on"):
+    """From a proc that does not dial an address to the process of its creator, which does (mesh_model.md 3.2)."""
+
+    envelope: Envelope
 
 
 # --- test actors and scenario ------------------------------------------------------------------------------
@@ -452,6 +470,7 @@ Message = Union[
     SelfCheck,
     MeshFailed,
     CommMeshConfig,
+    CommMode,
     CastMessage,
     ForwardMessage,
     MeshRefSent,
@@ -463,6 +482,11 @@ Message = Union[
     AllocHeartbeat,
     StopAndExit,
     AllocInitialized,
+    RemoteAllocate,
+    RemoteStop,
+    RemoteHeartbeat,
+    RemoteUpdate,
+    RemoteDone,
     DrainAlloc,
     StopAlloc,
     ChaosMonkey,
@@ -477,6 +501,7 @@ Message = Union[
     StopActor,
     StopActorResult,
     Undeliverable,
+    PassOn,
     Work,
     PassedOn,
     HowMany,

@@ -151,11 +151,16 @@ class SpawnProcs(msgspec.Struct, frozen=True, tag="spawn_procs"):
 
 
 class Allocate(msgspec.Struct, frozen=True, tag="allocate"):
-    """ProcMesh.allocate (supervision.md 10.3). `allocator`: `process`, `local` or `simulated`."""
+    """ProcMesh.allocate (supervision.md 10.3). `allocator`: `process`, `local`, `simulated` or `remote`."""
 
     label: str
     allocator: str
     extent: tuple[tuple[str, int], ...]
+    #: Remote: the hosts, and whether every point is one of them (mesh_model.md 5.2, allocation mode).
+    hosts: tuple[str, ...] = ()
+    host_level: bool = False
+    #: Process and remote: base of the name of every proc; empty for the allocator's own.
+    proc_name: str = ""
 
 
 class AllocateHosts(msgspec.Struct, frozen=True, tag="allocate_hosts"):
@@ -338,6 +343,12 @@ class DropRef(msgspec.Struct, frozen=True, tag="drop_ref"):
     mesh: ActorMeshRef
 
 
+class DropProcs(msgspec.Struct, frozen=True, tag="drop_procs"):
+    """Drop a ProcMesh: a line in the log, and no more (supervision.md 10.8)."""
+
+    procs: ProcMeshRef
+
+
 class CastTo(msgspec.Struct, frozen=True, tag="cast_to"):
     """Send work to every rank of a mesh (supervision.md 12.2)."""
 
@@ -387,6 +398,13 @@ class AskActors(msgspec.Struct, frozen=True, tag="actor_states"):
 
     mesh: ActorMeshRef
     keepalive_ns: int = 0
+
+
+class AskActor(msgspec.Struct, frozen=True, tag="actor_state"):
+    """Ask one agent for one actor (mesh_model.md Appendix A). `rank` is that in the mesh's own view."""
+
+    mesh: ActorMeshRef
+    rank: int
 
 
 class AskProcs(msgspec.Struct, frozen=True, tag="proc_states"):
@@ -454,12 +472,14 @@ Operation = Union[
     CloneRef,
     SendRef,
     DropRef,
+    DropProcs,
     CastTo,
     CallMesh,
     BroadcastTo,
     CountRanks,
     QueryMesh,
     AskActors,
+    AskActor,
     AskProcs,
     AskEach,
     DrillActor,
@@ -476,10 +496,12 @@ def label_of(operation: Operation) -> str:
             return operation.label
         case ListProcs(host=host) | LocalHost(host=host):
             return host
-        case StopProcs(procs=procs) | AskProcs(procs=procs) | QueryProcs(procs=procs):
+        case StopProcs(procs=procs) | AskProcs(procs=procs) | QueryProcs(procs=procs) | DropProcs(procs=procs):
             return procs.label
         case GspawnOn(procs=procs, rank=rank) | StopActorOn(procs=procs, rank=rank):
             return f"{procs.label}[{rank}]"
+        case AskActor(mesh=mesh, rank=rank):
+            return f"{mesh.label}[{rank}]"
         case CloneRef(made=made):
             return made.label
         case ShutdownHosts(hosts=hosts) | AttachHosts(hosts=hosts) | DropHosts(hosts=hosts):

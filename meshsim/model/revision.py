@@ -42,6 +42,15 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     owners_take_failures: bool = True
     #: Split ports have an interval to begin with, beside the longest one.
     initial_split_interval: bool = True
+    #: Who allocates binds a route to every proc whose id has another address than the one it serves. Otherwise none:
+    #: the address in an id is dialled.
+    binds_served_addresses: bool = True
+    #: Comm actors take a configuration; otherwise a mode, with the same content.
+    comm_configuration: bool = True
+    #: Attributes of the configuration have Python names.
+    python_names: bool = True
+    #: One actor's state can be asked for by itself (`ProcRef.actor_state`). Nobody used that, and it went.
+    single_actor_query: bool = False
     #: Defaults of configuration attributes where they are not the table's (`meshsim.model.config`), in nanoseconds.
     defaults: tuple[tuple[str, int], ...] = ()
     #: Values of attributes that the revision does not have: what makes the attribute do nothing.
@@ -63,6 +72,10 @@ R2025_11: Final = Revision(
     supervision_sink=False,
     owners_take_failures=False,
     initial_split_interval=False,
+    binds_served_addresses=False,
+    comm_configuration=False,
+    python_names=False,
+    single_actor_query=True,
     # The poll is that of whoever watches: 3 s until 2026-01-23 (supervision.md 17).
     defaults=(("GET_ACTOR_STATE_MAX_IDLE", 60 * S), ("SUPERVISION_POLL_FREQUENCY", 3 * S)),
     absent=(("MESH_ORPHAN_TIMEOUT", 0),),

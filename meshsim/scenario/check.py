@@ -21,6 +21,7 @@ from meshsim.scenario.children import WRAPPER, declare_children
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
     Actors,
+    ActorStateOp,
     ActorStatesOp,
     AllocateHostsOp,
     AllocateOp,
@@ -105,7 +106,7 @@ def resolved_config(
     for key, value in config.items():
         place = joined("config", key)
         try:
-            attribute = attribute_by_key(key)
+            attribute = attribute_by_key(key, python_names=revision.python_names)
         except KeyError:
             allowed = sorted(name.lower() for name in resolve({}))
             raise ScenarioError(place, "no such configuration attribute", allowed=allowed, word=key.lower()) from None
@@ -143,6 +144,8 @@ def _check_topology(topology: Topology, world: World) -> None:
         world.named(host, Kind.HOST, f"topology.in_process[{index}]")
         if host in topology.in_process[:index]:
             raise ScenarioError(f"topology.in_process[{index}]", "given twice", value=host)
+    for host in topology.host_labels:
+        world.named(host, Kind.HOST, joined("topology.host_labels", host))
     for index, procs in enumerate(topology.procs):
         key = f"topology.procs[{index}]"
         if procs.allocator is None:
@@ -150,9 +153,9 @@ def _check_topology(topology: Topology, world: World) -> None:
             if procs.extent:
                 raise ScenarioError(f"{key}.extent", "belongs to an allocator; hosts have per_host")
         else:
-            world.add_allocated(key, procs.name, procs.allocator, procs.extent, procs.by)
-            if procs.hosts or procs.per_host:
+            if procs.per_host or (procs.hosts and procs.allocator != "remote"):
                 raise ScenarioError(f"{key}.allocator", "expected no hosts and no per_host beside it, but extent")
+            world.add_allocated(key, procs, procs.allocator)
         world.member(procs.by, (Kind.CLIENT,), f"{key}.by")
     of_procs = [index for index, chosen in enumerate(topology.slices) if slices_procs(topology, chosen)]
     for index in of_procs:
@@ -261,10 +264,12 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.context(operation.to, f"{key}.to")
         case SubscribeOp() | UnsubscribeOp() | QueryOp() | CountSubscribersOp():
             world.controlled(operation.mesh, f"{key}.mesh")
-        case NextEventOp() | ActorStatesOp():
+        case DropOp():
+            world.mesh(operation.mesh, f"{key}.mesh")
+        case NextEventOp() | ActorStatesOp() | StopActorsOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-        case StopActorsOp() | DropOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
-            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
+        case ActorStateOp():
+            world.actor(operation.actor, f"{key}.actor")
         case AskOp():
             _check_question(key, operation, world)
         case DrillOp():
@@ -279,7 +284,7 @@ def _check_allocation(key: str, operation: AllocateOp | AllocateHostsOp, world: 
     """Clients allocate; hosts are made in processes."""
     world.member(operation.by, (Kind.CLIENT,), f"{key}.by")
     allocator = operation.allocator if isinstance(operation, AllocateOp) else "process"
-    world.add_allocated(key, operation.name, allocator, operation.extent, operation.by)
+    world.add_allocated(key, operation, allocator)
     if isinstance(operation, AllocateHostsOp):
         world.add_hosts(key, operation.name, prod(operation.extent.values()))
 

@@ -35,7 +35,7 @@ from meshsim.scenario.schema import (
     SubscribeOp,
     Topology,
 )
-from meshsim.scenario.world import host_names
+from meshsim.scenario.world import host_names, hosts_with
 from meshsim.units import Duration, format_duration
 
 SEED_MAX = 2**63 - 1
@@ -151,6 +151,21 @@ def plan_label(plan: Plan) -> str:
     return f"{plan.scenario}{variant}{profile}"
 
 
+def chosen_hosts(plan: Plan, operation: AllocateOp) -> tuple[str, ...]:
+    """The hosts that a remote allocation may use: of those it names, or of all, the ones with its labels."""
+    return hosts_with(plan.topology, operation.hosts or plan.hosts, operation.match_labels)
+
+
+def allocating_hosts(plan: Plan) -> frozenset[str]:
+    """The hosts that have an allocator: those that an operation allocates on."""
+    return frozenset(
+        host
+        for step in plan.steps
+        if isinstance(step.operation, AllocateOp) and step.operation.allocator == "remote"
+        for host in chosen_hosts(plan, step.operation)
+    )
+
+
 def _steps(scenario: Scenario) -> tuple[Step, ...]:
     operations = [(operation, True) for operation in _bring_up(scenario.topology)]
     operations += [(operation, False) for operation in scenario.operations]
@@ -166,7 +181,14 @@ def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
     """
     for procs in topology.procs:
         if procs.allocator is not None:
-            yield AllocateOp(by=procs.by, name=procs.name, allocator=procs.allocator, extent=procs.extent)
+            yield AllocateOp(
+                by=procs.by,
+                name=procs.name,
+                allocator=procs.allocator,
+                extent=procs.extent,
+                hosts=procs.hosts,
+                host_level=procs.host_level,
+            )
             continue
         yield SpawnProcsOp(by=procs.by, name=procs.name, hosts=procs.hosts, per_host=procs.per_host)
     of_procs = [chosen for chosen in topology.slices if slices_procs(topology, chosen)]

@@ -20,7 +20,7 @@ from meshsim.units import Duration, duration
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 BackendName = Literal["sim", "lockstep"]
-AllocatorName = Literal["process", "local", "simulated"]
+AllocatorName = Literal["process", "local", "simulated", "remote"]
 
 
 ClientKind = Literal["rust", "test", "python", "python_recording"]
@@ -41,6 +41,8 @@ class Procs(_Part, frozen=True, kw_only=True):
     #: Allocated instead, in this shape: no host has a part in it.
     allocator: AllocatorName | None = None
     extent: dict[str, Size] = {}
+    #: Remote: every point of the extent is a host's; otherwise its last dimension is per host.
+    host_level: bool = False
     #: The client that spawns it.
     by: str = "client"
 
@@ -95,6 +97,8 @@ class Topology(_Part, frozen=True, kw_only=True):
     hosts: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 1
     #: Hosts whose procs live in the host's own process.
     in_process: list[str] = []
+    #: Labels of hosts, by which an allocation may choose among them.
+    host_labels: dict[str, dict[str, str]] = {}
     #: Client processes; each is an OS process with a root client.
     clients: list[Label] = msgspec.field(default_factory=lambda: ["client"])
     #: What root client a client has, where it is not the Rust one, which absorbs every failure.
@@ -142,11 +146,21 @@ class SpawnProcsOp(_Operation, frozen=True, kw_only=True, tag="spawn_procs"):
 
 
 class AllocateOp(_Operation, frozen=True, kw_only=True, tag="allocate"):
-    """A proc mesh from an allocator, without hosts: processes of the client, or procs inside its own process."""
+    """A proc mesh from an allocator: processes of the client, procs inside its own process, or processes that the
+    allocators of hosts start for it.
+    """
 
     name: Label
     allocator: AllocatorName = "process"
     extent: dict[str, Size] = {}
+    #: Remote: hosts in the order of their parts; all hosts when not given.
+    hosts: list[str] = []
+    #: Remote: every point of the extent is a host's; otherwise its last dimension is per host.
+    host_level: bool = False
+    #: Remote: only hosts with all of these labels.
+    match_labels: dict[str, str] = {}
+    #: Process and remote: base of the name of every proc.
+    proc_name: Label | None = None
 
 
 class AllocateHostsOp(_Operation, frozen=True, kw_only=True, tag="allocate_hosts"):
@@ -332,6 +346,13 @@ class ActorStatesOp(_Operation, frozen=True, kw_only=True, tag="actor_states"):
     keepalive: Duration | None = None
 
 
+class ActorStateOp(_Operation, frozen=True, kw_only=True, tag="actor_state"):
+    """Ask the agent of one proc for one actor; only the revision of 2025-11 can."""
+
+    #: `trainer[1]`.
+    actor: str
+
+
 class ProcStatesOp(_Operation, frozen=True, kw_only=True, tag="proc_states"):
     procs: str
 
@@ -400,6 +421,7 @@ OperationSpec = Union[
     CountOp,
     QueryOp,
     ActorStatesOp,
+    ActorStateOp,
     ProcStatesOp,
     AskOp,
     DrillOp,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meshsim.scenario.schema import (
+    ActorStateOp,
     AllocateHostsOp,
     AllocateOp,
     AttachHostsOp,
@@ -38,6 +39,8 @@ def subject_of(spec: OperationSpec) -> str:
             return procs
         case GspawnOp(proc=proc) | StopActorOp(proc=proc):
             return proc
+        case ActorStateOp(actor=actor):
+            return actor
         case StopAllOp(target=target):
             return target
         case LocalHostOp(by=by):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from math import prod
 
@@ -13,6 +14,7 @@ import msgspec
 from meshsim.faults.targets import Target, TargetError, parse_target
 from meshsim.model.actors.registry import CONTEXT_TYPES
 from meshsim.model.alloc.places import COORDINATES
+from meshsim.model.alloc.remote_alloc import parts_of
 from meshsim.model.shapes.extent import Extent, ViewRank
 from meshsim.model.shapes.region import Region
 from meshsim.scenario.cutting import checked_cut
@@ -21,6 +23,7 @@ from meshsim.scenario.schema import (
     AllocateHostsOp,
     AllocateOp,
     CloneOp,
+    Procs,
     Scenario,
     Slice,
     SliceOp,
@@ -75,6 +78,11 @@ def host_names(topology: Topology) -> tuple[str, ...]:
     return tuple(f"host{index}" for index in range(topology.hosts))
 
 
+def hosts_with(topology: Topology, hosts: Sequence[str], labels: dict[str, str]) -> tuple[str, ...]:
+    """Those of these hosts that have all of these labels."""
+    return tuple(host for host in hosts if labels.items() <= topology.host_labels.get(host, {}).items())
+
+
 def started_hosts(name: str, count: int) -> tuple[str, ...]:
     """What the hosts of one `spawn_hosts` are called."""
     return tuple(f"{name}{index}" for index in range(count))
@@ -88,6 +96,7 @@ class World:
         #: Meshes whose actors spawn children by themselves.
         self.wrappers: set[str] = set()
         self._procs = 0
+        self._topology = scenario.topology
         self._in_process = tuple(scenario.topology.in_process)
         self._local_hosts: list[str] = []
         self._later = _declared_anywhere(scenario)
@@ -122,8 +131,21 @@ class World:
         for host in started_hosts(name, count):
             self._add(host, Declared(Kind.HOST, key), f"{key}.name")
 
-    def add_allocated(self, key: str, name: str, allocator: str, extent: dict[str, int], by: str) -> None:
-        """Procs of an alloc; they are on no host."""
+    def add_allocated(self, key: str, made: Procs | AllocateOp | AllocateHostsOp, allocator: str) -> None:
+        """Procs of an alloc; they are on no host, unless its allocator is one for hosts."""
+        name, extent, by = made.name, made.extent, made.by
+        hosts: tuple[str, ...] = ()
+        if not isinstance(made, AllocateHostsOp) and allocator != "remote":
+            for part, given in (("hosts", made.hosts), ("host_level", made.host_level)):
+                if given:
+                    raise ScenarioError(f"{key}.{part}", "belongs to the remote allocator")
+        elif not isinstance(made, AllocateHostsOp):
+            for index, host in enumerate(made.hosts):
+                self.named(host, Kind.HOST, f"{key}.hosts[{index}]")
+            whole = Extent.of(tuple(extent.items()))
+            _, count = parts_of(whole, host_level=made.host_level)
+            labels = made.match_labels if isinstance(made, AllocateOp) else {}
+            hosts = hosts_with(self._topology, made.hosts or self._hosts, labels)[:count]
         for label in extent:
             if label == "" or (allocator == "simulated" and label not in COORDINATES):
                 allowed = COORDINATES if allocator == "simulated" else ()
@@ -133,7 +155,7 @@ class World:
         if self._procs > PROCS_MAX:
             raise ScenarioError(key, f"expected at most {PROCS_MAX} procs in all meshes together", value=self._procs)
         region = Region.of(Extent.of(tuple(extent.items())))
-        declared = Declared(Kind.PROCS, key, ranks, name, region=region, allocator=allocator, by=by)
+        declared = Declared(Kind.PROCS, key, ranks, name, hosts, region=region, allocator=allocator, by=by)
         self._add(name, declared, f"{key}.name")
 
     def add_local_host(self, key: str, client: str, *, in_process: bool) -> None:
@@ -238,6 +260,11 @@ class World:
             return declared.by
         assert declared.region is not None, "a mesh has ranks"
         base_rank = declared.region.base_rank_of(ViewRank(rank))
+        if declared.allocator == "remote":
+            if not declared.hosts:
+                raise ScenarioError(key, "expected a proc on a host, there is none for it", value=text)
+            host = base_rank * len(declared.hosts) // self.names[declared.procs].ranks
+            return f"{declared.hosts[host]}/{declared.procs}_{base_rank}"
         if declared.allocator:
             return f"{declared.by}/{declared.procs}_{base_rank}"
         host, rank_on_host = divmod(base_rank, self.names[declared.procs].ranks // len(declared.hosts))

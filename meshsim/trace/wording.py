@@ -9,6 +9,8 @@ from meshsim.model.alloc.messages import (
     Configured,
     GspawnResult,
     HostReady,
+    RemoteDone,
+    RemoteUpdate,
     StartedProc,
     StartProc,
     StopActorResult,
@@ -22,6 +24,7 @@ from meshsim.model.messages import (
     CastMessage,
     CauseFault,
     CommMeshConfig,
+    CommMode,
     CreateOrUpdate,
     Drill,
     Forward,
@@ -38,6 +41,7 @@ from meshsim.model.messages import (
     Number,
     Operate,
     PassedOn,
+    PassOn,
     ProcReady,
     RankStatus,
     ResourceNames,
@@ -90,7 +94,9 @@ def _details(message: Message) -> str:
         case MeshFailed(failure=failure) if failure is not None:
             place = "" if failure.rank is None else f"rank {failure.rank} "
             return f"{place}{status_text(failure.event.actor_status, failure.event.occurred_at_ns)}"
-        case CommMeshConfig(rank=rank):
+        case PassOn(envelope=inner):
+            return f"to {inner.dest}: {message_words(inner.message)}"
+        case CommMeshConfig(rank=rank) | CommMode(rank=rank):
             return f"rank {rank}"
         case CastMessage(cast=cast):
             return f"to {cast.actor}: {message_words(cast.message)}"
@@ -126,6 +132,10 @@ def _details(message: Message) -> str:
             return proc
         case AllocInitialized(error=error) | GspawnResult(error=error) if error is not None:
             return error
+        case RemoteUpdate(event=event):
+            return str(event)
+        case RemoteDone(host=host):
+            return host
         case HostReady(agent=agent):
             return agent
         case StopActorResult(result=result):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from meshsim.model.ids import (
@@ -10,6 +12,7 @@ from meshsim.model.ids import (
     address_of_node,
     base_of,
     checked_base,
+    fixed_proc_name,
     host_agent_id,
     pid_of,
     proc_agent_id,
@@ -81,3 +84,12 @@ def test_agents_are_found_without_asking():
     """Their ids are computed from where they must be."""
     assert host_agent_id("host0") == "unix:@host0,service,host_agent[0]"
     assert proc_agent_id(proc_id("unix:@host0", "w-1a")) == "unix:@host0,w-1a,proc_agent[0]"
+
+
+def test_a_fixed_base_gets_eight_hex_digits_of_the_address():
+    """The same for the same address, and gone again with `base_of`."""
+    one, other = (fixed_proc_name("hostproc", f"unix:@client/w_{index}") for index in range(2))
+
+    assert one == fixed_proc_name("hostproc", "unix:@client/w_0") != other
+    assert re.fullmatch(r"hostproc-[0-9a-f]{8}", one)
+    assert base_of(one) == "hostproc"

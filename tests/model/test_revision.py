@@ -1,5 +1,7 @@
 """The revision of 2025-11: what differs from the one that is described, row by row (supervision.md 10.9)."""
 
+from typing import get_args
+
 import msgspec
 import pytest
 from machines import (
@@ -19,19 +21,26 @@ from machines import (
 
 from meshsim.model.actors.plain import EmptyActor
 from meshsim.model.agents.proc_agent import ProcAgent
+from meshsim.model.alloc.initialize import AllocatedProc
+from meshsim.model.alloc.messages import AllocInitialized, StopAlloc
 from meshsim.model.boot import Setting
+from meshsim.model.clients.allocating import AllocateRun
 from meshsim.model.clients.client import Client
 from meshsim.model.clients.context import NO_ANSWER, Context
 from meshsim.model.clients.mesh_creation import CommRun
+from meshsim.model.clients.single_actor import NO_SINGLE_QUERY
 from meshsim.model.commands import CancelTimer, Fail, SetTimer, SpawnChild
-from meshsim.model.config import Config
+from meshsim.model.config import ATTRIBUTES, Config, attribute_by_key
 from meshsim.model.controllers.cleanup_controller import CleanupController
 from meshsim.model.controllers.controller import ActorMeshController
 from meshsim.model.controllers.health import silent_agent
 from meshsim.model.controllers.keeper import CLEANUP_REASON
 from meshsim.model.events import ActorSpawned, ChildFailed, CleanupStarted, SignalReceived, Started, TimerFired
-from meshsim.model.ids import NameSource, PortRef
+from meshsim.model.ids import NameSource, PortRef, actor_id, address_of
 from meshsim.model.messages import (
+    Ack,
+    CommMeshConfig,
+    CommMode,
     CreateOrUpdate,
     Envelope,
     GetRankStatus,
@@ -43,11 +52,25 @@ from meshsim.model.messages import (
     Subscribe,
     Undeliverable,
 )
+from meshsim.model.messaging.comm import CommActor
 from meshsim.model.messaging.split_port import split
 from meshsim.model.messaging.status_port import StatusPort
 from meshsim.model.messaging.undeliverable import mailbox_closed_error, undeliverable_text
-from meshsim.model.notes import Heard, OperationEnded
-from meshsim.model.operations import CastTo, CountSubscribers, DropRef, QueryMesh, SpawnActors, StopActors, SubscribeTo
+from meshsim.model.notes import Heard, OperationEnded, Warned
+from meshsim.model.operations import (
+    Allocate,
+    AskActor,
+    CastTo,
+    CountSubscribers,
+    DropProcs,
+    DropRef,
+    Operation,
+    QueryMesh,
+    SpawnActors,
+    StopActors,
+    StopProcs,
+    SubscribeTo,
+)
 from meshsim.model.quirks import ABSENT, PROFILES, QUIRKS, REVISION_OF
 from meshsim.model.revision import R2025_11, R2026_03, REVISIONS, Revision
 from meshsim.model.runtime.actor import ActorCell
@@ -63,6 +86,8 @@ from meshsim.model.supervision import (
     debug_events,
     status_text,
 )
+from meshsim.scenario.check import resolved_config
+from meshsim.scenario.errors import ScenarioError
 from meshsim.units import MS, S
 
 OLD = Config.of({}, PROFILES["2025-11"], "2025-11")
@@ -122,7 +147,7 @@ def heard(commands):
     return [(c.rank, c.role, c.text) for c in commands if isinstance(c, Heard)]
 
 
-# --- profile and revision ----------------------------------------------------------------------------------
+# --- profile and revision -------------------------------------------------------------------------------
 
 
 def test_every_profile_belongs_to_a_revision():
@@ -144,8 +169,8 @@ def test_the_older_revision_has_none_of_the_features_that_came_later():
     """
     flags = {name for name in Revision.__struct_fields__ if isinstance(getattr(R2026_03, name), bool)}
 
-    assert {getattr(R2026_03, name) for name in flags} == {True}
-    assert {getattr(R2025_11, name) for name in flags} == {False}
+    assert {name for name in flags if not getattr(R2026_03, name)} == {"single_actor_query"}  # What went.
+    assert {name for name in flags if getattr(R2025_11, name)} == {"single_actor_query"}
 
 
 @pytest.mark.parametrize("given", [{}, {"mesh_orphan_timeout": 10 * S}])
@@ -162,7 +187,7 @@ def test_row_idle_limit_is_60_s_unless_it_is_set():
     assert NEW.get_actor_state_max_idle == 30 * S
 
 
-# --- row ActorMeshController ---------------------------------------------------------------------------------
+# --- row ActorMeshController ----------------------------------------------------------------------------
 
 
 def spawned_controller(config, *, system=False):
@@ -255,7 +280,7 @@ def test_a_cleanup_controller_ends_of_what_any_actor_ends_of():
     assert controller.handle(ChildFailed(BOOM), 0) == [Fail(UnhandledSupervisionEvent(BOOM))]
 
 
-# --- row Who detects failures ----------------------------------------------------------------------------------
+# --- row Who detects failures ---------------------------------------------------------------------------
 
 
 def test_row_who_detects_is_the_client_by_polling():
@@ -343,7 +368,7 @@ def test_row_padding_is_a_stop_without_a_reason():
     assert note.failure == MeshFailure(MESH, 1, msgspec.structs.replace(event, occurred_at_ns=PERIOD + IDLE_LIMIT))
 
 
-# --- row Reducer options -----------------------------------------------------------------------------------------
+# --- row Reducer options --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("config", "first"), [(NEW, 1 * MS), (OLD, 50 * MS)])
@@ -355,7 +380,7 @@ def test_row_reducer_options_have_a_longest_interval_and_no_first_one(config, fi
     assert port.interval_ns == min(2 * first, 50 * MS)
 
 
-# --- row Stop --------------------------------------------------------------------------------------------------
+# --- row Stop -------------------------------------------------------------------------------------------
 
 
 def stopping():
@@ -409,7 +434,7 @@ def test_a_controller_that_only_cleans_up_takes_no_message():
     assert not cleanup_controller().binds(Subscribe(PortRef(CLIENT, PORT)))
 
 
-# --- row Global supervision sink -------------------------------------------------------------------------------
+# --- row Global supervision sink ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("revision", "told"), [("2026-03", 1), ("2025-11", 0)])
@@ -422,3 +447,181 @@ def test_row_global_sink_is_absent(revision, told):
     commands = client.handle(Envelope(actor(1), CLIENT, Undeliverable(returned, ("gone",))), 0)
 
     assert [c.dest for c in commands if isinstance(c, Envelope)] == [agent(0)] * told
+
+
+# --- row Stop, what it returns --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("returns", "result"), [(True, "Stopped=0..2"), (False, "")])
+def test_row_stop_result_is_a_question_of_its_own(returns, result):
+    revision = msgspec.structs.replace(R2025_11, stop_returns_statuses=returns)
+    client = context(msgspec.structs.replace(OLD, revision=revision))
+    does(client, StopActors(actor_mesh(2), "enough"))
+
+    commands = [c for r in range(2) for c in client.on_port(overlay(agent(r), CLIENT, PORT, (r, r + 1, STOPPED)), MS)]
+
+    assert outcome(commands) == (None, result)
+
+
+# --- row ProcMesh.stop (allocated) ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", [OLD, NEW])
+def test_row_stop_of_an_allocated_mesh_is_fire_and_forget(config):
+    """It says so, asks the alloc to stop and is over; later it waits until the alloc has ended."""
+    keeper = actor_id(proc(0), "alloc_w-1x", 1)
+    client = context(config)
+    commands = client.operate(Operate(0, StopProcs(msgspec.structs.replace(proc_mesh(2), alloc=keeper), "enough")), 0)
+
+    sent = [c for c in commands if isinstance(c, Envelope)]
+    warned = [c.text for c in commands if isinstance(c, Warned)]
+    over = [c for c in commands if isinstance(c, OperationEnded)]
+    assert [(type(c.message), c.dest) for c in sent] == [(StopAlloc, keeper)]
+    if config is OLD:
+        assert (warned, outcome(over)) == (["sending stop to alloc alloc_w-1x"], (None, ""))
+    else:
+        assert (warned, over) == ([], [])
+        assert outcome(client.on_port(Envelope(keeper, CLIENT, Ack(), PORT), S)) == (None, "")
+
+
+# --- row Owner requirement ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("required", "owner"), [(True, CLIENT), (False, None)])
+def test_row_owner_requirement_who_spawns_is_an_owner_only_if_it_takes_failures(required, owner):
+    revision = msgspec.structs.replace(R2026_03, owners_take_failures=required)
+    (child,) = spawned_controller(msgspec.structs.replace(NEW, revision=revision))
+
+    assert child.machine.owner == owner
+
+
+# --- row Route binding ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("config", "bound"), [(NEW, (1,)), (OLD, ())])
+def test_row_route_binding_skips_direct_addressed_procs(config, bound):
+    """Of two procs one is served elsewhere than its id says: only that one needs a route, and later gets it."""
+    run = AllocateRun(CLIENT, Allocate("w", "process", (("replicas", 2),)), config, NameSource(7), PORT, "key")
+    run.start(0)
+    procs = tuple(
+        AllocatedProc(f"_1k{rank}", proc(rank), agent(rank), ("unix:@elsewhere", address_of(proc(rank)))[rank == 0])
+        for rank in range(2)
+    )
+    run.handle(Envelope(CONTROLLER, CLIENT, AllocInitialized(procs), PORT), 0)
+
+    assert run.routes == tuple((proc(rank), "unix:@elsewhere") for rank in bound)
+
+
+# --- row Comm configuration -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("config", "kind"), [(NEW, CommMeshConfig), (OLD, CommMode)])
+def test_row_comm_configuration_is_a_mode_with_rank_and_book(config, kind):
+    run = CommRun(CLIENT, proc_mesh(2), config, NameSource(7), PORT, "key")
+    run.start(0)
+    commands = [c for r in range(2) for c in run.handle(overlay(agent(r), CLIENT, PORT, (r, r + 1, RUNNING)), 0)]
+
+    comm = [actor_id(proc(rank), run.name) for rank in range(2)]
+    sent = [c for c in commands if isinstance(c, Envelope)]
+    assert sent == [Envelope(CLIENT, comm[0], kind(0, ((1, comm[1]),))), Envelope(CLIENT, comm[1], kind(1, ()))]
+    machine = CommActor(comm[0], config)
+    assert machine.handle(sent[0], 0) == []
+    assert (machine.rank, machine.book) == (0, {1: comm[1]})
+
+
+# --- row Single-actor query -----------------------------------------------------------------------------
+
+
+def asks_for_one(config=OLD):
+    """The client asks for rank 1; what is sent and, if it is over, how."""
+    client = context(config)
+    commands = client.operate(Operate(0, AskActor(actor_mesh(2), 1)), 0)
+    return client, [c for c in commands if isinstance(c, Envelope)], commands
+
+
+def answered(state):
+    client, _, _ = asks_for_one()
+    return outcome(client.on_port(Envelope(agent(1), CLIENT, StateReply(state), PORT), 0))
+
+
+def test_row_single_actor_query_goes_to_one_agent_and_waits():
+    _, sent, _ = asks_for_one()
+
+    assert sent == [Envelope(CLIENT, agent(1), GetState(MESH, PortRef(CLIENT, PORT)))]
+    assert answered(State(MESH, RUNNING, ActorState(actor(1), 1, ()))) == (None, "Running")
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        (State(MESH, NOT_EXIST), f"Actor {MESH} does not exist"),
+        (
+            State(MESH, RUNNING, ActorState(actor(1), 3, ())),
+            f"Rank on mesh agent not matching for Actor {MESH}: returned 3, expected 1",
+        ),
+    ],
+)
+def test_row_single_actor_query_checks_the_rank(state, text):
+    assert answered(state) == (f"error while calling actor {agent(1)}: {text}", "")
+
+
+def test_row_single_actor_query_was_removed():
+    _, sent, commands = asks_for_one(NEW)
+
+    assert sent == []
+    assert outcome(commands) == (NO_SINGLE_QUERY, "")
+
+
+# --- row Names ------------------------------------------------------------------------------------------
+
+
+def test_row_names_creation_is_infallible():
+    """A service with a name that is none: taken as it is, or refused."""
+    operation = SpawnActors("a", proc_mesh(2), "TestActor", service="no name")
+
+    created = does(context(OLD), operation)
+    refused = context(NEW).operate(Operate(0, operation), 0)
+
+    assert {c.message.name for c in created if isinstance(c, Envelope)} == {"no name"}
+    error, _ = outcome(refused)
+    assert error.startswith("invalid name 'no name': ")
+
+
+# --- row Python config names ----------------------------------------------------------------------------
+
+
+def test_row_python_config_names_there_are_none():
+    """Five attributes have a Python name that is not their own; without it they are unknown under that."""
+    keys = [a.python_name for a in ATTRIBUTES if a.python_name not in (None, a.name.lower())]
+    assert len(keys) == 5
+    for key in keys:
+        assert attribute_by_key(key, python_names=R2026_03.python_names).python_name == key
+        with pytest.raises(KeyError):
+            attribute_by_key(key, python_names=R2025_11.python_names)
+        for attribute in [attribute_by_key(key)]:
+            for own in (attribute.name, attribute.env.lower()):
+                assert attribute_by_key(own, python_names=False) is attribute
+    with pytest.raises(ScenarioError, match="no such configuration attribute"):
+        resolved_config({"tail_log_lines": 3}, R2025_11)
+
+
+# --- row detach -----------------------------------------------------------------------------------------
+
+
+def test_row_detach_is_no_operation():
+    """A helper of the reference's own tests, and gone; references never cleaned up, so nothing is missed."""
+    assert "detach" not in {operation.__struct_config__.tag for operation in get_args(Operation)}
+
+
+# --- Appendix A: dropping a ProcMesh --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", [OLD, NEW])
+def test_appendix_a_dropping_an_allocated_mesh_is_logged_only(config):
+    keeper = actor_id(proc(0), "alloc_w-1x", 1)
+    mesh = msgspec.structs.replace(proc_mesh(2), alloc=keeper)
+    commands = context(config).operate(Operate(0, DropProcs(mesh)), 0)
+
+    assert [c for c in commands if isinstance(c, Envelope)] == []
+    assert [c.text for c in commands if isinstance(c, Warned)] == [f"dropping ProcMesh: {mesh.name}"]
+    assert outcome(commands) == (None, "")

@@ -87,7 +87,8 @@ class AgentV0(msgspec.Struct):
         self.rank = configure.rank
         self.supervisor = configure.supervisor
         self.recording = configure.record
-        return [ReleaseMessages(), reply_to(configure.reply, self.me, Configured(self.rank))]
+        book = tuple(proc for proc, _ in configure.address_book)
+        return [ReleaseMessages(configure.forwarder, book), reply_to(configure.reply, self.me, Configured(self.rank))]
 
     def on_query_status(self, reply: PortRef, config: Config) -> list[Command]:
         """Q35: only a configured agent of the allocated path can say so. Off: one of the owned path says so, too."""

@@ -59,13 +59,13 @@ HOST_WATCHDOG = StopReason(ReasonKind.HOST_WATCHDOG)
 UNKNOWN = StopReason(ReasonKind.UNKNOWN)
 
 
-def reason_of(status: ExitStatus | None) -> StopReason:
-    """What the end of a process means; none when waiting for it failed."""
+def reason_of(status: ExitStatus | None, stderr: str = "") -> StopReason:
+    """What the end of a process means; none when waiting for it failed. `stderr` is the tail that was kept of it."""
     if status is None:
         return UNKNOWN
     if status.signal is not None:
         return StopReason(ReasonKind.KILLED, signal=status.signal, core_dumped=status.core_dumped)
-    return StopReason(ReasonKind.EXITED, code=status.code) if status.code else STOPPED
+    return StopReason(ReasonKind.EXITED, code=status.code, stderr=stderr) if status.code else STOPPED
 
 
 class Created(msgspec.Struct, frozen=True, tag="created"):

@@ -25,10 +25,14 @@ from meshsim.model.alloc.messages import (
     ChaosMonkey,
     DrainAlloc,
     FailAlloc,
+    RemoteDone,
+    RemoteHeartbeat,
+    RemoteUpdate,
     StartedProc,
     StopAlloc,
 )
 from meshsim.model.alloc.process_alloc import ProcessAlloc
+from meshsim.model.alloc.remote_alloc import RemoteAlloc
 from meshsim.model.commands import Command, StopSelf
 from meshsim.model.events import (
     ChildExited,
@@ -71,7 +75,7 @@ class AllocKeeper(msgspec.Struct):
     me: ActorId
     #: What the scenario calls the procs.
     label: str
-    alloc: ProcessAlloc | LocalAlloc
+    alloc: ProcessAlloc | LocalAlloc | RemoteAlloc
     #: Where the result of the initialization goes.
     reply: PortRef
     initialization: Initialization
@@ -95,6 +99,8 @@ class AllocKeeper(msgspec.Struct):
             return True
         if isinstance(self.alloc, LocalAlloc):
             return type(message) is ChaosMonkey
+        if isinstance(self.alloc, RemoteAlloc):
+            return type(message) in (RemoteUpdate, RemoteDone, RemoteHeartbeat, Undeliverable)
         return type(message) in (AllocHello, StartedProc, AllocHeartbeat, Undeliverable)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
@@ -135,13 +141,13 @@ class AllocKeeper(msgspec.Struct):
                 return alloc.chaos_monkey(rank, reason)
             case ProcDestroyed() if isinstance(alloc, LocalAlloc):
                 return alloc.on_destroyed()
-            case Envelope(message=Undeliverable(envelope=returned)) if isinstance(alloc, ProcessAlloc):
+            case Envelope(message=Undeliverable(envelope=returned)) if not isinstance(alloc, LocalAlloc):
                 return alloc.on_returned(returned)
-            case Envelope() if isinstance(alloc, ProcessAlloc):
+            case Envelope() if not isinstance(alloc, LocalAlloc):
                 return alloc.on_message(event)
             case ChildExited() if isinstance(alloc, ProcessAlloc):
                 return alloc.on_exit(event)
-            case TimerFired(key=key) if isinstance(alloc, ProcessAlloc):
+            case TimerFired(key=key) if not isinstance(alloc, LocalAlloc):
                 return alloc.on_timer(key)
             case _:
                 raise AssertionError(f"{self.me} cannot take {event!r}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from meshsim.model.alloc.events import StopReason
+from meshsim.model.alloc.events import AllocEvent, StopReason
 from meshsim.model.alloc.initialize import AllocatedProc
 from meshsim.model.ids import ActorId, PortRef, ProcId
 
@@ -52,6 +52,47 @@ class AllocInitialized(msgspec.Struct, frozen=True, tag="alloc_initialized"):
 
     procs: tuple[AllocatedProc, ...] = ()
     error: str | None = None
+
+
+class RemoteAllocate(msgspec.Struct, frozen=True, tag="remote_allocate"):
+    """A client to the allocator of a host: start processes for this part of an alloc, and tell `reply` how they are."""
+
+    #: The alloc's own name, to tell its news from those of an earlier one.
+    name: str
+    #: What the scenario calls the procs; `first_rank` is that of the part in the whole.
+    label: str
+    first_rank: int
+    extent: tuple[tuple[str, int], ...]
+    reply: PortRef
+    config: dict[str, int | bool | str] = {}
+    proc_name: str = ""
+
+
+class RemoteStop(msgspec.Struct, frozen=True, tag="remote_stop"):
+    """A client to the allocator of a host: stop the alloc."""
+
+    name: str
+
+
+class RemoteHeartbeat(msgspec.Struct, frozen=True, tag="remote_heartbeat"):
+    """Between a client and an allocator, both ways: nobody answers it, but it comes back when the other one is gone."""
+
+    name: str
+
+
+class RemoteUpdate(msgspec.Struct, frozen=True, tag="remote_update"):
+    """An allocator to its client: an event, its ranks those of the part."""
+
+    name: str
+    host: str
+    event: AllocEvent
+
+
+class RemoteDone(msgspec.Struct, frozen=True, tag="remote_done"):
+    """An allocator to its client: there are no more events."""
+
+    name: str
+    host: str
 
 
 class DrainAlloc(msgspec.Struct, frozen=True, tag="drain_alloc"):

@@ -26,7 +26,8 @@ from meshsim.model.commands import CancelTimer, Command, SetTimer, SignalProcess
 from meshsim.model.config import Config, overrides
 from meshsim.model.events import ChildExited
 from meshsim.model.hosts.ladder import SIGTERM
-from meshsim.model.ids import ActorId, Name, NameSource, proc_id
+from meshsim.model.hosts.stderr_tail import lines_kept, tail_of
+from meshsim.model.ids import ActorId, Name, NameSource, fixed_proc_name, proc_id
 from meshsim.model.messages import Envelope
 from meshsim.model.shapes.extent import Extent, ViewRank
 
@@ -69,7 +70,9 @@ class ProcessAlloc(msgspec.Struct):
     label: str
     config: Config
     names: NameSource
-    #: Name of every proc, when the spec fixes one.
+    #: Number in the name of its first node, when it is a part of an alloc on several hosts.
+    first_node: int = 0
+    #: Base of the name of every proc, when the spec fixes one.
     proc_name: str = ""
     #: Active children by index; indices are never used again.
     children: dict[int, Child] = {}
@@ -141,7 +144,9 @@ class ProcessAlloc(msgspec.Struct):
         child = Child(rank, self.names.draw_uuid(), name)
         self.children[index] = child
         point = str(self.extent.point_of_rank(ViewRank(rank)))
-        command = SpawnAllocated(name, f"{self.label}_{index}", self.me, index, overrides(self.config))
+        command = SpawnAllocated(
+            name, f"{self.label}_{self.first_node + index}", self.me, index, overrides(self.config)
+        )
         return [command], Created(child.create_key, rank, point, self.created)
 
     def _take(self, taken: Input) -> tuple[list[Command], AllocEvent | None]:
@@ -160,7 +165,7 @@ class ProcessAlloc(msgspec.Struct):
             case ChildExited(name=name, status=status):
                 index = _index_of(name)
                 child = self.children.pop(index)
-                reason = child.reason or reason_of(status)
+                reason = child.reason or reason_of(status, self._tail(taken))
                 return [CancelTimer(self.me, _timer(index))], Stopped(child.create_key, reason)
             case StopRequested():
                 return self._stop(), None
@@ -168,12 +173,15 @@ class ProcessAlloc(msgspec.Struct):
                 self.has_failed = True
                 return [], Failed(self.name, error)
 
+    def _tail(self, exited: ChildExited) -> str:
+        return "\n".join(tail_of(exited, lines_kept(self.config.mesh_tail_log_lines, self.config), self.config))
+
     def _on_hello(self, index: int, addr: str, process: ActorId) -> list[Command]:
         child = self.children.get(index)
         if child is None or child.process is not None:
             return []
         child.process = process
-        proc = proc_id(addr, self.proc_name or child.name)
+        proc = proc_id(addr, fixed_proc_name(self.proc_name, addr) if self.proc_name else child.name)
         return [Envelope(self.me, process, StartProc(proc))]
 
     def _stop(self) -> list[Command]:

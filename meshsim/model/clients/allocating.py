@@ -29,13 +29,14 @@ from meshsim.model.alloc.messages import (
     StopAlloc,
 )
 from meshsim.model.alloc.process_alloc import ProcessAlloc
+from meshsim.model.alloc.remote_alloc import RemoteAlloc
 from meshsim.model.clients.mesh_creation import CommRun
 from meshsim.model.clients.stopping import Outcome
 from meshsim.model.clients.waits import IdleLimit
 from meshsim.model.commands import Command, SpawnChild
 from meshsim.model.config import Config
 from meshsim.model.events import ActorSpawned, TimerFired
-from meshsim.model.ids import ActorId, Name, NameSource, PortRef, actor_id, address_of, proc_of
+from meshsim.model.ids import ActorId, Name, NameSource, PortRef, ProcId, actor_id, actor_name_of, address_of, proc_of
 from meshsim.model.messages import Ack, ActorSpec, Envelope, Gspawn, RankStatus
 from meshsim.model.notes import MeshSpawned, Warned
 from meshsim.model.operations import Allocate, GspawnOn, ProcMeshRef, ProcRef, QueryProcs, StopActorOn
@@ -77,6 +78,8 @@ class AllocateRun(msgspec.Struct):
     phase: AllocatePhase = AllocatePhase.ALLOCATING
     keeper: ActorId | None = None
     procs: tuple[AllocatedProc, ...] = ()
+    #: Routes that are bound in the caller's router: procs that are served at another address than that in their id.
+    routes: tuple[tuple[ProcId, str], ...] = ()
     #: Ranks that have answered the configuration.
     configured: list[int] = []
     idle: IdleLimit | None = None
@@ -99,12 +102,26 @@ class AllocateRun(msgspec.Struct):
         )
         return [SpawnChild(Name(f"alloc_{self.name}"), keeper)]
 
-    def _alloc(self, extent: Extent) -> ProcessAlloc | LocalAlloc:
+    def _alloc(self, extent: Extent) -> ProcessAlloc | LocalAlloc | RemoteAlloc:
+        operation = self.operation
         name, names = self.names.draw_uuid(), self.names.branch()
-        if self.operation.allocator == "process":
-            return ProcessAlloc(ActorId(""), name, extent, self.operation.label, self.config, names)
+        if operation.allocator == "remote":
+            return RemoteAlloc(
+                ActorId(""),
+                name,
+                extent,
+                operation.label,
+                operation.hosts,
+                self.config,
+                operation.host_level,
+                operation.proc_name,
+            )
+        if operation.allocator == "process":
+            return ProcessAlloc(
+                ActorId(""), name, extent, operation.label, self.config, names, proc_name=operation.proc_name
+            )
         return LocalAlloc(
-            ActorId(""), name, extent, self.config, names, is_simulated=self.operation.allocator == "simulated"
+            ActorId(""), name, extent, self.config, names, is_simulated=operation.allocator == "simulated"
         )
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
@@ -130,6 +147,10 @@ class AllocateRun(msgspec.Struct):
             return self._end(UNROUTABLE)
         self._move_to(AllocatePhase.CONFIGURING)
         self.procs = initialized.procs
+        if self.config.revision.binds_served_addresses:
+            self.routes = tuple(
+                (proc.proc_id, proc.addr) for proc in self.procs if address_of(proc.proc_id) != proc.addr
+            )
         book = tuple((proc.proc_id, proc.addr) for proc in self.procs)
         reply = PortRef(self.me, self.port)
         forwarder = address_of(proc_of(self.me))
@@ -213,10 +234,14 @@ class AllocateRun(msgspec.Struct):
 
 
 class StopAllocatedRun(msgspec.Struct):
-    """ProcMesh.stop on the allocated path (10.8): wait for the task that drains the alloc. No limit, no error."""
+    """ProcMesh.stop on the allocated path (10.8): wait for the task that drains the alloc. No limit, no error.
+
+    The revision of 2025-11 does not wait (10.9).
+    """
 
     me: ActorId
     keeper: ActorId
+    config: Config
     port: int
     outcome: Outcome | None = None
 
@@ -224,7 +249,12 @@ class StopAllocatedRun(msgspec.Struct):
         return port == self.port
 
     def start(self, now_ns: int) -> list[Command]:
-        return [Envelope(self.me, self.keeper, StopAlloc(PortRef(self.me, self.port)))]
+        waits = self.config.revision.alloc_stop_waits
+        stop = Envelope(self.me, self.keeper, StopAlloc(PortRef(self.me, self.port, returnable=waits)))
+        if waits:
+            return [stop]
+        self.outcome = Outcome()
+        return [Warned(self.me, f"sending stop to alloc {actor_name_of(self.keeper)}"), stop]
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:
         assert isinstance(event, Envelope)

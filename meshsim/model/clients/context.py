@@ -27,6 +27,7 @@ from meshsim.model.clients.procedures import (
     StopActorsRun,
 )
 from meshsim.model.clients.refs import NOT_OWNED, WATCHDOG
+from meshsim.model.clients.single_actor import AskActorRun
 from meshsim.model.clients.state_queries import ActorStatesRun, ProcStatesRun
 from meshsim.model.clients.stop_by_name import StopByNameRun
 from meshsim.model.clients.stopping import Outcome, StopProcsRun
@@ -51,6 +52,7 @@ from meshsim.model.operations import (
     ActorMeshRef,
     Allocate,
     AllocateHosts,
+    AskActor,
     AskActors,
     AskEach,
     AskProcs,
@@ -64,6 +66,7 @@ from meshsim.model.operations import (
     CountSubscribers,
     DrillActor,
     DropHosts,
+    DropProcs,
     DropRef,
     EndSelf,
     GspawnOn,
@@ -173,7 +176,7 @@ class Context(Awaiting):
             case StopActorOn():
                 return StopActorRun(me, operation, port)
             case StopProcs(procs=procs) if procs.alloc is not UNSET:
-                return StopAllocatedRun(me, procs.alloc, port)
+                return StopAllocatedRun(me, procs.alloc, config, port)
             case StopProcs(procs=procs, reason=reason):
                 return StopProcsRun(me, procs, reason, config, port, key)
             case ShutdownHosts(hosts=hosts, alloc=alloc):
@@ -197,6 +200,8 @@ class Context(Awaiting):
             case AskActors(mesh=mesh, keepalive_ns=keepalive):
                 expires = now_ns + self.clock_offset_ns + keepalive if keepalive else None
                 return ActorStatesRun(me, mesh.procs, config, port, key, name=mesh.name, expires_after_ns=expires)
+            case AskActor():
+                return AskActorRun(me, operation, config, port)
             case AskProcs(procs=procs):
                 return ProcStatesRun(me, procs, config, port, key)
             case _:
@@ -212,6 +217,8 @@ class Context(Awaiting):
                 self.refs.drop(self.refs.hold(mesh))
                 self._close_polls(mesh)
                 return [], Outcome()
+            case DropProcs(procs=procs):
+                return [Warned(self.me, f"dropping ProcMesh: {procs.name}")], Outcome()
             case QueryMesh() | CountSubscribers():
                 return [], Outcome(error=NO_ANSWER)
             case SliceMesh(procs=ProcMeshRef(region=region)):

@@ -18,7 +18,15 @@ from meshsim.model.config import Config
 from meshsim.model.controllers.cleanup_controller import CleanupController
 from meshsim.model.events import TimerFired
 from meshsim.model.ids import COMM, ActorId, Name, NameSource, actor_id
-from meshsim.model.messages import ActorSpec, CommMeshConfig, CreateOrUpdate, Envelope, GetRankStatus, RankStatus
+from meshsim.model.messages import (
+    ActorSpec,
+    CommMeshConfig,
+    CommMode,
+    CreateOrUpdate,
+    Envelope,
+    GetRankStatus,
+    RankStatus,
+)
 from meshsim.model.messaging.cast_tree import peers, reshaped
 from meshsim.model.messaging.casting import agents_of, cast
 from meshsim.model.messaging.comm import COMM_ACTOR
@@ -79,8 +87,9 @@ class CommRun(msgspec.Struct):
         sizes = reshaped(self.mesh.region.sizes, self.config.max_cast_dimension_size)
         book = [actor_id(proc.proc_id, self.name) for proc in self.mesh.procs]
         self.mesh = msgspec.structs.replace(self.mesh, root_comm=book[0])
+        kind = CommMeshConfig if self.config.revision.comm_configuration else CommMode
         configs = [
-            Envelope(self.me, actor, CommMeshConfig(rank, tuple((peer, book[peer]) for peer in peers(rank, sizes))))
+            Envelope(self.me, actor, kind(rank, tuple((peer, book[peer]) for peer in peers(rank, sizes))))
             for rank, actor in enumerate(book)
         ]
         return [*configs, *self._controller(statuses)]

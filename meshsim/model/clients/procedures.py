@@ -16,6 +16,7 @@ from meshsim.model.clients.asking import AskRun, DrillRun
 from meshsim.model.clients.counting import TallyRun
 from meshsim.model.clients.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
 from meshsim.model.clients.mesh_creation import CommRun
+from meshsim.model.clients.single_actor import AskActorRun
 from meshsim.model.clients.stop_by_name import StopByNameRun
 from meshsim.model.clients.stopping import Outcome, StopProcsRun
 from meshsim.model.clients.waits import IdleLimit, Progress, StatusWait
@@ -285,6 +286,9 @@ class SpawnActorsRun(msgspec.Struct):
         if operation.service is UNSET:
             self.name = self.names.draw(operation.label)
             return None
+        if not self.config.revision.names_checked:
+            self.name = Name(operation.service)
+            return None
         try:
             self.name = reserved_name(operation.service)
         except InvalidNameError as error:
@@ -347,7 +351,7 @@ class SpawnActorsRun(msgspec.Struct):
             mesh=ActorMeshRef(self.operation.label, self.name, self.operation.procs),
             config=config,
             display_name=self.operation.display_base or self.name,
-            owner=self.me if revision.monitors else None,
+            owner=self.me if revision.owners_take_failures else None,
             statuses=dict(enumerate(self.statuses)),
         )
         return [SpawnChild(Name(f"actor_mesh_controller_{self.name}"), controller, anonymous=not revision.monitors)]
@@ -472,6 +476,7 @@ Procedure = (
     | QueryRun
     | CountRun
     | QueryProcsRun
+    | AskActorRun
     | GspawnRun
     | StopActorRun
     | ShutdownRun

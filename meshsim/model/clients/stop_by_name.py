@@ -20,7 +20,7 @@ from meshsim.model.status import Status, inverted
 
 
 class StopByNameRun(msgspec.Struct):
-    """Each agent is told to stop its actor, then asked how it is. Returns nothing but that all went well."""
+    """Each agent is told to stop its actor, then asked how it is. Returns how, where stops return anything."""
 
     me: ActorId
     mesh: ActorMeshRef
@@ -68,5 +68,6 @@ class StopByNameRun(msgspec.Struct):
     def _end(self, statuses: list[Status], *, timed_out: bool) -> None:
         stopped = not timed_out and all(status.is_terminating for status in statuses)
         error = None if stopped else f"error stopping actor mesh: statuses: {inverted(statuses)}"
-        self.outcome = Outcome(error=error)
+        result = inverted(statuses) if self.config.revision.stop_returns_statuses else ""
+        self.outcome = Outcome(error=error, result=result)
         self.wait = None

@@ -21,6 +21,7 @@ from meshsim.model.events import ChildExited
 from meshsim.model.hosts import process
 from meshsim.model.hosts.ladder import SIGKILL, SIGTERM, Act, Ladder, LadderKind, Moment
 from meshsim.model.hosts.process import ProcPhase, ProcStatus
+from meshsim.model.hosts.stderr_tail import lines_kept, tail_of
 from meshsim.model.ids import (
     FIRST_EPHEMERAL_PORT,
     ActorId,
@@ -39,10 +40,6 @@ from meshsim.model.status import Status
 
 #: Stands for the command line that starts a child.
 BOOTSTRAP_COMMAND = "bootstrap"
-
-
-#: How many lines of output are kept according to the description of the attribute.
-PROMISED_TAIL_LINES = 100
 
 
 class Child(msgspec.Struct):
@@ -89,21 +86,8 @@ class ProcessManager(msgspec.Struct):
         return name, self._mark(name, process.ready(self._wall(now_ns), ready.addr, ready.agent))
 
     def _tail_lines(self, spec: ProcSpec) -> int:
-        """The proc's own configuration beats that of the host (3.5).
-
-        Q2: no lines by default. Off: the hundred that the description promises.
-        """
-        lines = int(spec.config.get("MESH_TAIL_LOG_LINES", self.config.mesh_tail_log_lines))
-        return lines or (0 if self.config.has("Q2") else PROMISED_TAIL_LINES)
-
-    def _tail(self, exited: ChildExited) -> tuple[str, ...]:
-        """The last lines that are not empty, as far as they were read when the child ended.
-
-        Q3: what it wrote last is not waited for. Off: everything is read first.
-        """
-        read = len(exited.stderr) - (exited.unread if self.config.has("Q3") else 0)
-        lines = [line for line in exited.stderr[:read] if line]
-        return tuple(lines[max(len(lines) - self.children[exited.name].tail_lines, 0) :])
+        """The proc's own configuration beats that of the host (3.5)."""
+        return lines_kept(int(spec.config.get("MESH_TAIL_LOG_LINES", self.config.mesh_tail_log_lines)), self.config)
 
     # --- questions -------------------------------------------------------------------------------------------
 
@@ -155,7 +139,9 @@ class ProcessManager(msgspec.Struct):
         name = exited.name
         status = self._classified(name, exited.status)
         if status.phase is ProcPhase.STOPPED:
-            status = msgspec.structs.replace(status, stderr_tail=self._tail(exited))
+            status = msgspec.structs.replace(
+                status, stderr_tail=tail_of(exited, self.children[exited.name].tail_lines, self.config)
+            )
         commands = self._mark(name, status)
         for ladder in self.children[name].ladders.values():
             commands += self._carry_out(name, ladder, ladder.climb(Moment.EXITED), now_ns)

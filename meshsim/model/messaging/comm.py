@@ -33,6 +33,7 @@ from meshsim.model.messages import (
     Cast,
     CastMessage,
     CommMeshConfig,
+    CommMode,
     Envelope,
     ForwardMessage,
     GetState,
@@ -124,7 +125,7 @@ class CommActor(msgspec.Struct):
 
     def _on_message(self, envelope: Envelope) -> list[Command]:
         match envelope.message:
-            case CommMeshConfig(rank=rank, book=book):
+            case CommMeshConfig(rank=rank, book=book) | CommMode(rank=rank, book=book):
                 self.rank, self.book = rank, dict(book)
                 return []
             case Undeliverable() as undeliverable:

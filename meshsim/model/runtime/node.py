@@ -25,6 +25,7 @@ import msgspec
 from meshsim.model.agents.agent_v0 import AgentMode, AgentV0
 from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.alloc.bootstrap import AllocatedProcess
+from meshsim.model.alloc.remote_service import RemoteAllocator
 from meshsim.model.boot import ConstructorError, NodeBoot, Program, Setting
 from meshsim.model.clients.context import Context
 from meshsim.model.clients.root_clients import CLIENT_KINDS
@@ -76,6 +77,7 @@ from meshsim.model.ids import (
     address_of_node,
     proc_id,
     proc_of,
+    remote_allocator_id,
 )
 from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
 from meshsim.model.messaging.delayed import DELAYED_MESSAGE_LOST, DELAYED_MESSAGES
@@ -162,6 +164,8 @@ class NodeMachine(SharedProcess):
                 if self.boot.kind == "proc" and not self.config.mesh_bootstrap_enable_pdeathsig:
                     self._out.append(Warned(self.root, PDEATHSIG_DISABLED))
                 self._run(self.root, event, now_ns)
+                if self.boot.allocates:
+                    self._begin(remote_allocator_id(self.boot.node))
                 if self.boot.clock_offset_ns:
                     self._run(self.root, ClockSet(self.boot.clock_offset_ns), now_ns)
             case ChildExited(name=name):
@@ -223,6 +227,9 @@ class NodeMachine(SharedProcess):
         self.procs.setdefault(proc, None)
         if boot.kind == "host":
             self.procs[proc_id(address_of_node(boot.node), LOCAL_PROC)] = None
+        if boot.allocates:
+            service = remote_allocator_id(boot.node)
+            self.cells[service] = self._cell(service, RemoteAllocator(service, self.config, NameSource(boot.name_key)))
         self.cells[root] = self._cell(root, machine)
         return proc, root
 
@@ -237,7 +244,8 @@ class NodeMachine(SharedProcess):
         """Deliver a message to an actor of this process, or give it back."""
         cell = self.cells.get(envelope.dest)
         if cell is None or (cell.phase in _TERMINAL and proc_of(envelope.dest) in self.gone):
-            self._bounce(envelope, no_mailbox_error(envelope.dest))
+            if not self._pass_on(envelope):
+                self._bounce(envelope, no_mailbox_error(envelope.dest))
         elif not (self._is_open(cell, envelope.port) if envelope.port else cell.machine.binds(envelope.message)):
             self._bounce(envelope, port_not_bound_error(envelope))
         elif cell.phase in _TERMINAL:

@@ -26,11 +26,11 @@ from meshsim.model.commands import (
     SpawnProcess,
 )
 from meshsim.model.events import ProcDestroyed, RuntimeEvent, SignalReceived
-from meshsim.model.ids import ActorId, Name, ProcId, pid_of, proc_of
-from meshsim.model.messages import Envelope
+from meshsim.model.ids import ActorId, Name, ProcId, address_of, pid_of, proc_of
+from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.notes import ProcPlaced
 from meshsim.model.runtime.actor import ActorCell
-from meshsim.model.runtime.mailbox_sender import ReconfigurableMailboxSender
+from meshsim.model.runtime.mailbox_sender import ReconfigurableMailboxSender, passed_on
 from meshsim.model.runtime.teardown import TEARDOWN_TIMER, Teardown, keeper_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class SharedProcess(ABC):
         self.gone: list[ProcId] = []
         #: Which actor started a child process that has not ended.
         self.started_by: dict[Name, ActorId] = {}
-        #: The way out of procs that were not configured yet.
+        #: The way out of procs of the allocated path.
         self.senders: dict[ProcId, ReconfigurableMailboxSender] = {}
         #: Procs with a place of their own in the network.
         self.placed: set[ProcId] = set()
@@ -86,8 +86,9 @@ class SharedProcess(ABC):
                 self._destroy_proc(command)
             case HoldMessages():
                 self.senders[proc_of(cell.me)] = ReconfigurableMailboxSender()
-            case ReleaseMessages():
-                self._release(proc_of(cell.me))
+            case ReleaseMessages(forwarder=forwarder, book=book):
+                for envelope in self.senders[proc_of(cell.me)].configure(forwarder, book) or ():
+                    self._send(envelope)
             case SpawnProcess(name=name) | SpawnAllocated(name=name):
                 self.started_by[name] = cell.me
                 self._out.append(command)
@@ -95,15 +96,27 @@ class SharedProcess(ABC):
                 self._out.append(command)  # type: ignore[arg-type]
 
     def _is_held(self, envelope: Envelope) -> bool:
-        """Whether a message waits until the agent of its sender's proc is configured."""
+        """Whether a message waits until the agent of its sender's proc is configured, or goes another way."""
         proc = proc_of(envelope.sender)
         sender = self.senders.get(proc)
-        return sender is not None and proc_of(envelope.dest) != proc and not sender.post(envelope)
+        if sender is None or proc_of(envelope.dest) == proc:
+            return False
+        posted = sender.post(envelope)
+        if posted == [envelope]:
+            return False
+        for detour in posted:
+            self._send(detour)
+        return True
 
-    def _release(self, proc: ProcId) -> None:
-        """The agent of this proc is configured: what waited goes."""
-        for envelope in self.senders.pop(proc).configure() or ():
-            self._send(envelope)
+    def _pass_on(self, envelope: Envelope) -> bool:
+        """A message for no actor of this process: it is to be passed on, or it comes back to who had it passed on."""
+        onward = passed_on(envelope)
+        if onward is None and isinstance(envelope.message, Undeliverable):
+            addresses = {address_of(proc) for proc in self.procs}
+            onward = None if address_of(proc_of(envelope.dest)) in addresses else envelope
+        if onward is not None:
+            self._send(onward)
+        return onward is not None
 
     def _boot_proc(self, booter: ActorCell, command: BootProc) -> None:
         """A proc of its own beside the others, with its first actor."""

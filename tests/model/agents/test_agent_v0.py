@@ -88,7 +88,8 @@ def test_an_agent_that_is_not_configured_holds_messages_and_looks_for_no_orphans
 def test_configure_releases_what_waited_and_answers_the_rank():
     machine = v0_agent()
 
-    assert told(machine, configure()) == [ReleaseMessages(), answer(machine, Configured(3))]
+    release = ReleaseMessages("unix:@client", (proc(0),))
+    assert told(machine, configure()) == [release, answer(machine, Configured(3))]
     assert (machine.v0.mode, machine.v0.rank) == (AgentMode.CONFIGURED_V0, 3)
 
 

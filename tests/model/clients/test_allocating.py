@@ -158,7 +158,7 @@ def test_q46_the_answers_are_waited_for_without_limit():
 
 
 def test_the_stop_of_an_allocated_mesh_waits_for_its_keeper():
-    machine = StopAllocatedRun(CLIENT, KEEPER, PORT)
+    machine = StopAllocatedRun(CLIENT, KEEPER, CONFIG, PORT)
 
     assert machine.start(0) == [Envelope(CLIENT, KEEPER, StopAlloc(PortRef(CLIENT, PORT)))]
     assert machine.outcome is None

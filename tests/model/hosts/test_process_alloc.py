@@ -1,15 +1,16 @@
 """An alloc of processes as tables: asked for its next event, it starts, answers, gives up (mesh_model.md 5.3)."""
 
+import pytest
 from machines import CLIENT_PROC, CONFIG
 
 from meshsim.model.alloc.events import STOPPED, WATCHDOG, Created, Failed, ReasonKind, Running, Stopped, StopReason
 from meshsim.model.alloc.messages import AllocHeartbeat, AllocHello, StartedProc, StartProc, StopAndExit
 from meshsim.model.alloc.process_alloc import ProcessAlloc
 from meshsim.model.commands import CancelTimer, SetTimer, SignalProcess, SpawnAllocated
-from meshsim.model.config import overrides
+from meshsim.model.config import Config, overrides
 from meshsim.model.events import ChildExited
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.model.ids import ActorId, Name, NameSource, ProcId, actor_id
+from meshsim.model.ids import ActorId, Name, NameSource, ProcId, actor_id, fixed_proc_name
 from meshsim.model.messages import Envelope
 from meshsim.model.shapes.extent import Extent
 from meshsim.units import S
@@ -95,7 +96,8 @@ def test_the_spec_may_fix_the_name_of_every_proc():
     machine.next(), machine.next()
     machine.on_message(hello(0))
 
-    assert machine.next() == ([Envelope(ME, process(0), StartProc(proc(0, "hostproc")))], None)
+    fixed = fixed_proc_name("hostproc", "unix:@client/w_0")
+    assert machine.next() == ([Envelope(ME, process(0), StartProc(proc(0, fixed)))], None)
 
 
 def test_nothing_moves_between_two_questions():
@@ -184,3 +186,23 @@ def test_stopping_twice_tells_nobody_twice():
     machine.stop()
 
     assert machine.next() == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "off", "unread", "tail"),
+    [
+        (0, (), 0, ""),
+        (0, ("Q2",), 0, "one\ntwo\nthree"),
+        (2, (), 0, "two\nthree"),
+        (2, (), 1, "one\ntwo"),
+        (2, ("Q3",), 1, "two\nthree"),
+    ],
+)
+def test_the_tail_of_stderr_is_part_of_an_exit_with_a_code(lines, off, unread, tail):
+    """As many lines as are kept (Q2), without those that were not read in time (Q3)."""
+    machine = running_alloc()
+    machine.config = Config.of({"MESH_TAIL_LOG_LINES": lines}, off)
+    written = ("one", "", "two", "three")
+    machine.on_exit(ChildExited(Name("_1alloc_1"), ExitStatus(code=3), written, unread))
+
+    assert machine.next()[1] == Stopped(KEYS[1], StopReason(ReasonKind.EXITED, code=3, stderr=tail))
