@@ -110,7 +110,7 @@ def of_type(name):
         (HostMeshTrampoline(CONTROLLER, CONFIG, ALICE), "Undeliverable"),
         (
             ProcAgent(agent(0), proc(0), CONFIG),
-            "KeepaliveGetState KeepAlive GetState GetRankStatus Stop StopAll SelfCheck ActorEvent Configure "
+            "KeepaliveGetState KeepAlive Misreport GetState GetRankStatus Stop StopAll SelfCheck ActorEvent Configure "
             "QueryStatus Gspawn StopActor WatchActor Undeliverable",
         ),
         (
