@@ -432,7 +432,8 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "misreport-of-procs": (
         faults('kind = "misreport"\ntarget = "workers[0]"\nmesh = "workers"\nstatus = "Stopped"\nat = "1s"'),
-        'faults[0].mesh: expected an actor mesh, "workers" is a proc mesh, got "workers" (allowed: trainer, sleeper, logger)',
+        'faults[0].mesh: expected an actor mesh, "workers" is a proc mesh, got "workers" '
+        "(allowed: trainer, sleeper, logger)",
     ),
     "misreport-of-no-ranks": (
         faults(
