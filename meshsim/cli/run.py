@@ -64,7 +64,7 @@ def run(
     variant
         Only the variant of a scenario's matrix with this label, e.g. `poll=1s`.
     profile
-        Run under this profile instead of the file's: `2026-03` has every quirk, `fixed` none that can be turned off;
+        Run under this profile instead of the file's: `2026-03` has every quirk, `fixed` none;
         `2025-11` is an older revision of the modelled system.
     out
         Folder for run directories.

@@ -154,7 +154,7 @@ def _check_lines(key: str, lines: list[str]) -> None:
 
 def _check_ranks(key: str, ranks: tuple[int, int] | None) -> None:
     if ranks is not None and ranks[0] >= ranks[1]:
-        raise ScenarioError(key, "expected two ranks, start <= r < end", value=list(ranks))
+        raise ScenarioError(key, "expected two ranks, start < end", value=f"{ranks[0]}..{ranks[1]}")
 
 
 def _check_signal(key: str, text: str) -> None:

@@ -450,7 +450,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     backends: Annotated[list[BackendName], msgspec.Meta(min_length=1)] = msgspec.field(
         default_factory=lambda: ["sim", "lockstep"]
     )
-    #: Which revision of the modelled system: `2026-03` with all its quirks, `fixed` with none that can be off, or the
+    #: Which revision of the modelled system: `2026-03` with all its quirks, `fixed` with none, or the
     #: older `2025-11`.
     profile: ProfileName = DEFAULT_PROFILE
     #: Single quirks to turn on or off beyond the profile.

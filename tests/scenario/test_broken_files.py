@@ -437,17 +437,18 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "misreport-by-an-actor": (
         faults('kind = "misreport"\ntarget = "trainer[0]"\nmesh = "trainer"\nstatus = "Stopped"\nat = "1s"'),
-        'faults[0].target: no such proc mesh, got "trainer[0]" (allowed: workers)',
+        'faults[0].target: expected a proc mesh, "trainer" is an actor mesh, got "trainer[0]" (allowed: workers)',
     ),
     "misreport-of-procs": (
         faults('kind = "misreport"\ntarget = "workers[0]"\nmesh = "workers"\nstatus = "Stopped"\nat = "1s"'),
-        'faults[0].mesh: no such actor mesh, got "workers" (allowed: trainer, sleeper, logger)',
+        'faults[0].mesh: expected an actor mesh, "workers" is a proc mesh, got "workers" '
+        "(allowed: trainer, sleeper, logger)",
     ),
     "misreport-of-no-ranks": (
         faults(
             'kind = "misreport"\ntarget = "workers[0]"\nmesh = "trainer"\nstatus = "Running"\nranks = [2, 2]\nat = "1s"'
         ),
-        "faults[0].ranks: expected two ranks, start <= r < end, got [2, 2]",
+        'faults[0].ranks: expected two ranks, start < end, got "2..2"',
     ),
     "exit-code-too-large": (
         faults('kind = "exit"\ntarget = "host0"\nat = "1s"\ncode = 256'),

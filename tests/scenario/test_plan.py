@@ -172,6 +172,15 @@ def test_a_profile_from_outside_replaces_that_of_the_scenario() -> None:
     assert decode_plan(encode_plan(there)) == there
 
 
+def test_what_only_a_scenario_turns_on_is_off_on_the_other_side() -> None:
+    """A latent quirk has no profile that it is on in; other switches count in any."""
+    plain = plan(msgspec.structs.replace(SCENARIO, quirks={LATENT[0]: True, SWITCHES[0]: True}), 7)
+
+    sides = [LATENT[0] in with_profile(plain, profile).quirks_off for profile in ("2026-03", "fixed")]
+    assert (LATENT[0] in plain.quirks_off, sides) == (False, [False, True])
+    assert SWITCHES[0] not in with_profile(plain, "fixed").quirks_off
+
+
 def test_an_older_revision_has_defaults_of_its_own() -> None:
     """What the scenario does not set is the default of its revision, whether it asks for it or the command does."""
     old = msgspec.structs.replace(SCENARIO, profile="2025-11")

@@ -485,9 +485,7 @@ def test_a_stop_ends_the_poll_that_runs(asked, key):
     commands = machine.handle(STOP, P)
 
     assert commands[:2] == [CancelTimer(CONTROLLER, key), ended("abandoned")]
-    assert [c.message for c in commands if isinstance(c, Envelope) and isinstance(c.message, Stop)] == [
-        STOP.message
-    ] * 2
+    assert [c.message for c in commands if isinstance(c, Envelope)].count(STOP.message) == 2
     assert machine.phase is ControllerPhase.STOPPING
 
 
