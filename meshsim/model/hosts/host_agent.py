@@ -123,8 +123,8 @@ class HostAgent(msgspec.Struct):
     waiting: dict[Name, list[PortRef]] = {}
     shutdown: Shutdown | None = None
     deaf: bool = False
-    #: Where the latest shutdown was acknowledged: that this may come back is no failure.
-    shutdown_ack: PortRef | None = None
+    #: Where shutdowns were asked to be acknowledged: that an ack comes back is no failure.
+    shutdown_acks: list[PortRef] = []
     #: The ClientOverride layer that was set last. A host process runs on a full Runtime layer, which is stronger.
     client_config: dict[str, Value] = {}
 
@@ -313,7 +313,7 @@ class HostAgent(msgspec.Struct):
 
     def _on_shutdown(self, shutdown: ShutdownHost, now_ns: int) -> list[Command]:
         """Q41: acknowledged before anything is done. Off: when the last child has ended."""
-        self.shutdown_ack = shutdown.ack
+        self.shutdown_acks.append(shutdown.ack)
         if not self.host_present:
             return self._acknowledge()
         self.host_present = False
@@ -326,8 +326,7 @@ class HostAgent(msgspec.Struct):
         return early + self._terminate_more(now_ns)
 
     def _acknowledge(self) -> list[Command]:
-        assert self.shutdown_ack is not None
-        return [reply_to(self.shutdown_ack, self.me, Ack())]
+        return [reply_to(self.shutdown_acks[-1], self.me, Ack())]
 
     def _terminate_more(self, now_ns: int) -> list[Command]:
         """Begin with as many procs as may be in flight; end the shutdown when none is left."""
@@ -358,8 +357,7 @@ class HostAgent(msgspec.Struct):
         Off: an asker that is gone is no failure of the agent's.
         """
         envelope = undeliverable.envelope
-        ack = self.shutdown_ack
-        if ack is not None and (envelope.dest, envelope.port) == (ack.actor, ack.index):
+        if any((envelope.dest, envelope.port) == (ack.actor, ack.index) for ack in self.shutdown_acks):
             return [Warned(self.me, "failed to send ack")]
         if not self.config.has("Q60"):
             return [Warned(self.me, f"message not delivered: to {envelope.dest}: {'; '.join(undeliverable.errors)}")]

@@ -494,10 +494,13 @@ def test_a_bounced_reply_is_the_end_of_the_agent(agent):
     assert commands == [Fail(Generic(undeliverable_text(reply, ("ttl expired",))))]
 
 
-def test_a_bounced_ack_of_a_shutdown_is_only_a_warning(agent):
-    """Nobody waits for it any more."""
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_bounced_ack_of_a_shutdown_is_only_a_warning(agent, others):
+    """Nobody waits for it any more; whoever asked for another shutdown since changes nothing about that."""
     agent.mode = HostMode.SERVING
     agent.handle(shutdown(), 1 * S)
+    for _ in range(others):
+        agent.handle(to_me(ShutdownHost(10 * S, 16, PortRef(CLIENT, 1031))), 1 * S)
 
     commands = agent.handle(to_me(Undeliverable(answer(Ack()), ())), 2 * S)
 
