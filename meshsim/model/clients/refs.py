@@ -15,7 +15,7 @@ from meshsim.model.clients.subscription import Subscription, heard
 from meshsim.model.clients.waits import IdleLimit
 from meshsim.model.commands import Command
 from meshsim.model.config import Config
-from meshsim.model.ids import ActorId, proc_of
+from meshsim.model.ids import ActorId
 from meshsim.model.notes import ReferenceMade
 from meshsim.model.operations import ActorMeshRef
 from meshsim.model.supervision import ActorSupervisionEvent, Crashed, MeshFailure, StreamClosed, Unhealthy
@@ -23,7 +23,7 @@ from meshsim.model.supervision import ActorSupervisionEvent, Crashed, MeshFailur
 #: Prefix of the keys of watchdog timers; the port of the subscription follows.
 WATCHDOG = "watchdog"
 
-#: What a stop of a reference ends with: only who has the mesh itself can stop it. Source: mesh_model.md 9.1.
+#: What a stop of a mere reference ends with: it takes the mesh, or a clone of it. Source: mesh_model.md 9.1.
 NOT_OWNED = "Cannot call stop on an ActorMeshRef, requires an owned ActorMesh"
 
 
@@ -65,7 +65,7 @@ class HeldRef(msgspec.Struct):
     taken: bool = False
     #: Its holder awaits one event after the other.
     looping: bool = False
-    #: It is the mesh, or a clone of it; slices, and what others sent or lent, are references.
+    #: It is the mesh, or a clone of it; slices, and what others sent, are mere references.
     owned: bool = True
 
 
@@ -84,19 +84,15 @@ class References(msgspec.Struct):
         """This actor's own reference of that label; it takes the one given when it has none."""
         held = self.held.get(mesh.label)
         if held is None:
-            held = self.held[mesh.label] = HeldRef(mesh, owned=self._spawned_here(mesh))
+            held = self.held[mesh.label] = HeldRef(mesh)
         return held
-
-    def _spawned_here(self, mesh: ActorMeshRef) -> bool:
-        """A controller lives in the proc of the actor that spawned its mesh."""
-        return mesh.controller is None or proc_of(mesh.controller) == proc_of(self.me)
 
     def make(self, made: ActorMeshRef, source: str, *, shared: bool) -> ReferenceMade:
         """A slice or a clone of the reference `source`: it has the controller that that one has now.
 
         Health and subscription are new; of a shared copy each is the same, if it was in use by then.
         """
-        held = self.held[made.label] = HeldRef(made, owned=made.spawned_on is None and self._spawned_here(made))
+        held = self.held[made.label] = HeldRef(made, owned=made.spawned_on is None)
         known = self.held.get(source)
         if known is not None:
             held.mesh = msgspec.structs.replace(made, controller=known.mesh.controller)
