@@ -35,9 +35,13 @@ class PythonActor(TestActor):
             case ChildFailed(event=child_event):
                 return self._supervise("parent", MeshFailure(None, None, child_event), now_ns)
             case Envelope(port=0, message=Undeliverable() as undeliverable):
-                return default_undeliverable(self.me, restore_sender(undeliverable))
+                return self._on_returned(restore_sender(undeliverable))
             case _:
                 return super().handle(event, now_ns)
+
+    def _on_returned(self, undeliverable: Undeliverable) -> list[Command]:
+        """`_handle_undeliverable_message` answers False: the message that came back is the actor's end."""
+        return default_undeliverable(self.me, undeliverable)
 
     def _supervise(self, role: str, failure: MeshFailure, now_ns: int) -> list[Command]:
         """What stopped is ignored; a failure is offered to `__supervise__`."""
@@ -64,3 +68,10 @@ class PythonActorThatRaises(PythonActor):
     def _answer(self, event: ActorSupervisionEvent, now_ns: int) -> ActorErrorKind | None:
         status = actor_failed(ErrorDuringHandlingSupervision(BAD_HANDLER, event))
         return UnhandledSupervisionEvent(ActorSupervisionEvent(self.me, None, now_ns, status))
+
+
+class PythonActorThatTakesBack(PythonActor):
+    """Its `_handle_undeliverable_message` answers True: a message that comes back costs it nothing."""
+
+    def _on_returned(self, undeliverable: Undeliverable) -> list[Command]:
+        return []

@@ -10,7 +10,12 @@ from meshsim.model.actors.plain import (
     TestActorWithFailingSupervision,
     TestActorWithSupervisionHandling,
 )
-from meshsim.model.actors.python_actors import PythonActor, PythonActorThatHandles, PythonActorThatRaises
+from meshsim.model.actors.python_actors import (
+    PythonActor,
+    PythonActorThatHandles,
+    PythonActorThatRaises,
+    PythonActorThatTakesBack,
+)
 from meshsim.model.actors.runtime_actor import RuntimeTestActor
 from meshsim.model.actors.wrapper import WrapperActor
 from meshsim.model.alloc.trampoline import TRAMPOLINE, HostMeshTrampoline
@@ -30,6 +35,7 @@ ACTOR_TYPES: dict[str, ActorType] = {
         PythonActor,
         PythonActorThatHandles,
         PythonActorThatRaises,
+        PythonActorThatTakesBack,
         RuntimeTestActor,
     )
 }
@@ -47,6 +53,7 @@ CONTEXT_TYPES = frozenset(
         "PythonActor",
         "PythonActorThatHandles",
         "PythonActorThatRaises",
+        "PythonActorThatTakesBack",
     }
 )
 

@@ -3,7 +3,12 @@
 import pytest
 from machines import CONFIG, CONTROLLER, MESH, actor, event_of, host_agent
 
-from meshsim.model.actors.python_actors import PythonActor, PythonActorThatHandles, PythonActorThatRaises
+from meshsim.model.actors.python_actors import (
+    PythonActor,
+    PythonActorThatHandles,
+    PythonActorThatRaises,
+    PythonActorThatTakesBack,
+)
 from meshsim.model.boot import Setting
 from meshsim.model.commands import Fail
 from meshsim.model.events import ChildFailed
@@ -97,3 +102,10 @@ def test_a_cast_that_comes_back_is_an_error_and_no_panic():
 
     own = Envelope(ME, actor(0), Work(), cast_sender=ME)
     assert end == Fail(Generic(undeliverable_text(own, ("gone",))))
+
+
+def test_a_handler_of_undeliverable_messages_may_absorb_them():
+    """mesh_model.md 3.5, row of Python actors: what it answers decides."""
+    returned = Undeliverable(Envelope(ME, actor(0), Work()), ("gone",))
+
+    assert made(PythonActorThatTakesBack).handle(Envelope(ME, ME, returned), 0) == []
