@@ -541,6 +541,10 @@ BROKEN: dict[str, tuple[str, str]] = {
         'expect[0].mesh: no such actor mesh, got "trianer"; did you mean "trainer"? '
         "(allowed: trainer, sleeper, logger)",
     ),
+    "hears-of-a-rank-that-no-mesh-has": (
+        expect('kind = "never_hears"\nlistener = "client"\nrank = 4'),
+        "expect[0].rank: expected a rank of some mesh, 0..3, got 4",
+    ),
     "hears-of-a-rank-out-of-range": (
         expect('kind = "never_hears"\nlistener = "client"\nmesh = "trainer"\nrank = 4'),
         "expect[0].rank: expected a rank of trainer, 0..3, got 4",
