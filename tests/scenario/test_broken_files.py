@@ -368,6 +368,10 @@ BROKEN: dict[str, tuple[str, str]] = {
         operations('do = "stop_all"\ntarget = "trainer[0]"'),
         'operations[0].target: expected a proc mesh, "trainer" is an actor mesh, got "trainer[0]" (allowed: workers)',
     ),
+    "wait-of-no-time": (
+        operations('do = "next_event"\nmesh = "trainer"\nlimit = "0s"'),
+        'operations[0].limit: expected more than 0s, got "0s"',
+    ),
     "stop-all-of-a-rank-that-is-not-there": (
         operations('do = "stop_all"\ntarget = "workers[4]"'),
         'operations[0].target: rank out of range, workers has ranks 0..3, got "workers[4]"',
