@@ -264,9 +264,7 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
         case NextEventOp(limit=limit):
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
             check_positive(f"{key}.limit", limit)
-        case ActorStatesOp():
-            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-        case StopActorsOp() | DropOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
+        case ActorStatesOp() | StopActorsOp() | DropOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case AskOp():
             _check_question(key, operation, world)
