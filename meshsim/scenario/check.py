@@ -16,7 +16,7 @@ from meshsim.model.quirks import QUIRKS
 from meshsim.model.revision import R2026_03, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
-from meshsim.scenario.check_faults import check_faults
+from meshsim.scenario.check_faults import check_faults, check_positive
 from meshsim.scenario.children import WRAPPER, declare_children
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
@@ -264,9 +264,12 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
             world.context(operation.to, f"{key}.to")
         case SubscribeOp() | UnsubscribeOp() | QueryOp() | CountSubscribersOp():
             world.controlled(operation.mesh, f"{key}.mesh")
+        case NextEventOp(limit=limit):
+            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
+            check_positive(f"{key}.limit", limit)
         case DropOp():
             world.mesh(operation.mesh, f"{key}.mesh")
-        case NextEventOp() | ActorStatesOp() | StopActorsOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
+        case ActorStatesOp() | StopActorsOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
             world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
         case ActorStateOp():
             world.actor(operation.actor, f"{key}.actor")

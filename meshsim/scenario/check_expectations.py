@@ -71,13 +71,14 @@ def _check_conditions(key: str, expectation: Expectation) -> None:
 
 def _check_hearing(key: str, expectation: Hears | NeverHears, world: World) -> None:
     world.context(expectation.listener, f"{key}.listener")
-    ranks = None
-    if expectation.mesh is not None:
+    if expectation.mesh is None:
+        ranks = max((mesh.ranks for mesh in world.names.values() if mesh.kind is Kind.ACTORS), default=None)
+    else:
         mesh = world.named(expectation.mesh, Kind.ACTORS, f"{key}.mesh")
         ranks = world.names[mesh.of].ranks if mesh.of else mesh.ranks  # A slice is told the ranks of its mesh.
     rank = expectation.rank
     if rank is not None and (rank < 0 or (ranks is not None and rank >= ranks)):
-        allowed = "a rank" if ranks is None else f"a rank of {expectation.mesh}, 0..{ranks - 1}"
+        allowed = "a rank" if ranks is None else f"a rank of {expectation.mesh or 'some mesh'}, 0..{ranks - 1}"
         raise ScenarioError(f"{key}.rank", f"expected {allowed}", value=rank)
 
 

@@ -373,6 +373,10 @@ BROKEN: dict[str, tuple[str, str]] = {
         operations('do = "stop_all"\ntarget = "trainer[0]"'),
         'operations[0].target: expected a proc mesh, "trainer" is an actor mesh, got "trainer[0]" (allowed: workers)',
     ),
+    "wait-of-no-time": (
+        operations('do = "next_event"\nmesh = "trainer"\nlimit = "0s"'),
+        'operations[0].limit: expected more than 0s, got "0s"',
+    ),
     "stop-all-of-a-rank-that-is-not-there": (
         operations('do = "stop_all"\ntarget = "workers[4]"'),
         'operations[0].target: rank out of range, workers has ranks 0..3, got "workers[4]"',
@@ -576,6 +580,10 @@ BROKEN: dict[str, tuple[str, str]] = {
         expect('kind = "hears"\nlistener = "client"\nmesh = "trianer"'),
         'expect[0].mesh: no such actor mesh, got "trianer"; did you mean "trainer"? '
         "(allowed: trainer, sleeper, logger)",
+    ),
+    "hears-of-a-rank-that-no-mesh-has": (
+        expect('kind = "never_hears"\nlistener = "client"\nrank = 4'),
+        "expect[0].rank: expected a rank of some mesh, 0..3, got 4",
     ),
     "hears-of-a-rank-out-of-range": (
         expect('kind = "never_hears"\nlistener = "client"\nmesh = "trainer"\nrank = 4'),
