@@ -9,7 +9,7 @@ import pytest
 from trace_builder import AGENTS, CLIENT, CONTROLLER, NODES, OBSERVER, PROCS, TRAINERS, TraceBuilder
 
 from meshsim.model.alloc.events import Failed
-from meshsim.model.alloc.messages import ChaosMonkey
+from meshsim.model.alloc.messages import ChaosMonkey, RemoteAllocate, RemoteDone, RemoteUpdate
 from meshsim.model.events import ChildExited, TimerFired
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Name, PortRef, actor_id, proc_of
@@ -193,7 +193,13 @@ def test_every_message_has_words(message: type) -> None:
 
 
 #: Fields whose name stands for something else elsewhere.
-_OWN_FORMS = {Gspawn: {"spec": {"actor_type": "A"}}, ChaosMonkey: {"reason": {"kind": "watchdog"}}}
+_OWN_FORMS = {
+    Gspawn: {"spec": {"actor_type": "A"}},
+    ChaosMonkey: {"reason": {"kind": "watchdog"}},
+    RemoteAllocate: {"label": "w", "first_rank": 0, "extent": [], "proc_name": ""},
+    RemoteUpdate: {"host": "h", "event": {"type": "stopped", "create_key": "k", "reason": {"kind": "stopped"}}},
+    RemoteDone: {"host": "h"},
+}
 
 
 def _example(message: type) -> Message:
