@@ -12,8 +12,8 @@ from typing import assert_never
 
 from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, parse_value, resolve
-from meshsim.model.quirks import QUIRKS, SWITCHES
-from meshsim.model.revision import R2026_03, Revision
+from meshsim.model.quirks import QUIRKS, REVISION_OF, SWITCHES
+from meshsim.model.revision import R2026_03, REVISIONS, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
 from meshsim.scenario.check_faults import check_faults
@@ -79,7 +79,7 @@ def check(scenario: Scenario) -> World:
         value = format_duration(scenario.horizon)
         raise ScenarioError("horizon", "expected more than 0s and at most 100 years", value=value)
     _check_quirks(scenario)
-    resolved_config(scenario.config)
+    resolved_config(scenario.config, REVISIONS[REVISION_OF[scenario.profile]])
     world = World(scenario)
     _check_topology(scenario.topology, world)
     for index, operation in enumerate(scenario.operations):
@@ -283,9 +283,12 @@ def _check_operation(key: str, operation: OperationSpec, world: World, scenario:
 def _check_allocation(key: str, operation: AllocateOp | AllocateHostsOp, world: World) -> None:
     """Clients allocate; hosts are made in processes."""
     world.member(operation.by, (Kind.CLIENT,), f"{key}.by")
-    allocator = operation.allocator if isinstance(operation, AllocateOp) else "process"
-    world.add_allocated(key, operation, allocator)
+    world.add_allocated(key, operation, operation.allocator)
     if isinstance(operation, AllocateHostsOp):
+        if operation.allocator == "local":
+            if prod(operation.extent.values()) != 1:
+                raise ScenarioError(f"{key}.extent", "expected one rank: a process has one host")
+            world.add_local_host(key, operation.by, in_process=False)
         world.add_hosts(key, operation.name, prod(operation.extent.values()))
 
 
