@@ -71,7 +71,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "python-name-in-2025-11": (
         f'{HEAD}profile = "2025-11"\nconfig = {{ tail_log_lines = 3 }}',
-        f"config.tail_log_lines: no such configuration attribute; did you mean "mesh_tail_log_lines"?{LONG_LIST}",
+        f'config.tail_log_lines: no such configuration attribute; did you mean "mesh_tail_log_lines"?{LONG_LIST}',
     ),
     # --- not a scenario at all
     "empty": ("", "empty: expected at least name and horizon"),
