@@ -245,8 +245,8 @@ class References:
             case AllocateOp(name=name, allocator=allocator, extent=extent):
                 hosts = chosen_hosts(self._plan, spec) if allocator == "remote" else ()
                 return Allocate(name, allocator, tuple(extent.items()), hosts, spec.host_level, spec.proc_name or "")
-            case AllocateHostsOp(name=name, extent=extent):
-                return AllocateHosts(name, tuple(extent.items()))
+            case AllocateHostsOp(name=name, extent=extent, allocator=allocator):
+                return AllocateHosts(name, tuple(extent.items()), allocator)
             case ProcStatusOp(procs=procs):
                 return QueryProcs(self.procs(procs))
             case GspawnOp(proc=proc, name=name, actor=actor):

@@ -164,10 +164,11 @@ class Allocate(msgspec.Struct, frozen=True, tag="allocate"):
 
 
 class AllocateHosts(msgspec.Struct, frozen=True, tag="allocate_hosts"):
-    """HostMesh.allocate (supervision.md 9.4): a host in each process of an alloc."""
+    """HostMesh.allocate (supervision.md 9.4): a host in each process of an alloc, or in the client's own."""
 
     label: str
     extent: tuple[tuple[str, int], ...]
+    allocator: str = "process"
 
 
 class QueryProcs(msgspec.Struct, frozen=True, tag="proc_status"):

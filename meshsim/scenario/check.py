@@ -5,67 +5,24 @@ Checks run in the order of the file's keys (links after operations, which may de
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from math import prod
-from typing import assert_never
 
-from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, not_modelled, parse_value, resolve
-from meshsim.model.quirks import QUIRKS
-from meshsim.model.revision import R2026_03, Revision
+from meshsim.model.quirks import QUIRKS, REVISION_OF
+from meshsim.model.revision import R2026_03, REVISIONS, Revision
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
-from meshsim.scenario.check_faults import check_faults, check_positive
+from meshsim.scenario.check_faults import check_faults
+from meshsim.scenario.check_operations import check_actor_type, check_controller, check_operation
 from meshsim.scenario.children import WRAPPER, declare_children
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (
-    Actors,
-    ActorStateOp,
-    ActorStatesOp,
-    AllocateHostsOp,
-    AllocateOp,
-    AskOp,
-    AttachHostsOp,
-    BroadcastOp,
-    CallOp,
-    CastOp,
-    CloneOp,
-    CountOp,
-    CountSubscribersOp,
-    DrillOp,
-    DropHostsOp,
-    DropOp,
-    EndOp,
-    GspawnOp,
-    ListProcsOp,
-    LocalHostOp,
-    NextEventOp,
-    OperationSpec,
-    ProcStatesOp,
-    ProcStatusOp,
-    QueryOp,
     Scenario,
-    SendRefOp,
-    ShutdownHostsOp,
     Slice,
-    SliceOp,
-    SpawnActorsOp,
-    SpawnHostsOp,
-    SpawnProcsOp,
-    StopActorOp,
-    StopActorsOp,
-    StopAllOp,
-    StopProcsOp,
-    SubscribeOp,
     Topology,
-    UnsubscribeOp,
 )
 from meshsim.scenario.world import Kind, World
 from meshsim.units import DURATION_NS_MAX, format_duration
-
-#: An actor type that the scenario brings: `package.module:Class`.
-_OWN_TYPE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z", re.ASCII)
 
 
 def check(scenario: Scenario) -> World:
@@ -79,11 +36,11 @@ def check(scenario: Scenario) -> World:
         value = format_duration(scenario.horizon)
         raise ScenarioError("horizon", "expected more than 0s and at most 100 years", value=value)
     _check_quirks(scenario)
-    resolved_config(scenario.config)
+    resolved_config(scenario.config, REVISIONS[REVISION_OF[scenario.profile]])
     world = World(scenario)
     _check_topology(scenario.topology, world)
     for index, operation in enumerate(scenario.operations):
-        _check_operation(f"operations[{index}]", operation, world, scenario)
+        check_operation(f"operations[{index}]", operation, world, scenario)
     _check_network(scenario, world)
     for node in scenario.clocks:
         world.member(node, (Kind.HOST, Kind.CLIENT), joined("clocks", node))
@@ -164,8 +121,8 @@ def _check_topology(topology: Topology, world: World) -> None:
     for index, actors in enumerate(topology.actors):
         key = f"topology.actors[{index}]"
         world.context(actors.owner, f"{key}.owner")
-        _check_actor_type(key, actors)
-        _check_controller(key, actors)
+        check_actor_type(key, actors)
+        check_controller(key, actors)
         world.add_actors(key, actors.name, actors.procs, actors.actor, system=actors.system)
         if actors.actor == WRAPPER and actors.params:
             declare_children(key, actors, world)
@@ -176,12 +133,6 @@ def _check_topology(topology: Topology, world: World) -> None:
         key = f"topology.subscribers[{index}]"
         world.controlled(subscriber.mesh, f"{key}.mesh")
         world.context(subscriber.by, f"{key}.by")
-
-
-def _check_controller(key: str, actors: Actors | SpawnActorsOp) -> None:
-    if actors.system and actors.controller != "polling":
-        message = "a system mesh has no controller"
-        raise ScenarioError(f"{key}.controller", message, value=actors.controller)
 
 
 def slices_procs(topology: Topology, chosen: Slice) -> bool:
@@ -209,152 +160,6 @@ def _check_ownership(topology: Topology) -> None:
             if chain[-1] == actors.name:
                 circle = " is owned by ".join(chain)
                 raise ScenarioError(f"topology.actors[{index}].owner", f"owns itself: {circle}")
-
-
-def _check_actor_type(key: str, actors: Actors | SpawnActorsOp) -> None:
-    if isinstance(actors, SpawnActorsOp) and actors.unregistered:
-        if actors.actor in ACTOR_TYPES:
-            raise ScenarioError(f"{key}.actor", "expected a type that is not registered", value=actors.actor)
-    elif actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
-        message = "expected an actor type or module:Class"
-        raise ScenarioError(f"{key}.actor", message, value=actors.actor, allowed=ACTOR_TYPES)
-    if actors.params and actors.actor in ACTOR_TYPES and actors.actor != WRAPPER:
-        message = f"{actors.actor} takes no parameters; they are for types of your own (module:Class)"
-        raise ScenarioError(joined(f"{key}.params", next(iter(actors.params))), message)
-    for name, value in actors.params.items():
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise ScenarioError(joined(f"{key}.params", name), "expected a number of at most 64 bits", value=value)
-
-
-def _check_operation(key: str, operation: OperationSpec, world: World, scenario: Scenario) -> None:
-    if operation.at is not None and operation.at > scenario.horizon:
-        message = f"expected at most the horizon, {format_duration(scenario.horizon)}"
-        raise ScenarioError(f"{key}.at", message, value=format_duration(operation.at))
-    world.context(operation.by, f"{key}.by")
-    match operation:
-        case SpawnProcsOp():
-            world.add_procs(key, operation.name, operation.hosts, operation.per_host)
-        case AllocateOp() | AllocateHostsOp():
-            _check_allocation(key, operation, world)
-        case GspawnOp():
-            _check_gspawn(key, operation, world)
-        case StopActorOp():
-            world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
-        case SpawnActorsOp():
-            _check_spawn_actors(key, operation, world)
-        case StopProcsOp() | ProcStatesOp() | ProcStatusOp():
-            world.named(operation.procs, Kind.PROCS, f"{key}.procs")
-        case StopAllOp():
-            _check_procs(operation.target, world, f"{key}.target")
-        case ListProcsOp():
-            world.named(operation.host, Kind.HOST, f"{key}.host")
-        case SpawnHostsOp():
-            world.add_hosts(key, operation.name, operation.count)
-        case LocalHostOp():
-            world.add_local_host(key, operation.by, in_process=operation.in_process)
-        case ShutdownHostsOp() | AttachHostsOp() | DropHostsOp():
-            for index, host in enumerate(operation.hosts):
-                world.named(host, Kind.HOST, f"{key}.hosts[{index}]")
-        case SliceOp():
-            world.add_slice(key, operation)
-        case CloneOp():
-            world.add_clone(key, operation.name, operation.mesh)
-        case SendRefOp():
-            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-            world.context(operation.to, f"{key}.to")
-        case SubscribeOp() | UnsubscribeOp() | QueryOp() | CountSubscribersOp():
-            world.controlled(operation.mesh, f"{key}.mesh")
-        case NextEventOp(limit=limit):
-            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-            check_positive(f"{key}.limit", limit)
-        case DropOp():
-            world.mesh(operation.mesh, f"{key}.mesh")
-        case ActorStatesOp() | StopActorsOp() | CastOp() | CallOp() | BroadcastOp() | CountOp():
-            world.named(operation.mesh, Kind.ACTORS, f"{key}.mesh")
-        case ActorStateOp():
-            world.actor(operation.actor, f"{key}.actor")
-        case AskOp():
-            _check_question(key, operation, world)
-        case DrillOp():
-            _check_drill(key, operation, world)
-        case EndOp():
-            pass
-        case _:
-            assert_never(operation)
-
-
-def _check_allocation(key: str, operation: AllocateOp | AllocateHostsOp, world: World) -> None:
-    """Clients allocate; hosts are made in processes."""
-    world.member(operation.by, (Kind.CLIENT,), f"{key}.by")
-    allocator = operation.allocator if isinstance(operation, AllocateOp) else "process"
-    world.add_allocated(key, operation, allocator)
-    if isinstance(operation, AllocateHostsOp):
-        world.add_hosts(key, operation.name, prod(operation.extent.values()))
-
-
-def _check_gspawn(key: str, operation: GspawnOp, world: World) -> None:
-    world.member(operation.proc, (Kind.PROCS,), f"{key}.proc")
-    if operation.actor not in ACTOR_TYPES:
-        raise ScenarioError(f"{key}.actor", "expected an actor type", value=operation.actor, allowed=ACTOR_TYPES)
-
-
-def _check_spawn_actors(key: str, operation: SpawnActorsOp, world: World) -> None:
-    _check_actor_type(key, operation)
-    _check_controller(key, operation)
-    world.add_actors(key, operation.name, operation.procs, operation.actor, system=operation.system)
-    if operation.actor == WRAPPER and operation.params:
-        declare_children(key, operation, world)
-
-
-def _check_drill(key: str, operation: DrillOp, world: World) -> None:
-    actor_type = world.actor(operation.actor, f"{key}.actor").actor_type
-    if actor_type != "RuntimeTestActor":
-        message = f"expected a RuntimeTestActor, this is a {actor_type}"
-        raise ScenarioError(f"{key}.actor", message, value=operation.actor)
-
-
-def _check_question(key: str, operation: AskOp, world: World) -> None:
-    _check_asked(f"{key}.mesh", operation.mesh, world)
-    if operation.what == "next_failure" and operation.mesh not in world.wrappers:
-        message = "expected WrapperActors with parameters, other actors have no children"
-        raise ScenarioError(f"{key}.mesh", message, value=operation.mesh)
-    if operation.what == "config":
-        try:
-            attribute_by_key(operation.key)
-        except KeyError:
-            message = "no such configuration attribute"
-            raise ScenarioError(f"{key}.key", message, value=operation.key) from None
-    _check_value(key, operation)
-    if operation.more and operation.what != "forward_pairs":
-        raise ScenarioError(f"{key}.more", 'only with what = "forward_pairs"')
-    for index, more in enumerate(operation.more):
-        _check_asked(f"{key}.more[{index}]", more, world)
-
-
-def _check_asked(key: str, mesh: str, world: World) -> None:
-    asked = world.named(mesh, Kind.ACTORS, key).actor_type
-    if asked not in CONTEXT_TYPES:
-        raise ScenarioError(key, f"expected test actors, a {asked} answers nothing", value=mesh)
-
-
-def _check_value(key: str, operation: AskOp) -> None:
-    """Only a configuration attribute can be given a value, one that it can have."""
-    if operation.value is None:
-        return
-    if operation.what != "config":
-        raise ScenarioError(f"{key}.value", 'only with what = "config"', value=operation.value)
-    try:
-        parse_value(attribute_by_key(operation.key), operation.value)
-    except ConfigError as error:
-        raise ScenarioError(f"{key}.value", str(error)) from None
-
-
-def _check_procs(target: str, world: World, key: str) -> None:
-    """A whole proc mesh, or one rank of it."""
-    if "[" in target:
-        world.member(target, (Kind.PROCS,), key)
-    else:
-        world.named(target, Kind.PROCS, key)
 
 
 def _check_network(scenario: Scenario, world: World) -> None:

@@ -167,6 +167,8 @@ class AllocateHostsOp(_Operation, frozen=True, kw_only=True, tag="allocate_hosts
     """Hosts in allocated processes: `name0`, `name1`, … as they answer; `name[rank]` is the process of a rank."""
 
     name: Label
+    #: `local`: one host, in the process of the client.
+    allocator: Literal["process", "local"] = "process"
     extent: dict[str, Size] = {}
 
 

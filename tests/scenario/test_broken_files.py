@@ -48,6 +48,31 @@ TOP_KEYS = (
 )
 
 BROKEN: dict[str, tuple[str, str]] = {
+    # --- allocations
+    "hosts-for-a-local-alloc": (
+        operations('do = "allocate"\nname = "a"\nallocator = "local"\nhosts = ["host0"]'),
+        "operations[0].hosts: belongs to the remote allocator",
+    ),
+    "host-level-of-processes": (
+        operations('do = "allocate"\nname = "a"\nhost_level = true'),
+        "operations[0].host_level: belongs to the remote allocator",
+    ),
+    "remote-alloc-on-a-client": (
+        operations('do = "allocate"\nname = "a"\nallocator = "remote"\nhosts = ["client"]'),
+        'operations[0].hosts[0]: expected a host, "client" is a client, got "client" (allowed: host0, host1)',
+    ),
+    "two-hosts-in-one-process": (
+        operations('do = "allocate_hosts"\nname = "a"\nallocator = "local"\nextent = { hosts = 2 }'),
+        "operations[0].extent: expected one rank: a process has one host",
+    ),
+    "labels-of-no-host": (
+        topology('host_labels = { host7 = { pool = "a" } }'),
+        'topology.host_labels.host7: no such host, got "host7"; did you mean "host0"? (allowed: host0)',
+    ),
+    "python-name-in-2025-11": (
+        f'{HEAD}profile = "2025-11"\nconfig = {{ tail_log_lines = 3 }}',
+        f'config.tail_log_lines: no such configuration attribute; did you mean "mesh_tail_log_lines"?{LONG_LIST}',
+    ),
     # --- not a scenario at all
     "empty": ("", "empty: expected at least name and horizon"),
     "blank": (" \n\t\n", "empty: expected at least name and horizon"),

@@ -9,7 +9,7 @@ import pytest
 from trace_builder import AGENTS, CLIENT, CONTROLLER, NODES, OBSERVER, PROCS, TRAINERS, TraceBuilder
 
 from meshsim.model.alloc.events import Failed
-from meshsim.model.alloc.messages import ChaosMonkey
+from meshsim.model.alloc.messages import ChaosMonkey, RemoteAllocate, RemoteDone, RemoteUpdate
 from meshsim.model.events import ChildExited, TimerFired
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Name, PortRef, actor_id, proc_of
@@ -197,6 +197,9 @@ _OWN_FORMS = {
     Gspawn: {"spec": {"actor_type": "A"}},
     ChaosMonkey: {"reason": {"kind": "watchdog"}},
     Misreport: {"mesh": "x", "status": ["Stopped"], "state": False, "ranks": [0, 1], "times": 1},
+    RemoteAllocate: {"label": "w", "first_rank": 0, "extent": [], "proc_name": ""},
+    RemoteUpdate: {"host": "h", "event": {"type": "stopped", "create_key": "k", "reason": {"kind": "stopped"}}},
+    RemoteDone: {"host": "h"},
 }
 
 

@@ -73,7 +73,7 @@ class AllocateHostsRun(msgspec.Struct):
         return port == self.port or (self.spawn is not None and self.spawn.accepts(port))
 
     def start(self, now_ns: int) -> list[Command]:
-        operation = Allocate(self.operation.label, "process", self.operation.extent)
+        operation = Allocate(self.operation.label, self.operation.allocator, self.operation.extent)
         self.allocate = AllocateRun(self.me, operation, self.config, self.names, self.port, self.key)
         return self.allocate.start(now_ns)
 

@@ -4,7 +4,9 @@ import pytest
 from machines import CLIENT, CONFIG
 
 from meshsim.model.alloc.initialize import AllocatedProc
+from meshsim.model.alloc.local_alloc import LocalAlloc
 from meshsim.model.alloc.messages import AllocInitialized, Configured, HostReady
+from meshsim.model.alloc.process_alloc import ProcessAlloc
 from meshsim.model.alloc.trampoline import TRAMPOLINE, HostMeshTrampoline
 from meshsim.model.boot import Setting
 from meshsim.model.clients import allocating_hosts
@@ -142,3 +144,13 @@ def test_a_trampoline_makes_a_host_that_serves_on_after_its_shutdown():
     assert (boot.root.me, boot.root.host, boot.root.mode) == (HOSTS[1], NODES[1], HostMode.SERVING)
     assert answer == Envelope(me, CLIENT, HostReady(HOSTS[1]), PORT)
     assert machine.reply == PortRef(CLIENT, PORT)
+
+
+@pytest.mark.parametrize(("allocator", "kind"), [("process", ProcessAlloc), ("local", LocalAlloc)])
+def test_hosts_are_made_in_procs_of_either_allocator(allocator, kind):
+    operation = AllocateHosts("more", (("hosts", 1),), allocator)
+    machine = AllocateHostsRun(CLIENT, operation, CONFIG, NameSource(7), PORT, KEY)
+
+    (spawn,) = machine.start(0)
+
+    assert isinstance(spawn.machine.alloc, kind)
