@@ -228,7 +228,7 @@ def _example(message: type) -> Message:
             "label": "a", "name": "x",
             "procs": {
                 "label": "w", "name": "y", "procs": [],
-                "region": {"labels": [], "offset": 0, "sizes": [], "strides": []},
+                "region": {"labels": ["r"], "offset": 0, "sizes": [0], "strides": [1]},
             },
         },
     }  # fmt: skip
