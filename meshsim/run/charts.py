@@ -219,9 +219,7 @@ _PROCESS_EXCUSES = (
     ),
     Excuse(("Running", "Ready", "Stopping", *_OVER), ("running",), "Running is marked once, when the process is new."),
     Excuse(("Ready",), ("ready",), "The first callback closes its port."),
-    Excuse(
-        _OVER, ("stopping",), "No ladder begins for a process that has ended, and those that had begun end with it."
-    ),
+    Excuse(_OVER, ("stopping",), "No ladder begins for a process that has ended, and those that have begun end."),
     Excuse(_OVER, ("stopped", "killed", "failed"), "A process ends once."),
     Excuse(
         ("Stopping",),

@@ -67,7 +67,7 @@ def reached_by(plans: Iterable[Plan]) -> Reached:
 
 def pairs_of(plan: Plan) -> set[Pair]:
     """The pairs of one simulated run."""
-    backend = _WatchingBackend(program_of(plan))
+    backend = WatchingBackend(program_of(plan))
     Conductor(plan, backend).run()
     return backend.pairs
 
@@ -122,7 +122,7 @@ class _Watched:
 class _WatchedManager(ProcessManager):
     """A process manager that notes which marks it asks for: one that is refused in silence leaves no other trace."""
 
-    pairs: set[Pair] = set()
+    pairs: set[Pair] = msgspec.field(default_factory=set)
 
     def _mark(self, name: Name, asked: ProcStatus) -> list[Command]:
         self.pairs.add(Pair(PROCESS, self.children[name].status.phase.value, asked.phase.value.lower()))
@@ -147,7 +147,9 @@ class _WatchedNode(NodeMachine):
         return super()._cell(actor, _Watched(machine, self._pairs), parent=parent, display_name=display_name)
 
 
-class _WatchingBackend(SimBackend):
+class WatchingBackend(SimBackend):
+    """Simulates as any, and keeps the pairs that its machines reach."""
+
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._watching = program
