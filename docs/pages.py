@@ -4,6 +4,7 @@
     model.md            each section and table of the specification: module, tests, scenarios
     machines.md         a diagram of every machine that has a table of transitions
     reference-tests.md  each test of the reference, and its like here
+    coverage.md         transitions that scenarios reach, and why the others cannot be reached
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from docs.diagrams import machines_page
+from meshsim.cli.coverage import both_ways, summary
+from meshsim.cli.load import plans_of
+from meshsim.run.charts import CHARTS, EVERY
+from meshsim.run.tally import HOLES, tally
 from meshsim.scenario.load import discover
 
 ROOT = Path(__file__).parents[1]
@@ -76,6 +81,32 @@ def reference_tests_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def coverage_page() -> str:
+    found = tally(both_ways(plans_of([ROOT / "scenarios"])))
+    lines = [
+        "# Transitions that scenarios reach",
+        "",
+        _MADE,
+        "Pairs of a state and an event, of the machines that must be covered whole. A machine was told the event while",
+        "it was in the state, in some simulated run of the scenarios in `scenarios/`; `meshsim coverage --all` names the",
+        "first one for each. The events of a process are the marks that its host asks for. A pair that no scenario can",
+        "reach is excused by the first reason that fits.",
+        "",
+        "| Machine | Pairs | Reached | Unreachable | Holes |",
+        "|---|---|---|---|---|",
+        *(f"| {machine} | {' | '.join(map(str, counts))} |" for machine, *counts in summary(found)),
+    ]
+    lines += [f"\nHole: {row.machine}, {row.state}, {row.event}" for row in found.with_verdict(*HOLES)]
+    for chart in CHARTS:
+        lines += ["", f"## {chart.machine}", "", "| State | Event | Why not |", "|---|---|---|"]
+        lines += [f"| {_any_of(excuse.states)} | {_any_of(excuse.events)} | {excuse.why} |" for excuse in chart.excuses]
+    return "\n".join(lines) + "\n"
+
+
+def _any_of(names: tuple[str, ...]) -> str:
+    return "any" if names == EVERY else ", ".join(f"`{name}`" for name in names)
+
+
 def _holders(held: list[str], scenarios: dict[str, str]) -> str:
     return ", ".join(_holder(name, scenarios) for name in held)
 
@@ -120,4 +151,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "model.md": model_page,
     "machines.md": machines_page,
     "reference-tests.md": reference_tests_page,
+    "coverage.md": coverage_page,
 }

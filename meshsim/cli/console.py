@@ -15,6 +15,8 @@ STYLES = {
     "ok": "green",
     "violated": "bold red",
     "missing": "bold red",
+    "wrongly excused": "bold red",
+    "not charted": "bold red",
     "inconclusive": "yellow",
 }
 

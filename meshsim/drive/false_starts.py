@@ -1,7 +1,7 @@
 """Procs whose process ends instead of starting: which of a plan's faults are of that kind, and where they strike.
 
 Such a fault strikes at the first step of its process, long before a mesh has a rank that a target could be looked up
-by; so its target is turned into a node from the plan alone.
+by; so its target is turned into a node from the plan alone. Any other fault finds a process that is starting so, too.
 """
 
 from __future__ import annotations
@@ -20,12 +20,22 @@ FalseStarts = dict[Node, tuple[int, StartFails]]
 
 def false_starts(plan: Plan) -> FalseStarts:
     """The processes of this plan that do not start."""
-    meshes = {step.operation.name: step.operation for step in plan.steps if isinstance(step.operation, SpawnProcsOp)}
     found: FalseStarts = {}
     for index, fault in enumerate(plan.faults):
         if isinstance(fault, StartFails):
-            target = parse_target(fault.target)
-            mesh = meshes[target.name]
-            host, rank = divmod(target.rank or 0, prod(mesh.per_host.values()))
-            found[Node(f"{(mesh.hosts or plan.hosts)[host]}/{mesh.name}_{rank}")] = (index, fault)
+            node = process_to_be(plan, fault.target)
+            assert node is not None, f"{fault.target} is no proc of a mesh"
+            found[node] = (index, fault)
     return found
+
+
+def process_to_be(plan: Plan, name: str) -> Node | None:
+    """The process that a rank of a proc mesh will have, known before the mesh is; none for any other name."""
+    target = parse_target(name)
+    for step in plan.steps:
+        mesh = step.operation
+        if isinstance(mesh, SpawnProcsOp) and mesh.name == target.name and target.rank is not None:
+            host, rank = divmod(target.rank, prod(mesh.per_host.values()))
+            hosts = mesh.hosts or plan.hosts
+            return Node(f"{hosts[host]}/{mesh.name}_{rank}") if host < len(hosts) else None
+    return None

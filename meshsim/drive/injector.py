@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 from msgspec import UNSET
 
+from meshsim.drive.false_starts import process_to_be
 from meshsim.drive.kernel import ProcessState
 from meshsim.drive.output import shouted
 from meshsim.drive.stage import SCENARIO, MissingError, References
@@ -135,7 +136,11 @@ class Strike:
     # --- targets -------------------------------------------------------------------------------------------
 
     def process(self, target: str) -> Node:
-        return self._alive(self.world.directory.node(target), target)
+        node = self.world.directory.node(target)
+        if node is None:
+            starting = process_to_be(self.world.plan, target)
+            node = starting if starting in self.world.directory.kinds else None
+        return self._alive(node, target)
 
     def controller_process(self, mesh: str) -> Node:
         controller = self.world.directory.controller(mesh)

@@ -1,21 +1,22 @@
 """Which transitions of the model runs reach: a simulation whose machines are watched.
 
-A *pair* is (machine, state, event): a machine of a class took an event while it was in a state. Machines that keep a
-`phase` are in the state of that name; a host's agent has none, so its state is put together from what it is doing.
-Process statuses have no machine of their own: their marks are read from the trace.
+A *pair* is (machine, state, event): a machine of a class took an event while it was in a state. Machines that have a
+`phase` are in the state of that name. The status of a process has no machine of its own: its events are the marks that
+its host's process manager asks for, those that are refused included (supervision.md 3.2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from meshsim.drive.conductor import Conductor
+from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.hosts.host_agent import HostAgent
+from meshsim.model.hosts.process_manager import ProcessManager
 from meshsim.model.messages import Envelope
-from meshsim.model.notes import MarkRejected, ProcStatusChanged
 from meshsim.model.runtime.node import NodeMachine
 from meshsim.model.tags import tag_of
 from meshsim.run.program import program_of
@@ -26,14 +27,16 @@ if TYPE_CHECKING:
     from meshsim.model.boot import NodeBoot, Program
     from meshsim.model.commands import Command
     from meshsim.model.events import Event
-    from meshsim.model.ids import ActorId, Node
+    from meshsim.model.hosts.process import ProcStatus
+    from meshsim.model.ids import ActorId, Name, Node
     from meshsim.model.machine import Machine
     from meshsim.model.runtime.actor import ActorCell
-    from meshsim.trace.records import Record
 
 PROCESS = "Process"
 #: Machines whose state is not told apart have this one.
 ANY_STATE = "any"
+#: What the agent of a proc waits for in the handlers of the allocated path, which leave its phase alone.
+GSPAWNING, STOPPING_ONE = "gspawning", "stopping_one"
 
 
 class Pair(NamedTuple):
@@ -64,10 +67,9 @@ def reached_by(plans: Iterable[Plan]) -> Reached:
 
 def pairs_of(plan: Plan) -> set[Pair]:
     """The pairs of one simulated run."""
-    backend = _WatchingBackend(program_of(plan))
-    conductor = Conductor(plan, backend)
-    conductor.run()
-    return backend.pairs | set(_marks(conductor.records))
+    backend = WatchingBackend(program_of(plan))
+    Conductor(plan, backend).run()
+    return backend.pairs
 
 
 def event_name(event: Event) -> str:
@@ -82,30 +84,10 @@ def event_name(event: Event) -> str:
 
 def state_of(machine: Machine) -> str:
     """The state that a machine is in."""
-    if isinstance(machine, HostAgent):
-        return _host_state(machine)
+    if isinstance(machine, ProcAgent) and machine.v0.busy:
+        return GSPAWNING if machine.v0.gspawn is not None else STOPPING_ONE
     phase = getattr(machine, "phase", None)
     return ANY_STATE if phase is None else str(phase.value)
-
-
-def _host_state(agent: HostAgent) -> str:
-    if agent.deaf:
-        return "deaf"
-    if agent.shutdown is not None:
-        return "shutting_down"
-    if not agent.host_present:
-        return "gone"
-    return "creating" if agent.creating else "idle"
-
-
-def _marks(records: Iterable[Record]) -> Iterator[Pair]:
-    """Each mark of a process's status that was asked for (supervision.md 3.2)."""
-    for record in records:
-        match record.what:
-            case ProcStatusChanged(before=before, phase=phase):
-                yield Pair(PROCESS, before, phase.lower())
-            case MarkRejected(phase=phase, mark=mark):
-                yield Pair(PROCESS, phase, mark.lower())
 
 
 class _Watched:
@@ -139,6 +121,21 @@ class _Watched:
         return getattr(self._machine, name)
 
 
+class _WatchedManager(ProcessManager):
+    """A process manager that notes which marks it asks for: one that is refused in silence leaves no other trace."""
+
+    pairs: set[Pair] = msgspec.field(default_factory=set)
+
+    def _mark(self, name: Name, asked: ProcStatus) -> list[Command]:
+        self.pairs.add(Pair(PROCESS, self.children[name].status.phase.value, asked.phase.value.lower()))
+        return super()._mark(name, asked)
+
+
+def _watch_marks(agent: HostAgent, pairs: set[Pair]) -> None:
+    if type(agent.manager) is ProcessManager:
+        agent.manager = _WatchedManager(**msgspec.structs.asdict(agent.manager), pairs=pairs)
+
+
 class _WatchedNode(NodeMachine):
     def __init__(self, boot: NodeBoot, program: Program, pairs: set[Pair]) -> None:
         self._pairs = pairs
@@ -147,10 +144,14 @@ class _WatchedNode(NodeMachine):
     def _cell(
         self, actor: ActorId, machine: Machine, *, parent: ActorId | None = None, display_name: str | None = None
     ) -> ActorCell:
+        if isinstance(machine, HostAgent):
+            _watch_marks(machine, self._pairs)
         return super()._cell(actor, _Watched(machine, self._pairs), parent=parent, display_name=display_name)
 
 
-class _WatchingBackend(SimBackend):
+class WatchingBackend(SimBackend):
+    """Simulates as any, and keeps the pairs that its machines reach."""
+
     def __init__(self, program: Program) -> None:
         super().__init__(program)
         self._watching = program

@@ -2,7 +2,7 @@
 
 from small_worlds import at, mesh
 
-from meshsim.drive.false_starts import false_starts
+from meshsim.drive.false_starts import false_starts, process_to_be
 from meshsim.faults.kinds import Exit, StartFails
 from meshsim.scenario.schema import SpawnProcsOp
 
@@ -28,3 +28,11 @@ def test_a_rank_is_turned_into_the_process_it_will_be() -> None:
         "host1/one_0": 3,
     }
     assert found["host0/more_0"][1].code == 2
+
+
+def test_a_process_has_its_place_before_its_mesh_is_there() -> None:
+    """By name and rank; nothing else has one."""
+    plan = mesh(hosts=2, per_host=2)
+
+    assert process_to_be(plan, "workers[2]") == "host1/workers_0"
+    assert [process_to_be(plan, name) for name in ("workers[4]", "workers", "trainer[0]", "client")] == [None] * 4

@@ -199,6 +199,7 @@ class ProcAgent(msgspec.Struct):
             case ActorEnded(actor_id=actor, status=status):
                 return [*self._note_end(actor, status), *self._on_ended(actor), *self.v0.on_ended(actor)]
             case ActorInitialized(actor_id=actor):
+                # What Gspawn spawns is no entry, and nobody waits for its init.
                 return self._on_init_over(actor, "") if actor in self.initializing else []
             case TimerFired(key=key):
                 return self._on_timer(key, now_ns)

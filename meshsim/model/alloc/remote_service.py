@@ -40,7 +40,12 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.ids import ActorId, NameSource, address_of, node_of_address, proc_of
-from meshsim.model.messages import Envelope, Message, Undeliverable, reply_to
+from meshsim.model.messages import (
+    Envelope,
+    Message,
+    Undeliverable,
+    reply_to,
+)
 from meshsim.model.shapes.extent import Extent
 from meshsim.model.supervision import UnhandledSupervisionEvent
 
@@ -60,7 +65,7 @@ TRANSITIONS: dict[ServicePhase, frozenset[ServicePhase]] = {
 }
 
 
-#: Types of messages that it takes at its handler ports.
+#: Types of messages that it takes at its handler ports; processes say hello to it.
 _BOUND = frozenset(
     {RemoteAllocate, RemoteStop, RemoteHeartbeat, AllocHello, StartedProc, AllocHeartbeat, Undeliverable}
 )

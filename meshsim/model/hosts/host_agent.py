@@ -83,6 +83,19 @@ class HostMode(Enum):
     SERVING = "serving"
 
 
+class HostPhase(Enum):
+    """What a host's agent is at. It follows from the rest of its state."""
+
+    IDLE = "idle"
+    #: A proc is on its way. Messages wait for it (Q38).
+    CREATING = "creating"
+    SHUTTING_DOWN = "shutting_down"
+    #: Shut down, and serving on.
+    GONE = "gone"
+    #: Shut down, and nothing is answered any more.
+    DEAF = "deaf"
+
+
 class Created(msgspec.Struct, frozen=True):
     """What came of creating one proc; never forgotten."""
 
@@ -131,6 +144,16 @@ class HostAgent(msgspec.Struct):
     def __post_init__(self) -> None:
         if self.manager is None:
             self.manager = ProcessManager(self.me, self.host, self.config)
+
+    @property
+    def phase(self) -> HostPhase:
+        if self.deaf:
+            return HostPhase.DEAF
+        if self.shutdown is not None:
+            return HostPhase.SHUTTING_DOWN
+        if self.creating:
+            return HostPhase.CREATING
+        return HostPhase.IDLE if self.host_present else HostPhase.GONE
 
     @property
     def busy(self) -> bool:

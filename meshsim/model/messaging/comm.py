@@ -107,7 +107,7 @@ class CommActor(msgspec.Struct):
         return True
 
     def binds(self, message: Message) -> bool:
-        return type(message) in (CommMeshConfig, CastMessage, ForwardMessage, Undeliverable)
+        return type(message) in (CommMeshConfig, CommMode, CastMessage, ForwardMessage, Undeliverable)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

@@ -26,7 +26,7 @@ from meshsim.model.commands import (
     SpawnActor,
 )
 from meshsim.model.config import Config
-from meshsim.model.events import ActorEnded, ActorSpawned, Started, TimerFired
+from meshsim.model.events import ActorEnded, ActorInitialized, ActorSpawned, Started, TimerFired
 from meshsim.model.ids import Name, PortRef, mesh_agent_id
 from meshsim.model.messages import ActorEvent, ActorSpec, CreateOrUpdate, Envelope, Gspawn, StopAll
 from meshsim.model.notes import EventRecorded
@@ -215,3 +215,12 @@ def test_an_event_is_kept_passed_on_or_the_end_of_the_process(how, recorded, com
 
 def test_an_event_before_configure_ends_the_process():
     assert told(v0_agent(), ActorEvent(BOOM)) == [ExitProcess(1)]
+
+
+def test_nobody_waits_for_the_init_of_what_gspawn_spawned():
+    """Without Q31 a runtime tells of every init that went well."""
+    machine = configured()
+    told(machine, Gspawn(HELPER, SPEC, REPLY))
+    machine.handle(ActorSpawned(HELPER, HELPER_ACTOR), 0)
+
+    assert machine.handle(ActorInitialized(HELPER_ACTOR), 0) == []

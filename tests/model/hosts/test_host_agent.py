@@ -24,7 +24,7 @@ from meshsim.model.events import (
     TimerFired,
 )
 from meshsim.model.hosts import process
-from meshsim.model.hosts.host_agent import Created, HostAgent, HostMode
+from meshsim.model.hosts.host_agent import Created, HostAgent, HostMode, HostPhase
 from meshsim.model.hosts.process import ExitStatus, ProcPhase, ProcStatus
 from meshsim.model.ids import ActorId, Name, Node, PortRef, host_agent_id, proc_agent_id, proc_id
 from meshsim.model.machine import Machine
@@ -449,6 +449,19 @@ def test_what_waited_behind_a_shutdown_is_answered_with_stopped(agent):
 
     assert (busy, agent.busy, agent.deaf) == (True, False, True)
     assert (answered.message.state.status, answered.message.state.state.proc_status) == (status.STOPPED, None)
+
+
+@pytest.mark.parametrize(("mode", "last"), [(HostMode.PROCESS, HostPhase.DEAF), (HostMode.SERVING, HostPhase.GONE)])
+def test_what_a_host_is_at_follows_from_its_state(agent, mode, last):
+    """From a creation to the end of its shutdown."""
+    agent.mode = mode
+    events = [create(W0), proc_ready(W0), shutdown(), ChildExited(W0, EXITED_0)]
+    phases = [agent.phase]
+    for second, event in enumerate(events):
+        agent.handle(event, second * S)
+        phases.append(agent.phase)
+
+    assert phases == [HostPhase.IDLE, HostPhase.CREATING, HostPhase.IDLE, HostPhase.SHUTTING_DOWN, last]
 
 
 def test_a_serving_host_calls_everything_it_made_stopped(agent):

@@ -111,13 +111,13 @@ def of_type(name):
         (
             ProcAgent(agent(0), proc(0), CONFIG),
             "KeepaliveGetState KeepAlive Misreport GetState GetRankStatus Stop StopAll SelfCheck ActorEvent Configure "
-            "QueryStatus Gspawn StopActor WatchActor Undeliverable",
+            "QueryStatus Gspawn StopActor WatchActor Misreport Undeliverable",
         ),
         (
             HostAgent(host_agent(0), Node("host0"), CONFIG),
             "GetState Stop GetRankStatus ListResources SetClientConfig ShutdownHost Undeliverable",
         ),
-        (CommActor(CONTROLLER, CONFIG), "CommMeshConfig CastMessage ForwardMessage Undeliverable"),
+        (CommActor(CONTROLLER, CONFIG), "CommMeshConfig CommMode CastMessage ForwardMessage Undeliverable"),
         (AllocatedProcess(CONTROLLER, CLIENT, 0, "unix:@p", CONFIG), "StartProc StopAndExit Undeliverable"),
         (keeper(ProcessAlloc), f"{ALLOC} AllocHello StartedProc AllocHeartbeat Undeliverable"),
         (keeper(LocalAlloc), f"{ALLOC} ChaosMonkey"),
