@@ -101,9 +101,11 @@ _CONTROLLER_EXCUSES = (
     Excuse(EVERY, ("child_failed",), "A controller has no children."),
     Excuse(EVERY, ("create_or_update",), "A controller is spawned with its mesh in it: nobody sends it one."),
     Excuse(_CONTROLLER_WAITS, ("started", "clock_set"), _ONCE),
-    Excuse(_CONTROLLER_WAITS, _CONTROLLER_MESSAGES, _IN_MAILBOX),
+    # Without Q27 a stop ends the poll that it finds, and nothing else.
+    Excuse(_CONTROLLER_WAITS, tuple(each for each in _CONTROLLER_MESSAGES if each != "stop"), _IN_MAILBOX),
+    Excuse(("stopping", "cleaning_up"), ("stop",), _IN_MAILBOX),
     Excuse(_CONTROLLER_WAITS, ("cleanup",), _NOT_INTERRUPTED),
-    Excuse(("idle", "stopping", "cleaning_up"), ("reply:state",), _OWN_REPLY),
+    Excuse(("cleaning_up",), ("reply:state",), _OWN_REPLY),
     Excuse(("idle", *_QUERYING), ("reply:rank_status",), _OWN_REPLY),
     Excuse(_QUERYING, ("timer:check_state",), "Only the end of a poll schedules the next one."),
     Excuse(("idle", "querying_actors", "stopping", "cleaning_up"), ("timer:proc_idle",), _OWN_TIMER),
@@ -130,6 +132,7 @@ _AGENT_MESSAGES = (
     "gspawn",
     "stop_actor",
     "watch_actor",
+    "misreport",
     "undeliverable",
 )
 _AGENT_EVENTS = (

@@ -116,7 +116,8 @@ class ActorMeshController(MeshKeeper):
         return isinstance(envelope.message, Stop) and not self._is_duplicate_stop()
 
     def takes(self, port: int, message: Message) -> bool:
-        return type(message) is (RankStatus if self.query is None else StateReply)
+        is_answer = self.query is not None or port == self.abandoned
+        return type(message) is (StateReply if is_answer else RankStatus)
 
     def binds(self, message: Message) -> bool:
         return type(message) in _BOUND
