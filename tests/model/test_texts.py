@@ -30,7 +30,7 @@ from meshsim.model.actors.registry import default_program
 from meshsim.model.alloc.initialize import ZERO_RANKS
 from meshsim.model.boot import NodeBoot
 from meshsim.model.clients.calls import actor_error, endpoint_failed
-from meshsim.model.clients.procedures import SpawnActorsRun
+from meshsim.model.clients.spawn_actors import SpawnActorsRun
 from meshsim.model.events import Started, TimerFired
 from meshsim.model.hosts import process
 from meshsim.model.ids import ActorId, Name, NameSource, Node, PortRef

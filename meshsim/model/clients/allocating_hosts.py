@@ -15,7 +15,7 @@ import msgspec
 from meshsim.model.alloc.messages import HostReady
 from meshsim.model.alloc.trampoline import TRAMPOLINE, TRAMPOLINE_BASE
 from meshsim.model.clients.allocating import AllocateRun
-from meshsim.model.clients.procedures import SpawnActorsRun
+from meshsim.model.clients.spawn_actors import SpawnActorsRun
 from meshsim.model.clients.stopping import Outcome
 from meshsim.model.commands import Command, SpawnChild
 from meshsim.model.config import Config

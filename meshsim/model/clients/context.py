@@ -19,15 +19,11 @@ from meshsim.model.clients.host_drop import DROP_ACTOR, DROP_PROC, NO_RUNTIME, H
 from meshsim.model.clients.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
 from meshsim.model.clients.mesh_creation import COMM_CONTROLLER
 from meshsim.model.clients.payloads import PAYLOADS
-from meshsim.model.clients.procedures import (
-    CountRun,
-    QueryRun,
-    SpawnActorsRun,
-    SpawnProcsRun,
-    StopActorsRun,
-)
+from meshsim.model.clients.procedures import CountRun, QueryRun, StopActorsRun
 from meshsim.model.clients.refs import NOT_OWNED, WATCHDOG
 from meshsim.model.clients.single_actor import AskActorRun
+from meshsim.model.clients.spawn_actors import SpawnActorsRun
+from meshsim.model.clients.spawn_procs import SpawnProcsRun
 from meshsim.model.clients.state_queries import ActorStatesRun, ProcStatesRun
 from meshsim.model.clients.stop_by_name import StopByNameRun
 from meshsim.model.clients.stopping import Outcome, StopProcsRun

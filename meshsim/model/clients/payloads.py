@@ -21,8 +21,10 @@ from meshsim.model.clients.asking import AskRun, DrillRun
 from meshsim.model.clients.calls import AwaitRun, CallRun
 from meshsim.model.clients.counting import TallyRun
 from meshsim.model.clients.host_operations import AttachRun, ListProcsRun, ShutdownRun, SpawnHostsRun
-from meshsim.model.clients.procedures import CountRun, QueryRun, SpawnActorsRun, SpawnProcsRun, StopActorsRun
+from meshsim.model.clients.procedures import CountRun, QueryRun, StopActorsRun
 from meshsim.model.clients.single_actor import AskActorRun
+from meshsim.model.clients.spawn_actors import SpawnActorsRun
+from meshsim.model.clients.spawn_procs import SpawnProcsRun
 from meshsim.model.clients.state_queries import ActorStatesRun, ProcStatesRun
 from meshsim.model.clients.stop_by_name import StopByNameRun
 from meshsim.model.clients.stopping import StopProcsRun

@@ -23,7 +23,10 @@ from machines import (
     to_agents,
 )
 
-from meshsim.model.clients.procedures import QueryRun, ShutdownRun, SpawnActorsRun, SpawnProcsRun, StopActorsRun
+from meshsim.model.clients.host_operations import ShutdownRun
+from meshsim.model.clients.procedures import QueryRun, StopActorsRun
+from meshsim.model.clients.spawn_actors import SpawnActorsRun
+from meshsim.model.clients.spawn_procs import SpawnProcsRun
 from meshsim.model.clients.stopping import Outcome, StopProcsRun
 from meshsim.model.commands import CancelTimer, GiveBack, SetTimer, SpawnChild
 from meshsim.model.config import Config
