@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from meshsim.faults.kinds import Fault, When
-from meshsim.model.config import ATTRIBUTES, defaults, value_text
+from meshsim.model.attributes import ATTRIBUTES
+from meshsim.model.config import defaults, value_text
 from meshsim.model.quirks import PROFILES
 from meshsim.model.shapes.extent import Extent
 from meshsim.model.tags import tag_of

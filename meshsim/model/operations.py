@@ -13,7 +13,7 @@ from typing import Literal, Union
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from meshsim.model.config import Value
+from meshsim.model.attributes import Value
 from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.shapes.extent import BaseRank, ViewRank
 from meshsim.model.shapes.region import Region

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 import msgspec
 
 from meshsim.faults.kinds import Fault, InitFails
-from meshsim.model.config import Config, Value
+from meshsim.model.attributes import Value
+from meshsim.model.config import Config
 from meshsim.model.revision import R2026_03
 from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS

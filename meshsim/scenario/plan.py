@@ -13,7 +13,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from meshsim.faults.kinds import Fault
-from meshsim.model.config import Layer, Value, resolve
+from meshsim.model.attributes import Value
+from meshsim.model.config import Layer, resolve
 from meshsim.model.quirks import DEFAULT_PROFILE, LATENT, REVISION_OF, turned_off
 from meshsim.model.revision import REVISIONS, Revision
 from meshsim.oracle.expectations import Expectation, Known

@@ -4,10 +4,8 @@ from pathlib import Path
 import pytest
 
 import meshsim
+from meshsim.model.attributes import ATTRIBUTES, NOT_MODELLED, UNLIMITED
 from meshsim.model.config import (
-    ATTRIBUTES,
-    NOT_MODELLED,
-    UNLIMITED,
     Config,
     ConfigError,
     Layer,

@@ -23,6 +23,7 @@ from meshsim.model.actors.plain import EmptyActor
 from meshsim.model.agents.proc_agent import ProcAgent
 from meshsim.model.alloc.initialize import AllocatedProc
 from meshsim.model.alloc.messages import AllocInitialized, StopAlloc
+from meshsim.model.attributes import ATTRIBUTES
 from meshsim.model.boot import Setting
 from meshsim.model.clients.allocating import AllocateRun
 from meshsim.model.clients.client import Client
@@ -30,7 +31,7 @@ from meshsim.model.clients.context import NO_ANSWER, Context
 from meshsim.model.clients.mesh_creation import CommRun
 from meshsim.model.clients.single_actor import NO_SINGLE_QUERY
 from meshsim.model.commands import CancelTimer, Fail, SetTimer, SpawnChild
-from meshsim.model.config import ATTRIBUTES, Config, attribute_by_key
+from meshsim.model.config import Config, attribute_by_key
 from meshsim.model.controllers.cleanup_controller import CleanupController
 from meshsim.model.controllers.controller import ActorMeshController
 from meshsim.model.controllers.health import silent_agent

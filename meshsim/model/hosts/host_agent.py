@@ -17,8 +17,9 @@ from enum import Enum
 import msgspec
 
 from meshsim.model import status as resource
+from meshsim.model.attributes import Value
 from meshsim.model.commands import CancelTimer, CloseServer, Command, ExitProcess, Fail, Panic, SetTimer
-from meshsim.model.config import Config, Value
+from meshsim.model.config import Config
 from meshsim.model.events import (
     ChildExited,
     ChildFailed,

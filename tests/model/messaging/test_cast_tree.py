@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meshsim.model.config import UNLIMITED
+from meshsim.model.attributes import UNLIMITED
 from meshsim.model.messaging.cast_tree import (
     coords_of,
     destinations,

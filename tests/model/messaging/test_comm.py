@@ -7,8 +7,9 @@ import msgspec
 import pytest
 from machines import ALICE, CLIENT, CONFIG, CONTROLLER, MESH
 
+from meshsim.model.attributes import UNLIMITED
 from meshsim.model.commands import CancelTimer, Fail, GiveBack, SetTimer
-from meshsim.model.config import UNLIMITED, Config
+from meshsim.model.config import Config
 from meshsim.model.events import ChildFailed, CleanupStarted, ClockSet, Started, TimerFired
 from meshsim.model.ids import Name, PortRef, actor_id
 from meshsim.model.messages import (
