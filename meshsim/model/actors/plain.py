@@ -12,7 +12,7 @@ import msgspec
 
 from meshsim.model.actors.answering import Question, answers, changed
 from meshsim.model.boot import ConstructorError, Setting
-from meshsim.model.clients.context import Context
+from meshsim.model.clients.context import Context, binds_as_owner
 from meshsim.model.commands import AbortSelf, Command, ExitProcess, Fail, Panic, SetTimer, SignalSelf, StopSelf
 from meshsim.model.events import (
     ActorEnded,
@@ -132,8 +132,7 @@ class TestActor(msgspec.Struct):
         return self.context.takes(port, message)
 
     def binds(self, message: Message) -> bool:
-        """The mesh failures that an owner hears always have a failure; only subscribers are told of none."""
-        return type(message) in _BOUND and not (type(message) is MeshFailed and message.failure is None)
+        return binds_as_owner(_BOUND, message)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import msgspec
 
-from meshsim.model.clients.context import Context
+from meshsim.model.clients.context import Context, binds_as_owner
 from meshsim.model.commands import Command
 from meshsim.model.events import (
     ActorEnded,
@@ -62,8 +62,7 @@ class Client(msgspec.Struct):
         return self.context.takes(port, message)
 
     def binds(self, message: Message) -> bool:
-        """The mesh failures that an owner hears always have a failure; only subscribers are told of none."""
-        return type(message) in _BOUND and not (type(message) is MeshFailed and message.failure is None)
+        return binds_as_owner(_BOUND, message)
 
     def handle(self, event: Event, now_ns: int) -> list[Command]:
         """Take one event and return what the runtime must do."""

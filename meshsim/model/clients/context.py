@@ -315,3 +315,11 @@ class Context(Awaiting):
         name = Name(failure.actor_mesh_name or "")
         label = self.labels.get(name, base_of(name) if role == "supervisor" else "")
         return heard(self.me, role, label, failure)
+
+
+def binds_as_owner(bound: frozenset[type], message: Message) -> bool:
+    """Whether an actor that may own meshes binds a message, of the types it has handlers for.
+
+    The mesh failures that an owner hears always have a failure; only subscribers are told of none.
+    """
+    return type(message) in bound and not (type(message) is MeshFailed and message.failure is None)
