@@ -23,6 +23,28 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["safety", "liveness"] = "safety"
 
 
+#: What a deadline is about, in the order in which tables show them.
+MarginKind = Literal["detect", "report", "stop", "reap", "watchdog", "wait"]
+
+
+class Margin(msgspec.Struct, frozen=True, kw_only=True):
+    """How close something came to its derived bound."""
+
+    kind: MarginKind
+    subject: str
+    #: Virtual time that it took, from what made it due, time that excuses it taken off.
+    took_ns: int
+    #: What it may take at most.
+    bound_ns: int
+    #: Sequence number of the record that ended it, or of the one that made it due.
+    record: int
+
+    @property
+    def share(self) -> float:
+        """Part of the bound that was used: over 1 is a violation."""
+        return self.took_ns / self.bound_ns
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """`inconclusive`: the run was not what the scenario asked for, and nothing was found wrong in what there is."""
 
@@ -31,5 +53,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     violations: tuple[Violation, ...] = ()
     #: Violations that the scenario lists as known.
     known: tuple[Violation, ...] = ()
+    #: The closest of each kind, in the order of `MarginKind`.
+    margins: tuple[Margin, ...] = ()
     #: Why a verdict is inconclusive, or what was violated in one line; empty when it passed.
     reason: str = ""

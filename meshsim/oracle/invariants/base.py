@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
-from meshsim.oracle.verdict import Violation
+from meshsim.oracle.verdict import Margin, MarginKind, Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import Record
 
@@ -20,6 +20,8 @@ class Invariant:
     id: ClassVar[str]
     #: What must hold, in one sentence.
     sentence: ClassVar[str]
+    #: Which records a run has to have for this to judge anything, in one sentence.
+    needs: ClassVar[str] = ""
     #: Quirks of the modelled system that may be behind a violation, the likeliest first.
     quirks: ClassVar[tuple[str, ...]] = ()
     #: Record bodies that `observe` is called with; it sees no others.
@@ -28,6 +30,8 @@ class Invariant:
     def __init__(self, world: World) -> None:
         #: The run so far, the record at hand included.
         self.world = world
+        #: How close what was judged came to its bounds, the violations included.
+        self.margins: list[Margin] = []
 
     def observe(self, record: Record) -> Iterable[Violation]:
         """Take one record; called in the order of the trace."""
@@ -48,3 +52,7 @@ class Invariant:
     ) -> Violation:
         """A violation of this invariant."""
         return Violation(invariant=self.id, subject=subject, message=message, at=at, records=records, kind=kind)
+
+    def margin(self, kind: MarginKind, subject: str, *, took_ns: int, bound_ns: int, record: int) -> None:
+        """Note how long something took that has a bound; whoever judges a deadline says so, kept or not."""
+        self.margins.append(Margin(kind=kind, subject=subject, took_ns=took_ns, bound_ns=bound_ns, record=record))
