@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from meshsim.cli.console import err
 from meshsim.cli.errors import UsageError
+from meshsim.model.quirks import REVISION_OF
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import discover, load_scenarios
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan, plan, with_profile
+from meshsim.scenario.plan import Plan, fits_profile, plan, with_profile
 
 
 class Loaded(NamedTuple):
@@ -44,15 +45,18 @@ def load(paths: Sequence[Path], seed: int | None = None, profile: str | None = N
 def plans_of(
     paths: Sequence[Path], *, seed: int | None = None, variant: str | None = None, profile: str | None = None
 ) -> list[Plan]:
-    """As `load`, when nothing may be wrong.
+    """As `load`, when nothing may be wrong. What is of another revision than `profile` is named and left out.
 
     Raises:
-        UsageError: a file is not a good scenario (a line for each), or `variant` selects nothing.
+        UsageError: a file is not a good scenario (a line for each), `variant` selects nothing, or no scenario is of
+            the revision of `profile`.
         ScenarioError: there is no scenario file at one of the paths.
     """
     plans, errors = load(paths, seed, profile)
     if errors:
         raise UsageError("\n".join(str(error) for error in errors))
+    if profile is not None:
+        plans = _of_its_revision(plans, profile)
     if variant is None:
         return plans
     chosen = [plan for plan in plans if variant_label(plan.variant) == variant]
@@ -63,3 +67,18 @@ def plans_of(
         known = sorted({variant_label(plan.variant) for plan in plans} - {""})
         raise UsageError(f"--variant: expected one of {', '.join(known) or '(no variants here)'}, got {variant!r}")
     return chosen
+
+
+def _of_its_revision(plans: Sequence[Plan], profile: str) -> list[Plan]:
+    """Those that were written for the revision of the profile."""
+    wanted = REVISION_OF[profile]
+    for line in dict.fromkeys(
+        f"{each.source}: not run: it is of revision {REVISION_OF[str(each.replaced_profile)]}, not of {wanted}"
+        for each in plans
+        if not fits_profile(each)
+    ):
+        err(line)
+    fitting = [each for each in plans if fits_profile(each)]
+    if plans and not fitting:
+        raise UsageError(f"--profile {profile}: none of the scenarios is of its revision, {wanted}")
+    return fitting

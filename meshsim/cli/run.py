@@ -65,7 +65,7 @@ def run(
         Only the variant of a scenario's matrix with this label, e.g. `poll=1s`.
     profile
         Run under this profile instead of the file's: `2026-03` has every quirk, `fixed` none;
-        `2025-11` is an older revision of the modelled system.
+        `2025-11` is an older revision of the modelled system. Scenarios of another revision are left out.
     out
         Folder for run directories.
     report

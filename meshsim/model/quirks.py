@@ -99,7 +99,7 @@ QUIRKS: dict[str, Quirk] = {
             6,
             "3.8, 6.2",
             "A proc that had to be killed in a requested stop counts as failed.",
-            off="A proc that had to be killed in a requested stop counts as stopped.",
+            off="A proc that its host had to kill in a requested stop counts as stopped.",
         ),
         _quirk(
             7,
@@ -147,7 +147,7 @@ QUIRKS: dict[str, Quirk] = {
             14,
             "5.9",
             "A controller that cleans up tells neither owner nor subscribers.",
-            off="A controller that cleans up tells its subscribers that the mesh is stopped.",
+            off="A controller that cleans up tells its subscribers that the mesh is stopped, and they watch no more.",
         ),
         _quirk(15, "5.10", "One more poll runs after a Stop.", off="No poll runs after a Stop."),
         _quirk(
@@ -298,7 +298,7 @@ QUIRKS: dict[str, Quirk] = {
             40,
             "9.3",
             "A Stop after shutdown crashes the host process.",
-            off="A Stop after shutdown changes nothing: its proc is stopped already.",
+            off="A Stop after shutdown changes nothing: its proc is stopped already. A new proc is refused.",
         ),
         _quirk(
             41,

@@ -9,6 +9,9 @@ from meshsim.model.notes import Heard, OperationEnded, OperationStarted
 from meshsim.oracle.world import World
 from meshsim.trace.records import FaultMissed, FaultStruck, Record, RunEnded
 
+#: How the error of an operation begins that its actor was never asked for.
+NOT_BEGUN = "not begun: "
+
 
 class Evidence:
     """Filled record by record through `handlers`; complete when the trace is."""

@@ -9,7 +9,7 @@ from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node, address_of, proc_name_of
 from meshsim.model.notes import Heard, OperationEnded, OperationStarted
 from meshsim.model.supervision import failure_text
-from meshsim.oracle.evidence import Evidence
+from meshsim.oracle.evidence import NOT_BEGUN, Evidence
 from meshsim.oracle.expectations import (
     Expectation,
     Final,
@@ -262,10 +262,13 @@ def _operation(expectation: OperationResult, evidence: Evidence) -> _Found:
     """At least one operation of this kind (and name) went as expected.
 
     Without `error` it ended well; with it, with an error that contains the text. `within` counts from its own start.
-    With `ends = false` it had begun and was still waiting at the end of the run.
+    With `ends = false` it had begun and was still waiting at the end of the run. One that never began, as what it is
+    about is not there, ends with an error that says so.
     """
     tag = _TAGS.get(expectation.do, expectation.do)
     subject = f"{expectation.do} {expectation.name or ''}".rstrip()
+    if expectation.error is not None and any(_was_refused(expectation, ended) for _, ended in evidence.ends.values()):
+        return
     runs = [
         (record, started)
         for record, started in evidence.operations
@@ -276,6 +279,13 @@ def _operation(expectation: OperationResult, evidence: Evidence) -> _Found:
         yield subject, f"{subject} never began", (), True
     elif all(problems):
         yield subject, f"{subject} {problems[0]}", _seqs(runs), expectation.ends
+
+
+def _was_refused(expectation: OperationResult, ended: OperationEnded) -> bool:
+    """Whether an operation never began, with the error that is expected; such a record has the name of the file."""
+    error = ended.error or ""
+    named = ended.operation == expectation.do and expectation.name in (None, ended.label)
+    return named and error.startswith(NOT_BEGUN) and (expectation.error or "") in error
 
 
 def _operation_problem(

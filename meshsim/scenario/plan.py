@@ -267,6 +267,15 @@ def with_profile(plan: Plan, profile: str) -> Plan:
     )
 
 
+def fits_profile(plan: Plan) -> bool:
+    """Whether the profile of a plan is of the revision that its scenario was written for.
+
+    `with_profile` gives a plan any profile. Under one of another revision what the scenario expects means nothing.
+    """
+    own = plan.profile if plan.replaced_profile is UNSET else plan.replaced_profile
+    return REVISION_OF[own] == REVISION_OF[plan.profile]
+
+
 def _revision(profile: str) -> Revision:
     return REVISIONS[REVISION_OF[profile]]
 

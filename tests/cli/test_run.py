@@ -221,6 +221,31 @@ def test_a_backend_that_a_scenario_does_not_name_is_refused(meshsim: Command) ->
 
 
 @pytest.mark.parametrize(
+    ("own", "profile", "line"),
+    [
+        ("2025-11", "fixed", "it is of revision 2025-11, not of 2026-03"),
+        ("2026-03", "2025-11", "it is of revision 2026-03, not of 2025-11"),
+    ],
+)
+def test_a_scenario_of_another_revision_is_left_out(
+    own: str, profile: str, line: str, meshsim: Command, folder: Path
+) -> None:
+    """What it expects is about another system: neither green nor red would say anything."""
+    file = folder / "sc" / "kill-one.toml"
+    file.write_text(file.read_text().replace('horizon = "8s"', f'horizon = "8s"\nprofile = "{own}"'))
+
+    alone = meshsim("run", "sc", "--profile", profile)
+    (folder / "sc" / "idle.toml").write_text(f'name = "idle"\nhorizon = "1s"\nprofile = "{profile}"\n')
+    beside = meshsim("run", "sc", "--profile", profile, "--backend", "sim")
+
+    left_out = f"meshsim: sc/kill-one.toml: not run: {line}\n"
+    none = f"meshsim: --profile {profile}: none of the scenarios is of its revision, {line.rpartition(' ')[2]}\n"
+    assert alone == (2, "", left_out + none)
+    assert (beside.code, beside.err) == (0, left_out)
+    assert "1 runs: 1 passed" in beside.out
+
+
+@pytest.mark.parametrize(
     ("words", "line"),
     [
         (("run", "sc", "--seed", "x"), r"meshsim: .*--seed.*x.*"),

@@ -6,6 +6,7 @@ import pytest
 from trace_builder import AGENTS, CLIENT, NODES, OBSERVER, TRAINERS, TraceBuilder, verdict
 
 from meshsim.model.hosts.process import ExitStatus
+from meshsim.model.notes import OperationEnded
 from meshsim.oracle.expectations import (
     Expectation,
     Final,
@@ -163,6 +164,21 @@ def test_an_expectation_that_is_not_met_says_what_was_seen(
 ) -> None:
     """What was expected, and what happened instead."""
     assert messages(trace, expectation) == [message]
+
+
+@pytest.mark.parametrize(
+    ("error", "found"),
+    [
+        ("not begun: trainer was not spawned", []),
+        ("another error", ["drop trainer never began"]),
+        (None, ["drop trainer never began"]),
+    ],
+)
+def test_an_operation_can_be_expected_not_to_begin(trace: TraceBuilder, error: str | None, found: list[str]) -> None:
+    """The conductor says why in a record of its own, by the name that the file uses."""
+    why = "not begun: trainer was not spawned"
+    trace.add(OperationEnded(7, OBSERVER, "drop", "trainer", why), at=40)
+    assert messages(trace, OperationResult(do="drop", name="trainer", error=error)) == found
 
 
 def test_what_is_left_is_named(trace: TraceBuilder) -> None:

@@ -2,8 +2,9 @@
 
 A forwarder takes what the controller sends and publishes the latest value (Q49; off: failures queue up until somebody
 looks); every message, heartbeats included, re-arms the watchdog. Silence longer than its limit means "the controller is
-dead", and that is final (Q51; off: whoever waits again subscribes again). Who looks, and what that changes, is in
-`meshsim.model.clients.refs`.
+dead", and that is final (Q51; off: whoever waits again subscribes again). Word that the mesh was stopped changes
+nothing of that: the end of its controller is an alarm all the same (Q14; off: such word ends the watchdog). Who looks,
+and what that changes, is in `meshsim.model.clients.refs`.
 
     WATCHING ──failure──▶ WATCHING   ──silence──▶ TIMED_OUT ──DropRef──▶ CLOSED,   ──waiting again (Q51 off)──▶ WATCHING
     WATCHING ──DropRef──▶ DROPPED ──next message, silence──▶ CLOSED   (the message after that bounces)
@@ -123,7 +124,12 @@ class Subscription(msgspec.Struct):
         if message.failure is None:
             return [Heartbeat(self.me, self.mesh.label)]
         self.unseen.append(message.failure)
-        return []
+        return [self.watchdog.cancel()] if self._is_last_word(message.failure) else []
+
+    def _is_last_word(self, failure: MeshFailure) -> bool:
+        """Q14 off: a mesh that was stopped as a whole needs no controller any more."""
+        stopped = failure.event.actor_status.phase is ActorPhase.STOPPED
+        return stopped and failure.rank is None and not self.config.has("Q14")
 
     def look(self, now_ns: int) -> tuple[list[Command], MeshFailure | None]:
         """12.4 steps 2 and 3: the failure that the cell has for this reference, if any; after a time-out always one.

@@ -230,7 +230,7 @@ class HostAgent(msgspec.Struct):
         if name in self.created or name in self.creating:
             return []  # Also when the first try failed.
         if not self.host_present:
-            return [Panic("host present")]
+            return self._refuse(name, rank)
         if name in (SERVICE_PROC, LOCAL_PROC):
             self.created[name] = Created(rank, None, host_errors.already_exists(name))
             return []
@@ -242,6 +242,13 @@ class HostAgent(msgspec.Struct):
         if self.config.host_spawn_ready_timeout:
             commands.append(SetTimer(self.me, timer_key(_READY_TIMER, name), self.config.host_spawn_ready_timeout))
         return commands
+
+    def _refuse(self, name: Name, rank: int) -> list[Command]:
+        """After a shutdown there is no host to create it on, which ends the process. Q40 off: the creation fails."""
+        if self.config.has("Q40"):
+            return [Panic("host present")]
+        self.created[name] = Created(rank, None, ALREADY_SHUT_DOWN)
+        return []
 
     def _on_proc_ready(self, port: int, ready: ProcReady, now_ns: int) -> list[Command]:
         """The callback counts whenever it comes; the creation may have been given up by then (Q39)."""

@@ -151,8 +151,8 @@ class Ladder(msgspec.Struct):
 
     @property
     def has_signalled(self) -> bool:
-        """Whether the process was sent a signal because it did not end when asked."""
-        return self.kind is not LadderKind.KILL and self.rung in (Rung.TERM, Rung.KILL)
+        """Whether it has sent the process a signal that should end it."""
+        return self.rung in (Rung.TERM, Rung.KILL)
 
     def begin(self, status: ProcStatus) -> tuple[Act, ...]:
         return self.climb(beginning(status))

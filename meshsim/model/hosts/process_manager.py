@@ -160,8 +160,9 @@ class ProcessManager(msgspec.Struct):
         ladders = self.children[name].ladders
         if status.code == 0 and not ladders and not self.config.has("Q58"):
             return process.failed("exited with code 0 without being asked to")
+        stopped = any(kind is not LadderKind.KILL for kind in ladders)
         signalled = any(ladder.has_signalled for ladder in ladders.values())
-        sent = signalled and status.signal in (SIGTERM, SIGKILL)
+        sent = stopped and signalled and status.signal in (SIGTERM, SIGKILL)
         return process.classify(status, asked_to=sent and not self.config.has("Q6"))
 
     def _begin(self, name: Name, kind: LadderKind, reason: str, grace_ns: int, now_ns: int) -> list[Command]:

@@ -144,6 +144,24 @@ def test_silence_means_that_the_controller_is_dead():
     assert (machine.timed_out, machine.accepts(PORT)) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("off", "failure", "commands"),
+    [
+        ("", failure_of(None, STOP_WORD), []),
+        ("Q14", failure_of(None, STOP_WORD), [CancelTimer(CLIENT, f"watchdog:{PORT}")]),
+        ("Q14", failure_of(None), []),
+        ("Q14", failure_of(1, STOP_WORD), []),
+    ],
+    ids=["with the quirk", "the mesh was stopped", "the mesh is ill", "one rank was stopped"],
+)
+def test_without_q14_word_of_the_stop_of_a_mesh_ends_the_watchdog(off, failure, commands):
+    """Its controller may end now: nobody needs it any more. With Q14 that is an alarm all the same."""
+    machine = watching(Config.of({}, tuple(off.split())))
+
+    assert machine.on_message(MeshFailed(failure), 1 * S) == commands
+    assert machine.look(2 * S)[1] == failure
+
+
 def test_after_a_timeout_there_is_no_way_back():
     """Q51: whoever looks again is told the same at once, and never subscribes again."""
     machine = watching()

@@ -607,6 +607,22 @@ def test_without_q6_a_proc_that_its_host_had_to_kill_is_stopped(signal, timeouts
     assert commands[0] == moved(W0, "Stopping", phase, text)
 
 
+@pytest.mark.parametrize(
+    ("asked", "phase"), [(True, "Stopped"), (False, "Killed")], ids=["it was to stop", "it was late alone"]
+)
+def test_without_q6_and_q39_a_late_child_that_was_to_stop_is_stopped(asked, phase):
+    """Killed by its host before the grace of the stop was over; without a stop nobody had asked for its end."""
+    agent = without("Q6", "Q38", "Q39")
+    agent.handle(create(W0), 1 * S)
+    if asked:
+        agent.handle(to_me(Stop(W0, "spawn failed")), 25 * S)
+    agent.handle(timer("ready:w_0-1a"), 31 * S)
+
+    commands = agent.handle(ChildExited(W0, ExitStatus(signal=9)), 31 * S)
+
+    assert commands[0] == moved(W0, "Stopping" if asked else "Running", phase, f"{phase}(sig=9)")
+
+
 def test_without_q38_procs_start_side_by_side():
     """Who asks about one that starts waits for it; everybody else has an answer at once."""
     agent = without("Q38")
@@ -655,6 +671,17 @@ def test_without_q40_a_stop_after_shutdown_changes_nothing():
     agent.handle(shutdown(), 1 * S)
 
     assert agent.handle(to_me(Stop(W0, "x")), 2 * S) == []
+
+
+def test_without_q40_a_proc_asked_for_after_shutdown_is_refused():
+    """Who asks for its status is told why; with Q40 the agent panics."""
+    agent = without("Q40", mode=HostMode.SERVING)
+    agent.handle(shutdown(), 1 * S)
+
+    assert agent.handle(create(W0), 2 * S) == []
+    assert agent.handle(to_me(GetRankStatus(W0, REPLY)), 2 * S) == [
+        answer(RankStatus(((0, 1, status.failed("HostAgent has already shut down")),)))
+    ]
 
 
 @pytest.mark.parametrize(
