@@ -338,6 +338,41 @@ def test_hearing_the_same_with_every_poll_is_found_once(trace: TraceBuilder) -> 
     ]
 
 
+def test_who_subscribes_once_more_may_be_told_of_all_again(trace: TraceBuilder) -> None:
+    """The stored failure is sent at every subscription (5.3); the owner did not subscribe, and is told once."""
+    for listener, role in ((OBSERVER, "subscriber"), (CLIENT, "owner")):
+        trace.heard(listener, role, 1, at=20)
+    trace.operation(OBSERVER, "subscribe_to", "trainer", index=1, at=30, end=30)
+    seqs = [trace.heard(listener, role, 1) for listener, role in ((OBSERVER, "subscriber"), (CLIENT, "owner"))]
+    assert [(who, records[1:]) for who, _, records in found(trace.end(40), "at-most-once")] == [("client", (seqs[1],))]
+
+
+def test_who_took_the_controller_for_dead_may_be_told_of_all_again(trace: TraceBuilder) -> None:
+    """Whatever it hears then, it asked for anew (Q51 off); a second alarm of one subscription is one too many."""
+    trace.heard(OBSERVER, "subscriber", 1, at=20)
+    trace.heard(OBSERVER, "watchdog", None, at=30)
+    trace.heard(OBSERVER, "subscriber", 1, at=31)
+    assert found(trace.end(40), "at-most-once") == []
+
+    trace.records.pop()
+    trace.heard(OBSERVER, "watchdog", None, at=40)
+    assert [who for who, _, _ in found(trace.end(40), "at-most-once")] == ["observer"]
+
+
+@pytest.mark.parametrize(("again", "count"), [(25, 0), (None, 1)])
+def test_what_is_silent_a_second_time_may_be_reported_a_second_time(
+    trace: TraceBuilder, again: int | None, count: int
+) -> None:
+    """Its process was stopped anew meanwhile; while it is the same stop, it is the same failure."""
+    trace.add(ProcessStopped(), node=NODES[1], at=10)
+    trace.heard(CLIENT, "owner", 1, at=20)
+    if again is not None:
+        trace.add(ProcessContinued(), node=NODES[1], at=again - 1)
+        trace.add(ProcessStopped(), node=NODES[1], at=again)
+    trace.heard(CLIENT, "owner", 1, at=40)
+    assert len(found(trace.end(50), "at-most-once")) == count
+
+
 def test_an_owner_that_hears_of_a_clean_stop_is_found(trace: TraceBuilder) -> None:
     """Stops are for subscribers: an owner may well end at what it hears."""
     seq = trace.heard(CLIENT, "owner", 1, "stopped: process exited cleanly", at=20)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshsim.model.ids import ActorId, host_agent_id, proc_agent_id, proc_of
-from meshsim.model.notes import Heard
+from meshsim.model.notes import Heard, OperationEnded
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import Spawned, World
@@ -17,6 +17,10 @@ def sentence_of(world: World, heard: Heard) -> str:
     rank = "" if heard.rank is None else f" rank {heard.rank}"
     about = f"{heard.mesh}{rank}" if heard.mesh else world.name(heard.actor)
     return f'{about} {heard.status} "{world.directory.shortened(heard.text)}"'
+
+
+#: Listener, role, reference, rank or actor, text of the status.
+_Thing = tuple[ActorId, str, str, int | ActorId, str]
 
 
 class Accuracy(Invariant):
@@ -120,6 +124,8 @@ class AtMostOnce(Invariant):
 
     The same is: role, reference, rank (or actor, when there is no rank), text of the status. An owner that is
     subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
+    Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may all of a rank
+    whose process or host was stopped again since: what is silent a second time fails a second time.
     Q18: a dead process is reported with every poll. What owners pass on (`supervisor`) does not
     count: several may own one mesh.
     """
@@ -127,25 +133,45 @@ class AtMostOnce(Invariant):
     id = "at-most-once"
     quirks = ("Q18", "Q21", "Q20")
     sentence = "Nobody hears the same failure twice."
-    sees = (Heard,)
+    sees = (Heard, OperationEnded)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._heard: dict[tuple[ActorId, str, str, int | ActorId, str], list[Record]] = {}
+        #: The records that said each thing; a list for each time at which it was news.
+        self._heard: dict[_Thing, list[list[Record]]] = {}
+        #: Of listener and reference: where in the trace it began to know nothing, as a subscriber and as a watchdog.
+        self._blank: dict[tuple[ActorId, str, str], int] = {}
 
     def observe(self, record: Record) -> Iterable[Violation]:
-        heard = record.what
-        assert isinstance(heard, Heard)
-        if heard.role == "supervisor":
-            return ()
-        about = heard.actor if heard.rank is None else heard.rank
-        self._heard.setdefault((heard.listener, heard.role, heard.ref or heard.mesh, about, heard.text), []).append(
-            record
-        )
+        match record.what:
+            case OperationEnded(operation="subscribe_to", error=None, by=by, label=label):
+                self._blank[by, label, "subscriber"] = self._blank[by, label, "watchdog"] = record.seq
+            case Heard(role=role) as heard if role != "supervisor":
+                self._on_heard(heard, record)
         return ()
 
+    def _on_heard(self, heard: Heard, record: Record) -> None:
+        reference = heard.ref or heard.mesh
+        about = heard.actor if heard.rank is None else heard.rank
+        times = self._heard.setdefault((heard.listener, heard.role, reference, about, heard.text), [])
+        blank = self._blank.get((heard.listener, reference, heard.role), -1)
+        if not times or times[-1][-1].seq < blank or self._was_stopped_since(heard, times[-1][-1].at):
+            times.append([])
+        times[-1].append(record)
+        if heard.role == "watchdog":
+            self._blank[heard.listener, reference, "subscriber"] = record.seq
+
+    def _was_stopped_since(self, heard: Heard, at: int) -> bool:
+        """Whether a process on which the rank depends was stopped anew."""
+        spawned = self.world.meshes.get(heard.mesh)
+        if heard.rank is None or spawned is None or heard.rank >= len(spawned.mesh.members):
+            return False
+        nodes = self.world.place_of(ActorId(spawned.mesh.members[heard.rank]))
+        facts = [self.world.nodes[node] for node in nodes if node in self.world.nodes]
+        return any(begin > at for each in facts for begin, _ in each.stalls)
+
     def finish(self, ended_ns: int) -> Iterable[Violation]:
-        for records in self._heard.values():
+        for records in (records for times in self._heard.values() for records in times):
             if len(records) > 1:
                 heard = records[0].what
                 assert isinstance(heard, Heard)
