@@ -43,7 +43,7 @@ MENU: dict[type[Fault], Entry] = {
     ),
     kinds.CoreDump: Entry(
         on="a proc",
-        real="RLIMIT_CORE is raised and the core goes into a directory that is removed; waitid gives the core-dump flag",
+        real="RLIMIT_CORE is raised, waitid gives the core-dump flag, and the core is removed",
         example='{ kind = "core_dump", target = "workers[1]", at = "5s" }',
     ),
     kinds.OutOfMemory: Entry(

@@ -353,12 +353,12 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "flood-of-no-size": (
         faults('kind = "shout"\ntarget = "workers[0]"\nat = "1s"\nflood = "1GB"'),
-        'faults[0].flood: expected text matching ^[1-9][0-9]{0,3}(KiB|MiB)$, got "1GB"',
+        'faults[0].flood: expected text that matches ^[1-9][0-9]{0,3}(KiB|MiB)$, got "1GB"',
     ),
     "core-dump-by-a-signal-without": (
         faults('kind = "core_dump"\ntarget = "workers[0]"\nat = "1s"\nsignal = "SIGTERM"'),
-        'faults[0].signal: expected a signal that dumps core, got "SIGTERM" (allowed: SIGQUIT, SIGILL, SIGTRAP, '
-        "SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS)",
+        'faults[0].signal: expected a signal that dumps core, got "SIGTERM"; did you mean "SIGTRAP"? '
+        "(allowed: SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGXCPU, SIGXFSZ, SIGSYS)",
     ),
     "start-fails-by-a-harmless-signal": (
         faults('kind = "start_fails"\ntarget = "workers[0]"\nsignal = "SIGCHLD"'),
