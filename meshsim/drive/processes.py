@@ -25,7 +25,17 @@ from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import SpawnAllocated, SpawnProcess
 from meshsim.model.events import ChildExited, Event, SpawnFailed, Started
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.model.ids import LOCAL_PROC, SERVICE_PROC, Name, Node, ProcId, address_of_node, base_of, proc_id
+from meshsim.model.ids import (
+    LOCAL_PROC,
+    SERVICE_PROC,
+    Name,
+    Node,
+    ProcId,
+    address_of_node,
+    base_of,
+    name_of_host,
+    proc_id,
+)
 from meshsim.model.quirks import REVISION_OF
 from meshsim.scenario.plan import Plan, allocating_hosts
 from meshsim.scenario.streams import stream_key
@@ -93,6 +103,8 @@ class Processes:
         self.stalls: dict[Node, list[object]] = {}
         #: Hosts that have an allocator, and forward to what it started.
         self._allocating = allocating_hosts(plan)
+        #: Called when a host is about to come back, with its former process and its next one.
+        self.on_return: Callable[[Node, Node], None] = lambda *_: None
         #: Called when a process is stopped, goes on or has ended, before anything that follows from it.
         self.on_change: Callable[[Node, ProcessState], None] = lambda *_: None
 
@@ -128,6 +140,17 @@ class Processes:
         seq = self._record(node, NO_CAUSE, ProcessStarted(kind, "", "", pdeathsig=True))
         self._step(node, Started(), seq)
 
+    def restart(self, former: Node, cause: int) -> None:
+        """A host comes back as another process: `host0~2`, at the same address, where nobody knows the former procs."""
+        node = self._next_node(Node(name_of_host(former)))
+        self.on_return(former, node)
+        children = self.table.processes[former].children
+        self.of_proc = {proc: each for proc, each in self.of_proc.items() if each not in children}
+        self._add(Process(node, "host", None, "", pdeathsig=True))
+        self._backend.start(self._root_boot(node, "host"))
+        seq = self._record(node, cause, ProcessStarted("host", "", "", pdeathsig=True))
+        self._step(node, Started(), seq)
+
     def start_host(self, client: Node, node: Node, cause: int) -> None:
         """A client starts a host, which does not die with it (supervision.md 9.4, `process`)."""
         self._add(Process(node, "host", client, "", pdeathsig=False))
@@ -145,9 +168,9 @@ class Processes:
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
-            clock_offset_ns=int(self._plan.clocks.get(node, 0)),
-            in_process=node in self._plan.topology.in_process,
-            allocates=node in self._allocating,
+            clock_offset_ns=int(self._plan.clocks.get(name_of_host(node), 0)),
+            in_process=name_of_host(node) in self._plan.topology.in_process,
+            allocates=name_of_host(node) in self._allocating,
         )
 
     def spawn(self, host: Node, command: SpawnProcess, cause: int) -> None:
@@ -161,7 +184,7 @@ class Processes:
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
-            clock_offset_ns=int(self._plan.clocks.get(host, 0)),
+            clock_offset_ns=int(self._plan.clocks.get(name_of_host(host), 0)),
             proc_name=command.name,
             host=host,
             callback=command.callback,
@@ -234,7 +257,9 @@ class Processes:
 
     def _child_node(self, host: Node, name: str) -> Node:
         """Readable and the same in every run: `host0/workers_1`; a second one of that name gets `~2`."""
-        base = Node(f"{host}/{base_of(name)}")
+        return self._next_node(Node(f"{host}/{base_of(name)}"))
+
+    def _next_node(self, base: Node) -> Node:
         node, count = base, 1
         while node in self.table.processes:
             count += 1

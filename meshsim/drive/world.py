@@ -30,7 +30,7 @@ from meshsim.model.commands import (
     StartHost,
 )
 from meshsim.model.events import Event, TimerFired
-from meshsim.model.ids import ActorId, Node
+from meshsim.model.ids import ActorId, Node, proc_of
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import NOTE_TYPES, OperationEnded, ProcPlaced, ProcStatusChanged
 from meshsim.scenario.plan import Plan
@@ -72,6 +72,7 @@ class World:
             record=self.record,
             carry_out=self._carry_out_all,
         )
+        self.processes.on_return = self._on_return
         #: When a timer is due, and what set it.
         self._timers: dict[TimerKey, tuple[int, int]] = {}
         #: Timers that fire late: by how much, and how often yet (none: always).
@@ -98,6 +99,13 @@ class World:
         for watcher in self.watchers:
             watcher(record)
         return seq
+
+    def _on_return(self, former: Node, node: Node) -> None:
+        """A host is about to come back: what its former process had set up is gone with it, or finds another one."""
+        self.post.come_back(former, node)
+        for timer in [timer for timer in self._timers if self.processes.of_proc.get(proc_of(timer[0])) == former]:
+            del self._timers[timer]
+            self._looks.pop(timer, None)
 
     def _lane(self, entry: Entry) -> Hop | None:
         return self.post.lane(entry)

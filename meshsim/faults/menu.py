@@ -71,6 +71,11 @@ MENU: dict[type[Fault], Entry] = {
         real="the process calls _exit(1) as its runtime demands; waitid gives the code, the kernel takes its procs",
         example='{ kind = "agent_crash", target = "host0", at = "5s" }',
     ),
+    kinds.PowerCycle: Entry(
+        on="a host",
+        real="SIGKILL through the pidfd, the parent-death signal for its procs, and a new process after a time",
+        example='{ kind = "power_cycle", target = "host0", at = "5s", for = "10s" }',
+    ),
     kinds.DescriptorsExhausted: Entry(
         on="a host",
         real="RLIMIT_NOFILE of its process is 0; the next spawn fails with EMFILE",

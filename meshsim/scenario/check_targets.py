@@ -145,7 +145,7 @@ def _of_host(key: str, fault: HostCrash | PowerCycle, world: World) -> None:
 
 
 def _power_cycle(key: str, fault: PowerCycle, world: World) -> None:
-    _of_host(key, fault, world)
+    world.topology_host(fault.target, f"{key}.target")
     check_positive(f"{key}.for", fault.for_)
 
 

@@ -251,6 +251,12 @@ class World:
                 key, f"expected a proc with a process of its own, it lives in that of {node}", value=text
             )
 
+    def topology_host(self, text: str, key: str) -> None:
+        """A host that is there from the start, in a process of its own."""
+        self.member(text, (Kind.HOST,), key)
+        if text not in self._hosts:
+            raise ScenarioError(key, "expected a host of the topology", value=text, allowed=self._hosts)
+
     def starts_processes(self, text: str, key: str) -> None:
         """A host that starts its procs as processes, and no allocator's."""
         self.member(text, (Kind.HOST,), key)

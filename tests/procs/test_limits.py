@@ -149,7 +149,7 @@ def test_the_runner_keeps_its_own_limits(make_backend: MakeBackend) -> None:
     assert [resource.getrlimit(kind) for kind in kinds] == before
 
 
-# --- groups and parents ------------------------------------------------------------------------------------------------
+# --- groups and parents --------------------------------------------------------------------------------------------
 
 
 def test_a_signal_to_a_group_reaches_its_leader_alone(backend: LockstepBackend) -> None:

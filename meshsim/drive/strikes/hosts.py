@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 from meshsim.drive.backend import Resource
 from meshsim.drive.kernel import ProcessState
-from meshsim.drive.strikes.base import Strike
+from meshsim.drive.strikes.base import MissedError, Strike
 from meshsim.faults.kinds import (
     AgentCrash,
     DescriptorsExhausted,
     HostCrash,
+    PowerCycle,
     ProcessesExhausted,
 )
 from meshsim.model.messages import HandlerFails
@@ -22,6 +23,17 @@ def _host_crash(strike: Strike, fault: HostCrash) -> None:
     if fault.pdeathsig is False:
         _release_children(strike, fault.target)
     strike.send_signal(host, int(signal.SIGKILL))
+
+
+def _power_cycle(strike: Strike, fault: PowerCycle) -> None:
+    strike.send_signal(strike.process(fault.target), int(signal.SIGKILL))
+
+
+def _power_on(strike: Strike, fault: PowerCycle) -> None:
+    former = strike.world.directory.node(fault.target)
+    if former is None or not strike.world.processes.is_gone(former):
+        raise MissedError(f"{fault.target} is not off")
+    strike.world.processes.restart(former, strike.struck(former))
 
 
 def _release_children(strike: Strike, target: str) -> None:
@@ -63,12 +75,14 @@ def _limit(strike: Strike, resource: Resource, *, on: bool) -> None:
 
 STRIKES: dict[type, Callable[..., None]] = {
     HostCrash: _host_crash,
+    PowerCycle: _power_cycle,
     AgentCrash: _agent_crash,
     DescriptorsExhausted: _descriptors_exhausted,
     ProcessesExhausted: _processes_exhausted,
 }
 
 ENDS: dict[type, tuple[str, Callable[..., None]]] = {
+    PowerCycle: ("power_on", _power_on),
     DescriptorsExhausted: ("descriptors_back", _descriptors_back),
     ProcessesExhausted: ("processes_back", _processes_back),
 }
