@@ -388,6 +388,10 @@ BROKEN: dict[str, tuple[str, str]] = {
         faults('kind = "spawn_refused"\ntarget = "workers[0]"\nat = "1s"'),
         "faults[0].at: spawn_refused strikes when its target is spawned, leave it out",
     ),
+    "power-of-a-host-that-a-client-starts": (
+        operations('do = "spawn_hosts"\nname = "h"\n[[faults]]\nkind = "power_cycle"\ntarget = "h0"\nat = "1s"'),
+        'faults[0].target: expected a host of the topology, got "h0" (allowed: host0, host1)',
+    ),
     "processes-of-a-proc": (
         faults('kind = "processes_exhausted"\ntarget = "workers[0]"\nat = "1s"'),
         'faults[0].target: expected a host, "workers" is a proc mesh, got "workers[0]" (allowed: host0, host1)',
