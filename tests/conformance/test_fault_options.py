@@ -90,7 +90,7 @@ def test_both_worlds_do_the_same(plan: Plan) -> None:
 
 
 def test_the_tail_of_a_flood_is_what_its_host_tells() -> None:
-    """A megabyte is written for real and read back line by line; the host keeps the last lines that it has read (3.5)."""
+    """A megabyte is written for real and read back line by line; the host keeps the last lines it has read (3.5)."""
     faults: list[Fault] = [
         SlowStart(target="later[0]", after=at(3)),
         Shout(target="later[0]", flood="1MiB", lines=["bye"], exit=7, at=at(6)),
