@@ -203,7 +203,7 @@ def _fields(struct: msgspec.Struct, *without: str) -> str:
     words: list[str] = []
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
-        if field.name in without or value is None or value in ("", {}, []):
+        if field.name in without or value is None or value is msgspec.UNSET or value in ("", {}, []):
             continue
         if isinstance(value, bool) and value == field.default:
             continue

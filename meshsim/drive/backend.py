@@ -6,7 +6,7 @@ and answers what the model expects; `lockstep` does it on OS processes and answe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from meshsim.drive.kernel import ProcessState
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from meshsim.model.hosts.process import ExitStatus
     from meshsim.model.ids import Node
     from meshsim.model.messages import Envelope
+
+
+#: What a process can run out of, so that it cannot start another: EMFILE, EAGAIN.
+Resource = Literal["descriptors", "processes"]
 
 
 class BackendError(RuntimeError):
@@ -50,14 +54,35 @@ class Backend(Protocol):
     def signal_itself(self, node: Node, signal: int) -> None:
         """Have the process bring a deadly signal upon itself: by a null write for SIGSEGV, else to its own pid."""
 
+    def dump_core(self, node: Node, signal: int) -> None:
+        """As `signal_itself`, by a process that may dump its core, which goes nowhere.
+
+        Raises:
+            BackendError: this machine would keep the core somewhere, or allows none.
+        """
+
+    def exhaust_memory(self, node: Node) -> str:
+        """Have the process take memory until it gets no more: `ENOMEM`; empty if it got all it asked for."""
+
+    def limit(self, node: Node, resource: Resource, *, on: bool) -> None:
+        """Take a host's process all it has left of a resource, or give it back."""
+
+    def spawn_in_vain(self, parent: Node, boot: NodeBoot, *, expected: str) -> str:
+        """Have the host try to start a child that its limits forbid: `EMFILE`, `EAGAIN`; empty if there is a child."""
+
+    def leave_parent(self, node: Node) -> None:
+        """Have the process give up its parent-death signal."""
+
     def write(self, node: Node, lines: tuple[str, ...]) -> None:
         """Have the process write these lines to stderr."""
 
     def written(self, node: Node, expected: tuple[str, ...]) -> tuple[str, ...]:
         """`expected` if the process wrote that, in this order and perhaps among other lines; else all it did."""
 
-    def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
-        """Send a signal: by the host that owns the process (to its process group), or from outside (None)."""
+    def signal(self, node: Node, signal: int, *, by: Node | None, group: bool = False) -> None:
+        """Send a signal: by the host that owns the process (to its process group), or from outside (None), where
+        `group` says whether it goes to the group.
+        """
 
     def observe(self, node: Node, expected: ProcessState) -> ProcessState:
         """What state the process is in, after waiting (with a deadline) for the expected one."""

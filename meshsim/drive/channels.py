@@ -32,11 +32,13 @@ from meshsim.model.messaging.channel import (
     Disconnected,
     Link,
     Posted,
+    Rejected,
     SenderCommand,
     SenderEvent,
     ServerClosed,
     Withdrawn,
     Woken,
+    first_attempt,
 )
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import stream_key
@@ -80,7 +82,7 @@ class Channels:
         self._seed = plan.seed
         self._timeout_ns = config.message_delivery_timeout
         self._frame_length_max = config.codec_max_frame_length
-        self._cached_forever = config.has(DEAD_CLIENT)
+        self.cached_forever = config.has(DEAD_CLIENT)
         self._senders: dict[Hop, ChannelSender[Underway]] = {}
         self._sessions: dict[Hop, int] = {}
         #: Channels that are closed for good: whatever comes later comes back at once.
@@ -109,6 +111,16 @@ class Channels:
         if self._sender(hop).link is Link.IDLE:
             self._handle(hop, Connected(), now_ns)
         self._handle(hop, ServerClosed(), now_ns)
+
+    def reject(self, hop: Hop, why: str, now_ns: int) -> list[SenderCommand[Underway]]:
+        """The sender connects to a process that does not know its session, and is told so: the channel closes."""
+        if self._sender(hop).link is not Link.CONNECTED:
+            self._handle(hop, Connected(), now_ns)
+        return self._handle(hop, Rejected(why), now_ns)
+
+    def next_attempt(self, hop: Hop, now_ns: int) -> int:
+        """When a sender that dials tries again."""
+        return first_attempt(self._senders[hop].dialling_ns, now_ns)
 
     def withdraw(self, hop: Hop, message: Underway, now_ns: int) -> bool:
         """A message that waited is taken; False when the channel had given it up before."""
@@ -151,14 +163,14 @@ class Channels:
     def _handle(self, hop: Hop, event: SenderEvent[Underway], now_ns: int) -> list[SenderCommand[Underway]]:
         sender = self._sender(hop)
         commands = sender.handle(event, now_ns)
-        if sender.link is Link.CLOSED and self._cached_forever:
+        if sender.link is Link.CLOSED and self.cached_forever:
             self.closed.add(hop)
         return commands
 
     def _sender(self, hop: Hop) -> ChannelSender[Underway]:
         """The session of a channel; a new one in place of one that closed, unless that is kept for ever."""
         sender = self._senders.get(hop)
-        if sender is None or (sender.link is Link.CLOSED and not self._cached_forever):
+        if sender is None or (sender.link is Link.CLOSED and not self.cached_forever):
             count = self._sessions[hop] = self._sessions.get(hop, 0) + 1
             key = stream_key(self._seed, "session", *hop, *([str(count)] if count > 1 else []))
             session = f"{address_of_node(hop[1])}.{key:016x}"
@@ -199,8 +211,14 @@ class Deliveries:
         self._first_stop = first_stop
         #: By receiving and sending process.
         self._taken: dict[Node, dict[Node, _Taken]] = {}
+        self._totals: dict[Node, dict[Node, int]] = {}
         #: How many records were looked at.
         self._seen = 0
+
+    def taken_by(self, receiver: Node) -> dict[Node, int]:
+        """How many messages a process has taken, by sending process."""
+        self._catch_up()
+        return dict(self._totals.get(receiver, {}))
 
     def unacknowledged(self, receiver: Node, now_ns: int) -> list[tuple[Hop, list[int]]]:
         """Records of what a process has taken and not acknowledged, by channel; it is forgotten here.
@@ -247,6 +265,8 @@ class Deliveries:
             dst = Node(record.node)
             first = self._first_stop(src, dst)
             self._take((src, first), seq, record.at)
+            totals = self._totals.setdefault(first, {})
+            totals[src] = totals.get(src, 0) + 1
             if first != dst:
                 self._take((first, dst), seq, record.at)
         self._seen = len(records)

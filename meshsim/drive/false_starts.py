@@ -1,28 +1,31 @@
-"""Procs whose process ends instead of starting: which of a plan's faults are of that kind, and where they strike.
+"""Procs whose process does not start as it should: which of a plan's faults are of that kind, and where they strike.
 
-Such a fault strikes at the first step of its process, long before a mesh has a rank that a target could be looked up
-by; so its target is turned into a node from the plan alone. Any other fault finds a process that is starting so, too.
+Such a fault strikes at the first step of its process, or at its fork, long before a mesh has a rank that a target could
+be looked up by; so its target is turned into a node from the plan alone. Any other fault finds a process that is
+starting so, too.
 """
 
 from __future__ import annotations
 
 from math import prod
 
-from meshsim.faults.kinds import StartFails
+from meshsim.faults.kinds import NeverReady, SlowStart, SpawnRefused, StartFails
 from meshsim.faults.targets import parse_target
 from meshsim.model.ids import Node
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import SpawnProcsOp
 
+FalseStart = StartFails | SlowStart | NeverReady | SpawnRefused
+
 #: By node: the number of the fault, and the fault.
-FalseStarts = dict[Node, tuple[int, StartFails]]
+FalseStarts = dict[Node, tuple[int, FalseStart]]
 
 
 def false_starts(plan: Plan) -> FalseStarts:
-    """The processes of this plan that do not start."""
+    """The processes of this plan that do not start, or not as they should."""
     found: FalseStarts = {}
     for index, fault in enumerate(plan.faults):
-        if isinstance(fault, StartFails):
+        if isinstance(fault, FalseStart):
             node = process_to_be(plan, fault.target)
             assert node is not None, f"{fault.target} is no proc of a mesh"
             found[node] = (index, fault)

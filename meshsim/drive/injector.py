@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import simpy
 
-from meshsim.drive.strikes import STRIKES, Strike
-from meshsim.faults.kinds import Fault, InitFails, Resume, Stall, StartFails, When
+from meshsim.drive.strikes import ENDS, STRIKES, Strike
+from meshsim.faults.kinds import AT_SPAWN, Fault, When
 from meshsim.faults.matching import Matcher
 from meshsim.trace.records import NO_CAUSE, Record
 
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 def inject(world: World) -> None:
     """Start a SimPy process for every fault of the plan."""
     for index, fault in enumerate(world.plan.faults):
-        if not isinstance(fault, InitFails | StartFails):
+        if not isinstance(fault, AT_SPAWN):
             world.env.process(_life(world, index, fault))
 
 
 def _life(world: World, index: int, fault: Fault) -> Generator[simpy.Event, Any, None]:
-    """From waiting to striking, and for a stall with a duration to its end."""
+    """From waiting to striking, and for a fault that lasts for a time to its end."""
     cause = NO_CAUSE
     if fault.at is not None:
         yield world.env.timeout(int(fault.at))
@@ -37,10 +37,13 @@ def _life(world: World, index: int, fault: Fault) -> Generator[simpy.Event, Any,
         assert fault.when is not None
         cause = yield _match(world, fault.when)
         yield world.env.timeout(int(fault.when.after))
-    Strike(world, index, fault, cause).carry_out(STRIKES[type(fault)])
-    if isinstance(fault, Stall) and fault.for_ is not None:
-        yield world.env.timeout(int(fault.for_))
-        Strike(world, index, Resume(target=fault.target), cause).carry_out(STRIKES[Resume])
+    strike = Strike(world, index, fault, cause)
+    strike.carry_out(STRIKES[type(fault)])
+    lasts = getattr(fault, "for_", None)
+    if type(fault) in ENDS and lasts is not None:
+        yield world.env.timeout(int(lasts))
+        end, does = ENDS[type(fault)]
+        strike.carry_out(does, end)
 
 
 def _match(world: World, when: When) -> simpy.Event:

@@ -39,6 +39,12 @@ class Process(msgspec.Struct):
     children: list[Node] = []
 
 
+#: Errors of system calls as a program of the modelled system prints them. Numbers and texts are those of Linux.
+ERRORS = {
+    "EAGAIN": "Resource temporarily unavailable (os error 11)",
+    "EMFILE": "Too many open files (os error 24)",
+}
+
 _IGNORED = frozenset({_signal.SIGCHLD, _signal.SIGURG, _signal.SIGWINCH})
 _STOPPING = frozenset({_signal.SIGSTOP, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU})
 #: Signals of a thread's own making: the kernel takes them before all others. Source: next_signal() in Linux.
@@ -95,6 +101,10 @@ class ProcessTable:
             process.pending.append(signal)
             return []
         return self._die(node, ExitStatus(signal=signal), "signal")
+
+    def dump_core(self, node: Node, signal: int) -> list[Change]:
+        """A running process that may dump its core brings a signal upon itself that does so."""
+        return self._die(node, ExitStatus(signal=signal, core_dumped=True), "signal")
 
     def _continue(self, process: Process) -> list[Change]:
         if process.state is not ProcessState.STOPPED:

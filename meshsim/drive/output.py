@@ -26,6 +26,16 @@ class Output(msgspec.Struct):
         self.unread = 1 if self.lines and self.at_ns == now_ns else 0
 
 
+#: Length of a line of a flood, its end included.
+FLOOD_LINE = 64
+
+
+def flood(text: str) -> tuple[str, ...]:
+    """Numbered lines of so many bytes altogether, `"1MiB"`: the last words of a process that logs its way down."""
+    size = int(text[:-3]) << {"KiB": 10, "MiB": 20}[text[-3:]]
+    return tuple(f"line {number} ".ljust(FLOOD_LINE - 1, ".") for number in range(size // FLOOD_LINE))
+
+
 def shouted(lines: tuple[str, ...], code: int | None) -> str:
     """What a fault did, for its record: `2 lines to stderr, _exit(1)`."""
     written = f"{len(lines)} {'line' if len(lines) == 1 else 'lines'} to stderr" if lines else ""

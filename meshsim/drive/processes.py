@@ -9,19 +9,33 @@ A stopped process takes nothing. What is meant for it waits in its inbox and is 
 from __future__ import annotations
 
 from collections.abc import Callable
+from signal import SIGABRT, SIGCONT
 from typing import Any
 
+from msgspec import UNSET
+
 from meshsim.drive.agenda import Agenda, Entry
-from meshsim.drive.backend import Backend
+from meshsim.drive.backend import Backend, Resource
 from meshsim.drive.false_starts import false_starts
-from meshsim.drive.kernel import Change, Process, ProcessState, ProcessTable
+from meshsim.drive.kernel import ERRORS, Change, Process, ProcessState, ProcessTable
 from meshsim.drive.output import Output, shouted
-from meshsim.faults.kinds import StartFails
+from meshsim.faults.kinds import NeverReady, SlowStart, SpawnRefused, StartFails
+from meshsim.faults.signals import signal_name, signal_number
 from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import SpawnAllocated, SpawnProcess
-from meshsim.model.events import ChildExited, Event, Started
+from meshsim.model.events import ChildExited, Event, SpawnFailed, Started
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.model.ids import LOCAL_PROC, SERVICE_PROC, Name, Node, ProcId, address_of_node, base_of, proc_id
+from meshsim.model.ids import (
+    LOCAL_PROC,
+    SERVICE_PROC,
+    Name,
+    Node,
+    ProcId,
+    address_of_node,
+    base_of,
+    name_of_host,
+    proc_id,
+)
 from meshsim.model.quirks import REVISION_OF
 from meshsim.scenario.plan import Plan, allocating_hosts
 from meshsim.scenario.streams import stream_key
@@ -34,11 +48,17 @@ from meshsim.trace.records import (
     KernelDisagreed,
     ProcessContinued,
     ProcessDied,
+    ProcessNotStarted,
     ProcessReaped,
     ProcessSignalled,
     ProcessStarted,
     ProcessStopped,
 )
+from meshsim.units import format_duration
+
+#: What a program of the modelled system prints when it gets no memory. Source: the Rust standard library; the size is
+#: that of the pieces in which a process takes its memory here.
+ALLOCATION_FAILED = "memory allocation of 1048576 bytes failed"
 
 #: Appends a record (node, cause, body) and returns its number.
 Recorder = Callable[[str, int, Body], int]
@@ -75,8 +95,16 @@ class Processes:
         self._inbox: dict[Node, list[Entry]] = {}
         self._output: dict[Node, Output] = {}
         self._false_starts = false_starts(plan)
+        #: Resources that hosts have run out of.
+        self._limited: dict[Node, list[Resource]] = {}
+        #: Children that the kernel refused.
+        self.never_started: set[Name] = set()
+        #: Stalls that keep a process stopped, each until its own end.
+        self.stalls: dict[Node, list[object]] = {}
         #: Hosts that have an allocator, and forward to what it started.
         self._allocating = allocating_hosts(plan)
+        #: Called when a host is about to come back, with its former process and its next one.
+        self.on_return: Callable[[Node, Node], None] = lambda *_: None
         #: Called when a process is stopped, goes on or has ended, before anything that follows from it.
         self.on_change: Callable[[Node, ProcessState], None] = lambda *_: None
 
@@ -112,6 +140,17 @@ class Processes:
         seq = self._record(node, NO_CAUSE, ProcessStarted(kind, "", "", pdeathsig=True))
         self._step(node, Started(), seq)
 
+    def restart(self, former: Node, cause: int) -> None:
+        """A host comes back as another process: `host0~2`, at the same address, where nobody knows the former procs."""
+        node = self._next_node(Node(name_of_host(former)))
+        self.on_return(former, node)
+        children = self.table.processes[former].children
+        self.of_proc = {proc: each for proc, each in self.of_proc.items() if each not in children}
+        self._add(Process(node, "host", None, "", pdeathsig=True))
+        self._backend.start(self._root_boot(node, "host"))
+        seq = self._record(node, cause, ProcessStarted("host", "", "", pdeathsig=True))
+        self._step(node, Started(), seq)
+
     def start_host(self, client: Node, node: Node, cause: int) -> None:
         """A client starts a host, which does not die with it (supervision.md 9.4, `process`)."""
         self._add(Process(node, "host", client, "", pdeathsig=False))
@@ -129,15 +168,14 @@ class Processes:
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
-            clock_offset_ns=int(self._plan.clocks.get(node, 0)),
-            in_process=node in self._plan.topology.in_process,
-            allocates=node in self._allocating,
+            clock_offset_ns=int(self._plan.clocks.get(name_of_host(node), 0)),
+            in_process=name_of_host(node) in self._plan.topology.in_process,
+            allocates=name_of_host(node) in self._allocating,
         )
 
     def spawn(self, host: Node, command: SpawnProcess, cause: int) -> None:
-        """A host starts a child; it takes its first step a little later."""
+        """A host starts a child, which takes its first step a little later; or the kernel refuses it one."""
         node = self._child_node(host, command.name)
-        self._add(Process(node, "proc", host, command.name, command.pdeathsig))
         boot = NodeBoot(
             node=node,
             kind="proc",
@@ -146,13 +184,48 @@ class Processes:
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
-            clock_offset_ns=int(self._plan.clocks.get(host, 0)),
+            clock_offset_ns=int(self._plan.clocks.get(name_of_host(host), 0)),
             proc_name=command.name,
             host=host,
             callback=command.callback,
             rank=command.rank,
         )
-        self._spawn(host, boot, cause, pdeathsig=command.pdeathsig)
+        if not self._is_refused(host, boot, cause):
+            self._add(Process(node, "proc", host, command.name, command.pdeathsig))
+            self._spawn(host, boot, cause, pdeathsig=command.pdeathsig)
+
+    def _is_refused(self, host: Node, boot: NodeBoot, cause: int) -> bool:
+        """Whether the host cannot start this child; it is told so at once."""
+        index, fault = self._false_starts.get(boot.node, (0, None))
+        exhausted = self._limited.get(host)
+        if isinstance(fault, SpawnRefused):
+            cause = self._record(WORLD, cause, FaultStruck(index, "spawn_refused", boot.node, fault.errno))
+            resource: Resource = "descriptors" if fault.errno == "EMFILE" else "processes"
+            self._backend.limit(host, resource, on=True)
+        elif exhausted:
+            # Descriptors come first: a child's socket is made before its process.
+            resource = "descriptors" if "descriptors" in exhausted else "processes"
+        else:
+            return False
+        expected = "EMFILE" if resource == "descriptors" else "EAGAIN"
+        self._agree(host, cause, expected, self._backend.spawn_in_vain(host, boot, expected=expected))
+        if isinstance(fault, SpawnRefused):
+            self._backend.limit(host, resource, on=False)
+        seq = self._record(host, cause, ProcessNotStarted(boot.proc_name, expected))
+        self.never_started.add(boot.proc_name)
+        self._agenda.post(self._agenda.instant, self._tell_refused, host, boot.proc_name, expected, seq)
+        return True
+
+    def _tell_refused(self, host: Node, name: Name, error: str, cause: int) -> None:
+        if self.running[host]:
+            self._step(host, SpawnFailed(name, ERRORS[error]), cause)
+        else:
+            self.hold(host, self._tell_refused, host, name, error, cause)
+
+    def _agree(self, node: Node, cause: int, expected: str, observed: str) -> None:
+        """Hold the kernel to the error that must follow."""
+        if observed != expected:
+            self._disagree(node, cause, expected, observed or "no error")
 
     def spawn_allocated(self, parent: Node, command: SpawnAllocated, cause: int) -> None:
         """An allocator starts a child, which serves an address of its own and outlives its parent."""
@@ -184,7 +257,9 @@ class Processes:
 
     def _child_node(self, host: Node, name: str) -> Node:
         """Readable and the same in every run: `host0/workers_1`; a second one of that name gets `~2`."""
-        base = Node(f"{host}/{base_of(name)}")
+        return self._next_node(Node(f"{host}/{base_of(name)}"))
+
+    def _next_node(self, base: Node) -> Node:
         node, count = base, 1
         while node in self.table.processes:
             count += 1
@@ -212,13 +287,30 @@ class Processes:
             self.reachable[each] = self.running[each] and (front is None or self.running[front])
 
     def _boot(self, node: Node, cause: int) -> None:
-        if node in self._false_starts and self.running[node]:
-            index, fault = self._false_starts[node]
-            self._agenda.post(self._agenda.instant + int(fault.after), self._fail_start, node, index, fault, cause)
-        elif self.running[node]:
+        """A new process is about to take its first step, unless a fault has it otherwise."""
+        if not self.running[node]:
+            self.hold(node, self._boot, node, cause)
+            return
+        if node not in self._false_starts:
+            self._step(node, Started(), cause)
+            return
+        index, fault = self._false_starts[node]
+        match fault:
+            case StartFails(after=after):
+                self._agenda.post(self._agenda.instant + int(after), self._fail_start, node, index, fault, cause)
+            case SlowStart(after=after):
+                seq = self._record(WORLD, cause, FaultStruck(index, "slow_start", node, format_duration(after)))
+                self._agenda.post(self._agenda.instant + int(after), self._take_first_step, node, seq)
+            case NeverReady():
+                self._record(WORLD, cause, FaultStruck(index, "never_ready", node))
+            case SpawnRefused():
+                raise AssertionError(f"{node} was refused")
+
+    def _take_first_step(self, node: Node, cause: int) -> None:
+        if self.running[node]:
             self._step(node, Started(), cause)
         else:
-            self.hold(node, self._boot, node, cause)
+            self.hold(node, self._take_first_step, node, cause)
 
     def _fail_start(self, node: Node, index: int, fault: StartFails, cause: int) -> None:
         """A process that was to boot a proc ends instead."""
@@ -228,10 +320,16 @@ class Processes:
             self._record(WORLD, cause, FaultMissed(index, "start_fails", fault.target, f"{node} is gone"))
         else:
             lines = tuple(fault.lines)
-            struck = FaultStruck(index, "start_fails", node, shouted(lines, fault.code))
+            number = None if fault.signal is UNSET else signal_number(fault.signal)
+            detail = shouted(lines, fault.code if number is None else None)
+            by = "" if number is None else signal_name(number)
+            struck = FaultStruck(index, "start_fails", node, ", ".join(filter(None, (detail, by))))
             seq = self._record(WORLD, cause, struck)
             self.write(node, lines)
-            self.exit(node, fault.code, seq)
+            if number is None:
+                self.exit(node, fault.code, seq)
+            else:
+                self.signal_itself(node, number, seq)
 
     # --- output --------------------------------------------------------------------------------------------
 
@@ -260,11 +358,16 @@ class Processes:
         self._follow(changes, cause)
         self._check(self.table.processes[node].children, cause)
 
-    def signal(self, node: Node, signal: int, cause: int, *, by: Node | None = None) -> None:
-        """A signal to a process: from outside, or from the host that owns it."""
+    def signal(self, node: Node, signal: int, cause: int, *, by: Node | None = None, group: bool = False) -> None:
+        """A signal to a process: from outside, where it may be for its whole group, or from the host that owns it.
+
+        Its group is the process itself: what it starts has groups of its own (supervision.md 3.6).
+        """
         seq = self._record(node, cause, ProcessSignalled(signal, by or ""))
+        if signal == SIGCONT:
+            self.stalls.pop(node, None)
         changes = self.table.signal(node, signal)
-        self._backend.signal(node, signal, by=by)
+        self._backend.signal(node, signal, by=by, group=group)
         self._follow(changes, seq)
         self._check([node, *self.table.processes[node].children], seq)
 
@@ -276,6 +379,33 @@ class Processes:
         self._backend.signal_itself(node, signal)
         self._follow(changes, seq)
         self._check(self.table.processes[node].children, seq)
+
+    def dump_core(self, node: Node, signal: int, cause: int) -> None:
+        """As `signal_itself`, by a process that dumps its core."""
+        seq = self._record(node, cause, ProcessSignalled(signal, node))
+        changes = self.table.dump_core(node, signal)
+        self._backend.dump_core(node, signal)
+        self._follow(changes, seq)
+        self._check(self.table.processes[node].children, seq)
+
+    def exhaust_memory(self, node: Node, cause: int) -> None:
+        """The process takes memory until it gets no more, and aborts as a Rust program does."""
+        self._agree(node, cause, "ENOMEM", self._backend.exhaust_memory(node))
+        self.write(node, (ALLOCATION_FAILED,))
+        self.signal_itself(node, SIGABRT, cause)
+
+    def leave_parent(self, node: Node) -> None:
+        """The process gives up its parent-death signal."""
+        self.table.processes[node].pdeathsig = False
+        self._backend.leave_parent(node)
+
+    def limit(self, host: Node, resource: Resource, *, on: bool) -> None:
+        """The host has no more of a resource, or has it back."""
+        self._backend.limit(host, resource, on=on)
+        if on:
+            self._limited.setdefault(host, []).append(resource)
+        else:
+            self._limited[host].remove(resource)
 
     def signal_child(self, host: Node, name: str, signal: int, cause: int) -> None:
         """As the host does it: a child that is gone already counts as success (supervision.md 3.6)."""

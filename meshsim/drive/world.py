@@ -30,9 +30,9 @@ from meshsim.model.commands import (
     StartHost,
 )
 from meshsim.model.events import Event, TimerFired
-from meshsim.model.ids import ActorId, Node
+from meshsim.model.ids import ActorId, Node, proc_of
 from meshsim.model.messages import Envelope
-from meshsim.model.notes import NOTE_TYPES, OperationEnded, ProcPlaced
+from meshsim.model.notes import NOTE_TYPES, OperationEnded, ProcPlaced, ProcStatusChanged
 from meshsim.scenario.plan import Plan
 from meshsim.trace.digest import TraceWriter
 from meshsim.trace.directory import DIRECTORY_TYPES, Directory
@@ -72,8 +72,11 @@ class World:
             record=self.record,
             carry_out=self._carry_out_all,
         )
+        self.processes.on_return = self._on_return
         #: When a timer is due, and what set it.
         self._timers: dict[TimerKey, tuple[int, int]] = {}
+        #: Timers that fire late: by how much, and how often yet (none: always).
+        self._late: dict[TimerKey, tuple[int, int | None]] = {}
         #: When the agenda looks at a timer next: not after it is due, perhaps before.
         self._looks: dict[TimerKey, int] = {}
 
@@ -96,6 +99,13 @@ class World:
         for watcher in self.watchers:
             watcher(record)
         return seq
+
+    def _on_return(self, former: Node, node: Node) -> None:
+        """A host is about to come back: what its former process had set up is gone with it, or finds another one."""
+        self.post.come_back(former, node)
+        for timer in [timer for timer in self._timers if self.processes.of_proc.get(proc_of(timer[0])) == former]:
+            del self._timers[timer]
+            self._looks.pop(timer, None)
 
     def _lane(self, entry: Entry) -> Hop | None:
         return self.post.lane(entry)
@@ -133,6 +143,8 @@ class World:
 
     def _carry_out(self, node: Node, command: NodeCommand, cause: int) -> None:
         if type(command) in NOTE_TYPES:
+            if self.processes.never_started and self._is_of_nobody(command):
+                return
             self.record(node, cause, command)  # type: ignore[arg-type]  # the line above says that it fits
             if type(command) is ProcPlaced:
                 self._network.place(command.proc, command.place)
@@ -143,6 +155,8 @@ class World:
             case SetTimer(actor=actor, key=key, after_ns=after_ns):
                 timer = (actor, key)
                 due_ns = self._agenda.instant + after_ns
+                if self._late:
+                    due_ns += self._lateness(timer)
                 self._timers[timer] = (due_ns, cause)
                 if self._looks.get(timer, due_ns + 1) > due_ns:
                     self._look_at(node, timer, due_ns)
@@ -165,10 +179,30 @@ class World:
             case _:
                 raise AssertionError(f"{command!r} is not carried out here")
 
+    def _is_of_nobody(self, note: NodeCommand) -> bool:
+        """Whether a host notes that a process runs which the kernel refused it: it could not know yet."""
+        return type(note) is ProcStatusChanged and note.name in self.processes.never_started
+
     # --- timers --------------------------------------------------------------------------------------------
     #
     # A limit that is set and cancelled at every poll would leave an entry in the agenda each time. So there is one
     # entry for each timer: one that comes early, as its timer was set anew meanwhile, looks again when that is due.
+
+    def delay(self, actor: ActorId, key: str, by_ns: int, times: int | None) -> None:
+        """A timer fires later than asked for, the one that is set now first; so often, or from now on."""
+        timer = (actor, key)
+        self._late[timer] = (by_ns, times)
+        if timer in self._timers:
+            due_ns, cause = self._timers[timer]
+            self._timers[timer] = (due_ns + self._lateness(timer), cause)
+
+    def _lateness(self, timer: TimerKey) -> int:
+        by_ns, times = self._late.get(timer, (0, None))
+        if times == 1:
+            del self._late[timer]
+        elif times is not None:
+            self._late[timer] = (by_ns, times - 1)
+        return by_ns
 
     def _look_at(self, node: Node, timer: TimerKey, at_ns: int) -> None:
         self._looks[timer] = at_ns

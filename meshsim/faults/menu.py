@@ -41,4 +41,70 @@ MENU: dict[type[Fault], Entry] = {
         real="the signal is sent through the pidfd; waitid in its parent gives the signal",
         example='{ kind = "signal", target = "workers[1]", at = "5s", signal = "SIGKILL" }',
     ),
+    kinds.CoreDump: Entry(
+        on="a proc",
+        real="RLIMIT_CORE is raised, waitid gives the core-dump flag, and the core is removed",
+        example='{ kind = "core_dump", target = "workers[1]", at = "5s" }',
+    ),
+    kinds.OutOfMemory: Entry(
+        on="a proc",
+        real="RLIMIT_AS is lowered and memory taken until malloc fails; then waitid in its parent gives SIGABRT",
+        example='{ kind = "out_of_memory", target = "workers[1]", at = "5s" }',
+    ),
+    kinds.SlowStart: Entry(
+        on="a proc",
+        real="the process is there, and waits for its first step",
+        example='{ kind = "slow_start", target = "workers[1]", after = "10s" }',
+    ),
+    kinds.NeverReady: Entry(
+        on="a proc",
+        real="the process is there until somebody kills it",
+        example='{ kind = "never_ready", target = "workers[1]" }',
+    ),
+    kinds.SpawnRefused: Entry(
+        on="a proc",
+        real="the host's RLIMIT_NPROC or RLIMIT_NOFILE is 0 for one fork, which fails with EAGAIN or EMFILE",
+        example='{ kind = "spawn_refused", target = "workers[1]", errno = "EAGAIN" }',
+    ),
+    kinds.AgentCrash: Entry(
+        on="a host",
+        real="the process calls _exit(1) as its runtime demands; waitid gives the code, the kernel takes its procs",
+        example='{ kind = "agent_crash", target = "host0", at = "5s" }',
+    ),
+    kinds.PowerCycle: Entry(
+        on="a host",
+        real="SIGKILL through the pidfd, the parent-death signal for its procs, and a new process after a time",
+        example='{ kind = "power_cycle", target = "host0", at = "5s", for = "10s" }',
+    ),
+    kinds.DescriptorsExhausted: Entry(
+        on="a host",
+        real="RLIMIT_NOFILE of its process is 0; the next spawn fails with EMFILE",
+        example='{ kind = "descriptors_exhausted", target = "host0", at = "5s", for = "10s" }',
+    ),
+    kinds.ProcessesExhausted: Entry(
+        on="a host",
+        real="RLIMIT_NPROC of its process is 0, and root counts as anybody; the next fork fails with EAGAIN",
+        example='{ kind = "processes_exhausted", target = "host0", at = "5s", for = "10s" }',
+    ),
+    kinds.CleanupFails: Entry(
+        on="an actor",
+        example='{ kind = "cleanup_fails", target = "trainer[1]", at = "5s" }',
+    ),
+    kinds.IgnoresStop: Entry(
+        on="an actor",
+        example='{ kind = "ignores_stop", target = "trainer[1]", at = "5s", for = "30s" }',
+    ),
+    kinds.ControllerStall: Entry(
+        on="a controller",
+        real="SIGSTOP and SIGCONT to the process that it lives in; /proc says T in between",
+        example='{ kind = "controller_stall", target = "trainer", at = "5s", for = "30s" }',
+    ),
+    kinds.ControllerRaises: Entry(
+        on="a controller",
+        example='{ kind = "controller_raises", target = "trainer", at = "5s" }',
+    ),
+    kinds.LatePolls: Entry(
+        on="a controller",
+        example='{ kind = "late_polls", target = "trainer", at = "5s", by = "15s", times = 2 }',
+    ),
 }

@@ -18,6 +18,11 @@ _SURVIVED = frozenset(
     {_signal.SIGCHLD, _signal.SIGURG, _signal.SIGWINCH, _signal.SIGCONT}
     | {_signal.SIGSTOP, _signal.SIGTSTP, _signal.SIGTTIN, _signal.SIGTTOU}
 )
+#: Signals that dump core by default. Source: signal(7).
+DUMPING = frozenset(
+    {_signal.SIGABRT, _signal.SIGBUS, _signal.SIGFPE, _signal.SIGILL, _signal.SIGQUIT, _signal.SIGSEGV}
+    | {_signal.SIGSYS, _signal.SIGTRAP, _signal.SIGXCPU, _signal.SIGXFSZ}
+)
 _NUMBER = re.compile(r"[1-9][0-9]?\Z", re.ASCII)
 
 

@@ -67,6 +67,13 @@ class ChildExited(msgspec.Struct, frozen=True, tag="child_exited", omit_defaults
     unread: int = 0
 
 
+class SpawnFailed(msgspec.Struct, frozen=True, tag="spawn_failed"):
+    """The child process that this host asked for could not be started; `error` is what the system call said."""
+
+    name: Name
+    error: str
+
+
 class ProcDestroyed(msgspec.Struct, frozen=True, tag="proc_destroyed"):
     """To whoever booted it: a proc of this process is gone. Root actors that ended in time, and those aborted."""
 
@@ -109,6 +116,7 @@ Event = Union[
     ActorInitialized,
     ActorEnded,
     ChildExited,
+    SpawnFailed,
     ProcDestroyed,
     CleanupStarted,
     ClockSet,

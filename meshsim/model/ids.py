@@ -117,8 +117,13 @@ def fixed_proc_name(base: str, address: str) -> Name:
 
 
 def address_of_node(node: str) -> str:
-    """The front-end address that a host or client process serves."""
-    return f"unix:@{node}"
+    """The front-end address that a host or client process serves; `host0~2` comes back at that of `host0`."""
+    return f"unix:@{name_of_host(node)}" if "~" in node else f"unix:@{node}"
+
+
+def name_of_host(node: str) -> str:
+    """The name that a host has however often it came back: `host0` for `host0~2`. Other processes keep their own."""
+    return node if "/" in node else node.partition("~")[0]
 
 
 def node_of_address(address: str) -> Node:

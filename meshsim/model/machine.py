@@ -44,6 +44,15 @@ class Machine(Protocol):
 
 
 @runtime_checkable
+class Stubborn(Protocol):
+    """What a machine has besides if it may leave requests to stop where they are."""
+
+    @property
+    def ignores_stop(self) -> bool:
+        """Whether it does so now. An abort is no request."""
+
+
+@runtime_checkable
 class Interruptible(Protocol):
     """What a machine has besides if some messages must not wait in the mailbox while it is busy."""
 

@@ -345,7 +345,8 @@ class Misreport(msgspec.Struct, frozen=True, tag="misreport", omit_defaults=True
 
 class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     """Make the handler misbehave: `raise`, `panic`, `hang` (for `busy_ns`, or for ever when 0), `stop`, `abort`; or end
-    its process: `exit` with code `number`, `signal` with signal `number`.
+    its process: `exit` with code `number`, `signal` with signal `number`; or the actor from now on: `ignore_stop` (for
+    `busy_ns`, or for ever when 0), `fail_cleanup` (after `busy_ns`).
     """
 
     kind: str
@@ -354,6 +355,12 @@ class CauseFault(msgspec.Struct, frozen=True, tag="cause_fault"):
     number: int | UnsetType = UNSET
     #: Not this actor: every rank of the mesh that it owns (supervision.md 15.2).
     send_to_children: bool | UnsetType = UNSET
+
+
+class HandlerFails(msgspec.Struct, frozen=True, tag="handler_fails"):
+    """A handler of the receiver, whoever that is, returns this error. Taken by its runtime, in its turn."""
+
+    text: str
 
 
 class GetActorId(msgspec.Struct, frozen=True, tag="get_actor_id"):
@@ -506,6 +513,7 @@ Message = Union[
     PassedOn,
     HowMany,
     CauseFault,
+    HandlerFails,
     Misreport,
     GetActorId,
     GetCastInfo,

@@ -18,17 +18,20 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from errno import errorcode
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from meshsim.drive.backend import BackendError
 from meshsim.drive.kernel import ProcessState
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.procs.capabilities import missing_for_lockstep
+from meshsim.procs.capabilities import missing_for_core_dumps, missing_for_lockstep
 from meshsim.procs.diary import Diary
 from meshsim.procs.launcher import Zygote
 from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of
@@ -38,8 +41,13 @@ from meshsim.procs.wire import (
     COMMANDS_OF_EACH,
     REPLIES,
     SPAWNED_DESCRIPTORS,
+    Done,
+    DumpCore,
+    ExhaustMemory,
     Exit,
     Kill,
+    LeaveParent,
+    Limit,
     Ping,
     Reap,
     Reaped,
@@ -54,6 +62,7 @@ from meshsim.procs.wire import (
 )
 
 if TYPE_CHECKING:
+    from meshsim.drive.backend import Resource
     from meshsim.model.boot import NodeBoot, Program
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
@@ -108,13 +117,16 @@ class LockstepBackend:
 
             node_type = NodeMachine
         self._deadline_s = deadline_s
+        #: Where cores go for the moment that they are needed; made when one is.
+        self._scratch = scratch or Path(tempfile.gettempdir(), f"meshsim-{run_id}")
+        self._keeps_scratch = scratch is not None
         self._diary = Diary()
         self._log = self._diary.log
         self._peers: dict[Node, NodePeer] = {}
         self._closed = False
         self._settings = _RunnerSettings(pin=pin)
         try:
-            self._zygote = Zygote(run_id=run_id, scratch=scratch, deadline_s=deadline_s)
+            self._zygote = Zygote(run_id=run_id, scratch=self._scratch, deadline_s=deadline_s)
         except BaseException:
             self._settings.restore()
             raise
@@ -154,6 +166,45 @@ class LockstepBackend:
         if not peer.has_ended(wait_s=self._deadline_s):
             raise BackendError(f"{node} survived signal {signal} for {self._deadline_s:g}s{peer.tail()}")
 
+    def dump_core(self, node: Node, signal: int) -> None:
+        if missing := missing_for_core_dumps():
+            raise BackendError(f"{node} cannot dump its core on this machine: {missing}")
+        peer = self._peers[node]
+        directory = self._scratch / "core"
+        self._log.info("told to dump its core", node=node, pid=peer.pid, signal=signal)
+        try:
+            directory.mkdir(parents=True)
+            peer.tell(DumpCore(signal, str(directory)), "the request to dump its core")
+            if not peer.has_ended(wait_s=self._deadline_s):
+                raise BackendError(f"{node} survived signal {signal} for {self._deadline_s:g}s{peer.tail()}")
+        except OSError as error:
+            raise BackendError(f"there is no place for a core: {error}") from error
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def exhaust_memory(self, node: Node) -> str:
+        reply = self._peers[node].ask(ExhaustMemory(), REPLIES, "the request to take all memory")
+        return "ENOMEM" if isinstance(reply, Done) else ""
+
+    def limit(self, node: Node, resource: Resource, *, on: bool) -> None:
+        self._log.info("limited" if on else "unlimited", node=node, resource=resource)
+        reply = self._peers[node].ask(Limit(resource, on), REPLIES, f"a limit of {resource}")
+        _granted(reply, Done, f"{node} cannot be limited")
+
+    def spawn_in_vain(self, parent: Node, boot: NodeBoot, *, expected: str) -> str:
+        """What the host's system call failed with. `expected` plays no part, as in `reap`."""
+        request = Spawn(boot, pdeathsig=True)
+        reply, descriptors = self._peers[parent].ask_for_descriptors(
+            request, REPLIES, SPAWNED_DESCRIPTORS, f"the request to start {boot.node}"
+        )
+        for descriptor in descriptors:
+            os.close(descriptor)
+        self._log.info("refused a child", node=parent, child=boot.node, reply=str(reply))
+        return errorcode.get(reply.errno, "another error") if isinstance(reply, Refused) else ""
+
+    def leave_parent(self, node: Node) -> None:
+        self._peers[node].ask(LeaveParent(), REPLIES, "the request to outlive its parent")
+
     def write(self, node: Node, lines: tuple[str, ...]) -> None:
         self._peers[node].ask(Write(lines), REPLIES, "lines to write")
 
@@ -163,10 +214,12 @@ class LockstepBackend:
         rest = iter(printed)
         return expected if all(line in rest for line in expected) else tuple(printed)
 
-    def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
+    def signal(self, node: Node, signal: int, *, by: Node | None, group: bool = False) -> None:
         peer = self._peers[node]
-        self._log.info("signal", node=node, pid=peer.pid, signal=signal, by=by or "pidfd")
-        if by is None:
+        self._log.info("signal", node=node, pid=peer.pid, signal=signal, by=by or ("group" if group else "pidfd"))
+        if group:
+            peer.signal_group(signal)
+        elif by is None:
             peer.signal(signal)
         else:
             self._peers[by].ask(Kill(peer.pid, signal), REPLIES, f"the request to signal {node}")
@@ -234,6 +287,8 @@ class LockstepBackend:
                 for peer in self._peers.values():
                     peer.release()
                 self._settings.restore()
+                if not self._keeps_scratch:
+                    shutil.rmtree(self._scratch, ignore_errors=True)
         if left:
             raise BackendError(f"killed and still there after {self._deadline_s:g}s: {', '.join(left)}")
 

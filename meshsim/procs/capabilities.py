@@ -14,6 +14,8 @@ import msgspec
 
 #: Below this many descriptors a mesh of 256 procs does not fit: three for each process, and some to live on.
 _DESCRIPTORS_MIN = 1_024
+#: Smaller cores are not begun: a page on every architecture (`min_coredump` in Linux).
+CORE_SIZE = 1 << 16
 _PR_GET_PDEATHSIG = 2
 _PR_GET_CHILD_SUBREAPER = 37
 
@@ -46,12 +48,22 @@ def probe() -> list[Capability]:
         _tried("open files", _open_files, "256 procs and more", required=False),
         _tried("processes", _processes, "how many procs fit", required=False),
         _tried("core pattern", _core_pattern, "the same core-dump flag everywhere", required=False),
+        _tried("core dumps", _core_dump, "a core-dump flag that a fault asks for", required=False),
     ]
 
 
 def missing_for_lockstep() -> list[str]:
     """One clear line for each thing without which `lockstep` cannot work; empty on a machine that will do."""
     return [f"{c.name} ({c.needed_for}): {c.detail}" for c in probe() if c.required and not c.ok]
+
+
+def missing_for_core_dumps() -> str:
+    """Why no process can dump core without leaving it somewhere; empty on a machine where it can."""
+    try:
+        _core_dump()
+    except (OSError, ImportError, _LackingError) as error:
+        return str(error)
+    return ""
 
 
 def _tried(name: str, attempt: Callable[[], str], needed_for: str, *, required: bool = True) -> Capability:
@@ -149,6 +161,19 @@ def _core_pattern() -> str:
     if pattern.startswith("@"):
         raise _LackingError(f"{pattern}: the kernel may dump into this socket whatever the limit is")
     return pattern
+
+
+def _core_dump() -> str:
+    """A core must go into the working directory of its process, where it is removed."""
+    import resource
+
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if not pattern or pattern[0] in "|@" or "/" in pattern:
+        raise _LackingError(f"core_pattern is {pattern!r}: the kernel would keep the core elsewhere")
+    _, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    if 0 <= hard < CORE_SIZE:
+        raise _LackingError(f"RLIMIT_CORE can be raised to {hard} bytes only")
+    return f"into {pattern}, removed at once"
 
 
 def _limit(value: int) -> str:

@@ -15,13 +15,18 @@ from meshsim.model.boot import NodeBoot, Program
 from meshsim.model.commands import ExitProcess, NodeCommand, SignalSelf
 from meshsim.model.events import Event
 from meshsim.procs.children import Nursery
-from meshsim.procs.linux import die_with_parent, set_process_name
+from meshsim.procs.limits import dump_core_into, exhaust_memory, give_back, take
+from meshsim.procs.linux import die_with_parent, outlive_parent, set_process_name
 from meshsim.procs.transport import Channel, ChannelClosedError
 from meshsim.procs.wire import (
     NODE_REQUESTS,
     Done,
+    DumpCore,
+    ExhaustMemory,
     Exit,
     Kill,
+    LeaveParent,
+    Limit,
     Ping,
     Ready,
     Reap,
@@ -108,6 +113,16 @@ def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
             _end(request.code)
         case SignalYourself():
             _die(request.signal)
+        case DumpCore():
+            dump_core_into(request.directory)
+            _die(request.signal)
+        case ExhaustMemory():
+            channel.send(Done() if exhaust_memory() else Refused("there was no end of memory"))
+        case Limit():
+            channel.send(_limit(request))
+        case LeaveParent():
+            outlive_parent()
+            channel.send(Done())
         case Spawn():
             spawn(channel, nursery, request)
         case Kill():
@@ -133,12 +148,23 @@ def spawn(channel: Channel, nursery: Nursery, request: Spawn) -> None:
     try:
         pid, descriptors = nursery.start(request.boot, pdeathsig=request.pdeathsig)
     except OSError as error:
-        channel.send(Refused(str(error)))
+        channel.send(Refused(str(error), error.errno or 0))
         return
     try:
         channel.send_with_descriptors(Spawned(pid), descriptors)
     finally:
         nursery.release(descriptors)
+
+
+def _limit(request: Limit) -> Reply:
+    try:
+        if request.on:
+            take(request.resource)
+        else:
+            give_back(request.resource)
+    except OSError as error:
+        return Refused(str(error), error.errno or 0)
+    return Done()
 
 
 def reap(nursery: Nursery, request: Reap) -> Reply:

@@ -26,7 +26,7 @@ RUN_MARKER = "MESHSIM_RUN"
 class Zygote(Peer):
     """A running zygote (`meshsim.procs.zygote`)."""
 
-    def __init__(self, *, run_id: str, scratch: Path | None, deadline_s: float) -> None:
+    def __init__(self, *, run_id: str, scratch: Path, deadline_s: float) -> None:
         """Start it. It takes nothing but `load` and `close` at first.
 
         Raises:
@@ -85,11 +85,11 @@ class Zygote(Peer):
             self.release()
 
 
-def _popen(connection: int, output: int, run_id: str, scratch: Path | None) -> subprocess.Popen[bytes]:
+def _popen(connection: int, output: int, run_id: str, scratch: Path) -> subprocess.Popen[bytes]:
     # -P: the folder that the runner happens to be in is searched only if the runner's own path says so.
-    command = [sys.executable, "-P", "-m", "meshsim.procs.zygote", str(connection)]
+    command = [sys.executable, "-P", "-m", "meshsim.procs.zygote", str(connection), str(scratch)]
     return subprocess.Popen(
-        command if scratch is None else [*command, str(scratch)],
+        command,
         pass_fds=[connection],
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -66,6 +66,11 @@ def die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
+def outlive_parent() -> None:
+    """Take the request of `die_with_parent` back."""
+    _prctl(_PR_SET_PDEATHSIG, 0)
+
+
 def become_subreaper() -> None:
     """Descendants whose parent dies become children of this process instead of init's."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -145,6 +145,11 @@ class NodePeer(Peer):
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
 
+    def signal_group(self, number: int) -> None:
+        """Send a signal to its process group, which it leads. Its pid is its own until it is reaped."""
+        if not self.reaped:
+            os.killpg(self.pid, number)
+
     def release(self) -> None:
         """Keep what it printed, free the rest. May be called twice."""
         if not self.reaped:

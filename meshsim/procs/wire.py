@@ -10,6 +10,7 @@ from typing import Union
 
 import msgspec
 
+from meshsim.drive.backend import Resource
 from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import NodeCommand
 from meshsim.model.events import Event
@@ -88,6 +89,28 @@ class SignalYourself(msgspec.Struct, frozen=True, array_like=True, tag="signal_y
     signal: int
 
 
+class DumpCore(msgspec.Struct, frozen=True, array_like=True, tag="dump_core"):
+    """To a node: end yourself by this signal, with a core, in this directory. No reply."""
+
+    signal: int
+    directory: str
+
+
+class ExhaustMemory(msgspec.Struct, frozen=True, array_like=True, tag="exhaust_memory"):
+    """To a node: take memory until you get no more. Reply: `Done`, or `Refused` when there was no end of it."""
+
+
+class Limit(msgspec.Struct, frozen=True, array_like=True, tag="limit"):
+    """To a host: you have no more `descriptors` or `processes`, or you have them back."""
+
+    resource: Resource
+    on: bool
+
+
+class LeaveParent(msgspec.Struct, frozen=True, array_like=True, tag="leave_parent"):
+    """To a node: give up your parent-death signal."""
+
+
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
     """From a new node, unasked, and from the zygote to `Load`: at your service."""
 
@@ -111,9 +134,25 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     """It could not be done, and why."""
 
     reason: str
+    #: What a system call failed with; 0 when none did.
+    errno: int = 0
 
 
-NodeRequest = Union[Step, StepThrough, Ping, Write, Exit, SignalYourself, Spawn, Kill, Reap]
+NodeRequest = Union[
+    Step,
+    StepThrough,
+    Ping,
+    Write,
+    Exit,
+    SignalYourself,
+    DumpCore,
+    ExhaustMemory,
+    Limit,
+    LeaveParent,
+    Spawn,
+    Kill,
+    Reap,
+]
 ZygoteRequest = Union[Load, Farewell, Spawn, Reap]
 Reply = Union[Ready, Spawned, Reaped, Done, Refused]
 

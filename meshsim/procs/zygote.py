@@ -4,7 +4,7 @@ It is a fresh interpreter with one thread and only what nodes need. It loads the
 forks share them, becomes subreaper, and forks the roots (hosts and clients) on request. When its socket ends, whether
 the runner closed it or was killed, it kills and waits for every descendant, and ends itself.
 
-    python -m meshsim.procs.zygote DESCRIPTOR [SCRATCH]
+    python -m meshsim.procs.zygote DESCRIPTOR SCRATCH
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from meshsim.procs.transport import Channel, ChannelClosedError
 from meshsim.procs.wire import ZYGOTE_REQUESTS, Farewell, Load, Ready, Reap, Refused, Spawn
 
 
-def main(descriptor: int, scratch: str | None = None) -> None:
+def main(descriptor: int, scratch: str) -> None:
     """Serve the conductor on this descriptor until it goes away.
 
-    `scratch` is a directory to remove when it goes without a `Farewell`.
+    `scratch` is a directory to remove, if it is there, when it goes without a `Farewell`.
     """
     default_signals()
     forbid_core_dumps()
@@ -50,8 +50,7 @@ def main(descriptor: int, scratch: str | None = None) -> None:
     except ChannelClosedError:
         # The runner went without a word: what it had under way is nobody's any more.
         kill_descendants()
-        if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     finally:
         kill_descendants()
 
@@ -93,4 +92,4 @@ def _serve(channel: Channel) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), *sys.argv[2:])
+    main(int(sys.argv[1]), sys.argv[2])

@@ -55,6 +55,11 @@ class LimitedBackend:
         self.exit = backend.exit
         self.write = backend.write
         self.written = backend.written
+        self.dump_core = backend.dump_core
+        self.exhaust_memory = backend.exhaust_memory
+        self.limit = backend.limit
+        self.spawn_in_vain = backend.spawn_in_vain
+        self.leave_parent = backend.leave_parent
         self.signal_itself = backend.signal_itself
         self.steps_through = backend.steps_through
         self.signal = backend.signal

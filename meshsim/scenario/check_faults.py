@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from meshsim.faults.kinds import Fault, InitFails, Plain, StartFails
+from meshsim.faults.kinds import AT_SPAWN, Fault, Plain
 from meshsim.faults.matching import ConditionError, check_condition
 from meshsim.model.tags import tag_of
 from meshsim.scenario.check_targets import check_target
@@ -19,10 +19,14 @@ _RANKED = re.compile(r"([A-Za-z_]\w*)\[\d+\]\Z", re.ASCII)
 
 def check_faults(scenario: Scenario, world: World) -> None:
     """Raises `ScenarioError` for the first fault that could not strike."""
+    starts: dict[str, int] = {}
     for index, fault in enumerate(scenario.faults):
         key = f"faults[{index}]"
         _check_moment(key, fault, scenario.horizon)
         check_target(key, fault, world)
+        if isinstance(fault, AT_SPAWN) and starts.setdefault(fault.target, index) != index:
+            message = f"expected one fault of its spawn, faults[{starts[fault.target]}] is another"
+            raise ScenarioError(f"{key}.target", message, value=fault.target)
         if fault.when is not None:
             check_record(f"{key}.when", fault.when.record, fault.when.where, world)
 
@@ -41,7 +45,7 @@ def check_record(key: str, record: str, where: Mapping[str, Plain], world: World
 
 
 def _check_moment(key: str, fault: Fault, horizon: Duration) -> None:
-    if isinstance(fault, InitFails | StartFails):
+    if isinstance(fault, AT_SPAWN):
         given = "at" if fault.at is not None else "when" if fault.when is not None else ""
         if given:
             raise ScenarioError(f"{key}.{given}", f"{tag_of(fault)} strikes when its target is spawned, leave it out")

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from meshsim.faults.kinds import (
     Abort,
+    AgentCrash,
     AllocFail,
     AllocStop,
+    CleanupFails,
     ControllerExit,
     ControllerKill,
+    ControllerRaises,
+    ControllerStall,
+    CoreDump,
+    DescriptorsExhausted,
     Exit,
     ExitProcess,
     Fault,
     Hang,
     HostCrash,
+    IgnoresStop,
     InitFails,
     KillPid,
+    LatePolls,
     Misreport,
+    NeverReady,
+    OutOfMemory,
     Panic,
+    PowerCycle,
+    ProcessesExhausted,
     ProcessExit,
     Raise,
     Resume,
@@ -27,12 +41,14 @@ from meshsim.faults.kinds import (
     Shout,
     Signal,
     SigSegv,
+    SlowStart,
+    SpawnRefused,
     Stall,
     StartFails,
     StopItself,
     SubscriberGone,
 )
-from meshsim.faults.signals import SIGNAL_NUMBERS, SignalError, is_deadly, signal_number
+from meshsim.faults.signals import DUMPING, SIGNAL_NUMBERS, SignalError, is_deadly, signal_name, signal_number
 from meshsim.faults.targets import parse_target
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.world import Kind, World
@@ -49,13 +65,22 @@ def check_positive(key: str, duration: Duration | None) -> None:
         raise ScenarioError(key, "expected more than 0s", value=format_duration(duration))
 
 
-def _of_process(key: str, fault: Exit | Resume, world: World) -> None:
+def _of_process(key: str, fault: Exit | Resume | OutOfMemory, world: World) -> None:
     world.process(fault.target, f"{key}.target")
 
 
 def _signal(key: str, fault: Signal, world: World) -> None:
     world.process(fault.target, f"{key}.target")
     _check_signal(f"{key}.signal", fault.signal)
+
+
+def _core_dump(key: str, fault: CoreDump, world: World) -> None:
+    world.process(fault.target, f"{key}.target")
+    _check_signal(f"{key}.signal", fault.signal)
+    if signal_number(fault.signal) not in DUMPING:
+        allowed = [signal_name(number) for number in sorted(DUMPING)]
+        message = "expected a signal that dumps core"
+        raise ScenarioError(f"{key}.signal", message, value=fault.signal, allowed=allowed)
 
 
 def _stall(key: str, fault: Stall, world: World) -> None:
@@ -91,15 +116,46 @@ def _hang(key: str, fault: Hang, world: World) -> None:
 def _shout(key: str, fault: Shout, world: World) -> None:
     world.process(fault.target, f"{key}.target")
     _check_lines(f"{key}.lines", fault.lines)
+    if not fault.lines and fault.flood is UNSET:
+        raise ScenarioError(f"{key}.lines", "expected a line at least, or a flood")
 
 
 def _start_fails(key: str, fault: StartFails, world: World) -> None:
-    world.proc_of_its_own(fault.target, f"{key}.target")
+    _at_start(key, fault, world)
     _check_lines(f"{key}.lines", fault.lines)
+    if fault.signal is not UNSET:
+        _check_signal(f"{key}.signal", fault.signal)
+        if not is_deadly(signal_number(fault.signal)):
+            raise ScenarioError(f"{key}.signal", "expected a signal that ends the process", value=fault.signal)
 
 
-def _host_crash(key: str, fault: HostCrash, world: World) -> None:
+def _slow_start(key: str, fault: SlowStart, world: World) -> None:
+    _at_start(key, fault, world)
+    check_positive(f"{key}.after", fault.after)
+
+
+def _at_start(key: str, fault: StartFails | SlowStart | NeverReady | SpawnRefused, world: World) -> None:
+    world.proc_of_its_own(fault.target, f"{key}.target")
+    if world.member(fault.target, (Kind.PROCS,), f"{key}.target").allocator:
+        raise ScenarioError(f"{key}.target", "expected a proc that a host starts, not an allocator", value=fault.target)
+
+
+def _of_host(key: str, fault: HostCrash | PowerCycle, world: World) -> None:
     world.member(fault.target, (Kind.HOST,), f"{key}.target")
+
+
+def _power_cycle(key: str, fault: PowerCycle, world: World) -> None:
+    world.topology_host(fault.target, f"{key}.target")
+    check_positive(f"{key}.for", fault.for_)
+
+
+def _agent_crash(key: str, fault: AgentCrash, world: World) -> None:
+    world.member(fault.target, (Kind.HOST, Kind.PROCS), f"{key}.target")
+
+
+def _exhausted(key: str, fault: DescriptorsExhausted | ProcessesExhausted, world: World) -> None:
+    world.starts_processes(fault.target, f"{key}.target")
+    check_positive(f"{key}.for", fault.for_)
 
 
 def _controller_exit(key: str, fault: ControllerExit, world: World) -> None:
@@ -109,6 +165,27 @@ def _controller_exit(key: str, fault: ControllerExit, world: World) -> None:
 def _controller_kill(key: str, fault: ControllerKill, world: World) -> None:
     world.controlled(fault.target, f"{key}.target")
     _check_signal(f"{key}.signal", fault.signal)
+
+
+def _of_controller(key: str, fault: ControllerRaises, world: World) -> None:
+    world.controlled(fault.target, f"{key}.target")
+
+
+def _controller_stall(key: str, fault: ControllerStall, world: World) -> None:
+    world.controlled(fault.target, f"{key}.target")
+    check_positive(f"{key}.for", fault.for_)
+
+
+def _late_polls(key: str, fault: LatePolls, world: World) -> None:
+    world.controlled(fault.target, f"{key}.target")
+    check_positive(f"{key}.by", fault.by)
+
+
+def _ends_otherwise(key: str, fault: IgnoresStop | CleanupFails, world: World) -> None:
+    declared = world.actor(fault.target, f"{key}.target")
+    if declared.actor_type == "RuntimeTestActor":
+        raise ScenarioError(f"{key}.target", "expected an actor that does more than drills", value=fault.target)
+    check_positive(f"{key}.for", getattr(fault, "for_", None))
 
 
 def _subscriber_gone(key: str, fault: SubscriberGone, world: World) -> None:
@@ -171,9 +248,23 @@ CHECKS: dict[type, Callable[..., None]] = {
     Hang: _hang,
     Shout: _shout,
     StartFails: _start_fails,
-    HostCrash: _host_crash,
+    SlowStart: _slow_start,
+    NeverReady: _at_start,
+    SpawnRefused: _at_start,
+    CoreDump: _core_dump,
+    OutOfMemory: _of_process,
+    CleanupFails: _ends_otherwise,
+    IgnoresStop: _ends_otherwise,
+    HostCrash: _of_host,
+    PowerCycle: _power_cycle,
+    AgentCrash: _agent_crash,
+    DescriptorsExhausted: _exhausted,
+    ProcessesExhausted: _exhausted,
     ControllerExit: _controller_exit,
     ControllerKill: _controller_kill,
+    ControllerRaises: _of_controller,
+    ControllerStall: _controller_stall,
+    LatePolls: _late_polls,
     SubscriberGone: _subscriber_gone,
     Misreport: _misreport,
     AllocStop: _alloc_stop,

@@ -251,6 +251,21 @@ class World:
                 key, f"expected a proc with a process of its own, it lives in that of {node}", value=text
             )
 
+    def topology_host(self, text: str, key: str) -> None:
+        """A host that is there from the start, in a process of its own."""
+        self.member(text, (Kind.HOST,), key)
+        if text not in self._hosts:
+            raise ScenarioError(key, "expected a host of the topology", value=text, allowed=self._hosts)
+
+    def starts_processes(self, text: str, key: str) -> None:
+        """A host that starts its procs as processes, and no allocator's."""
+        self.member(text, (Kind.HOST,), key)
+        if text in self._in_process:
+            raise ScenarioError(key, "expected a host that starts processes, its procs live in its own", value=text)
+        for declared in self.names.values():
+            if declared.allocator == "remote" and text in declared.hosts:
+                raise ScenarioError(key, f"expected a host without an allocator, {declared.procs} uses it", value=text)
+
     def node(self, text: str, key: str) -> str:
         """The process that a target is, or lives in, as traces and links call it: `host1/workers_0`."""
         declared, rank = self.process(text, key), self._parsed(text, key).rank

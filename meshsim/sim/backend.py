@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from meshsim.model.runtime.node import NodeMachine
 
 if TYPE_CHECKING:
+    from meshsim.drive.backend import Resource
     from meshsim.drive.kernel import ProcessState
     from meshsim.model.boot import NodeBoot, Program
     from meshsim.model.commands import NodeCommand
@@ -44,13 +45,28 @@ class SimBackend:
     def signal_itself(self, node: Node, signal: int) -> None:
         """As `exit`."""
 
+    def dump_core(self, node: Node, signal: int) -> None:
+        """As `exit`."""
+
+    def exhaust_memory(self, node: Node) -> str:
+        return "ENOMEM"
+
+    def limit(self, node: Node, resource: Resource, *, on: bool) -> None:
+        """As `exit`: who starts a child knows that it is going to be refused."""
+
+    def spawn_in_vain(self, parent: Node, boot: NodeBoot, *, expected: str) -> str:
+        return expected
+
+    def leave_parent(self, node: Node) -> None:
+        """As `exit`."""
+
     def write(self, node: Node, lines: tuple[str, ...]) -> None:
         """As `exit`: who wants to know what was written has it already."""
 
     def written(self, node: Node, expected: tuple[str, ...]) -> tuple[str, ...]:
         return expected
 
-    def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
+    def signal(self, node: Node, signal: int, *, by: Node | None, group: bool = False) -> None:
         """As `exit`: what follows from the signal is in the process table."""
 
     def observe(self, node: Node, expected: ProcessState) -> ProcessState:

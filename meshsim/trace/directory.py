@@ -30,6 +30,7 @@ from meshsim.model.ids import (
     base_of,
     host_agent_id,
     mesh_agent_id,
+    name_of_host,
     pid_of,
     proc_agent_id,
     proc_id,
@@ -61,6 +62,8 @@ class Directory:
         }
         #: Kind of each node: `host`, `proc`, `allocated` or `client`.
         self.kinds: dict[Node, str] = {}
+        #: The process that a host has come back as, by its name; the latest one.
+        self.successors: dict[str, Node] = {}
         #: Host of each proc's node, and the full name under which the host knows the proc.
         self.hosts: dict[Node, Node] = {}
         self.proc_names: dict[Node, Name] = {}
@@ -118,6 +121,8 @@ class Directory:
 
     def node(self, name: str) -> Node | None:
         """The node that a name stands for; an actor stands for the node it lives in."""
+        if name in self.successors:
+            return self.successors[name]
         if name in self.kinds:
             return Node(name)
         if name in self.allocated_hosts:
@@ -215,6 +220,8 @@ class Directory:
             return
         address = address_of_node(node)
         self._node_of_address[address] = node
+        if name_of_host(node) != node:
+            self.successors[name_of_host(node)] = node
         if started.kind == "allocated":
             self._node_of_proc[proc_id(address, BOOTSTRAP)] = node
             label, _, index = node.rpartition("/")[2].rpartition("_")

@@ -44,6 +44,13 @@ class ProcessStarted(msgspec.Struct, frozen=True, tag="process_started"):
     pdeathsig: bool
 
 
+class ProcessNotStarted(msgspec.Struct, frozen=True, tag="process_not_started"):
+    """The kernel refused this record's host a child process for the proc `name`; `error` is `EAGAIN` or `EMFILE`."""
+
+    name: str
+    error: str
+
+
 class ProcessSignalled(msgspec.Struct, frozen=True, tag="process_signalled"):
     """A signal was sent to the process of this record's node. `by` is a host's node, the node
     itself when a handler brought it about, or empty for a fault.
@@ -133,6 +140,7 @@ Body = Union[
     Note,
     RunStarted,
     ProcessStarted,
+    ProcessNotStarted,
     ProcessSignalled,
     ProcessStopped,
     ProcessContinued,

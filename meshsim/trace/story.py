@@ -45,6 +45,7 @@ from meshsim.trace.records import (
     MessageReturned,
     ProcessContinued,
     ProcessDied,
+    ProcessNotStarted,
     ProcessReaped,
     ProcessSignalled,
     ProcessStarted,
@@ -121,6 +122,8 @@ def _describe_process(record: Record, directory: Directory) -> str:
             return f"told that the child {_proc(record, name, directory)} {_ended(status.signal)} {status}"
         case ProcessStarted(kind=kind, parent=parent):
             return f"process of the {kind} started{f' by {parent}' if parent else ''}"
+        case ProcessNotStarted(name=name, error=error):
+            return f"cannot start a process for {_proc(record, Name(name), directory)}: {error}"
         case ProcessSignalled(signal=signal, by=by):
             return f"process gets signal {signal} from {by or 'outside'}"
         case ProcessStopped():

@@ -32,6 +32,7 @@ from meshsim.model.messages import (
     GetConfig,
     GetRankStatus,
     GetState,
+    HandlerFails,
     KeepAlive,
     KeepaliveGetState,
     MeshFailed,
@@ -112,6 +113,8 @@ def _details(message: Message) -> str:
             return f"{index}: {tag_of(operation)}"
         case Misreport(mesh=mesh, status=status):
             return f"{mesh}: {status}"
+        case HandlerFails(text=text):
+            return text
         case CauseFault():
             return f"{message.kind} {message.text}".rstrip()
         case ResourceNames(names=names):

@@ -20,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 FILES = discover([ROOT / "scenarios"])
 SCENARIOS = [loaded.scenario for path in FILES for loaded in load_scenarios(path)]
 COVERAGE = (ROOT / "scenarios" / "COVERAGE.md").read_text()
+#: Suites whose files stand for something else than a row.
+OWN = ("quirks", "faults")
 _ROW = re.compile(r"^\| (?P<row>.*) \| (?P<held>[^|]*) \|$", re.MULTILINE)
 _NAME = re.compile(r"`([^`]+)`")
 
@@ -59,11 +61,12 @@ def test_every_row_is_held_by_something_that_exists() -> None:
 def test_every_scenario_holds_a_row() -> None:
     """A scenario that stands for nothing in the specification would be kept for ever, and nobody would know why.
 
-    Those of `quirks` stand for a quirk: `test_quirks.py` holds them to that.
+    Those of `quirks` stand for a quirk: `test_quirks.py` holds them to that; those of `faults` for a kind of fault:
+    `test_faults.py`.
     """
     named = {name for rows in sections().values() for _, held in rows for name in held}
 
-    assert [path.stem for path in FILES if path.stem not in named and path.parent.name != "quirks"] == []
+    assert [path.stem for path in FILES if path.stem not in named and path.parent.name not in OWN] == []
 
 
 def test_the_tables_of_the_specification_are_complete() -> None:

@@ -11,6 +11,7 @@ from small_worlds import at, found, mesh, run_sim, times
 
 from meshsim.drive.strikes import STRIKES
 from meshsim.faults.kinds import (
+    AT_SPAWN,
     Abort,
     ControllerExit,
     ControllerKill,
@@ -72,10 +73,10 @@ def struck(records: Sequence[Record]) -> Struck:
 
 
 def test_every_kind_of_fault_has_a_strike() -> None:
-    """All but the failing init and the failing start, which strike with the spawn."""
+    """All but those that strike with the spawn of their target."""
     kinds = set(Fault.__args__)  # type: ignore[attr-defined] # a Union
 
-    assert set(STRIKES) == kinds - {InitFails, StartFails}
+    assert set(STRIKES) == kinds - set(AT_SPAWN)
 
 
 @pytest.mark.parametrize(

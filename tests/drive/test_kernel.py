@@ -181,6 +181,14 @@ def test_death_goes_down_from_child_to_child(table: ProcessTable) -> None:
     assert table.alive() == [B, CLIENT, below_b]
 
 
+def test_a_process_that_dumps_its_core_takes_its_children_along(table: ProcessTable) -> None:
+    """As any death, with one flag more in its status."""
+    changes = table.dump_core(HOST, signal.SIGSEGV)
+
+    assert [change.why for change in changes] == ["signal", "parent_death"]
+    assert table.processes[HOST].status == ExitStatus(signal=11, core_dumped=True)
+
+
 def test_stopping_a_host_stops_nobody_else(table: ProcessTable) -> None:
     """SIGSTOP goes to one process: its children run on."""
     table.signal(HOST, signal.SIGSTOP)

@@ -35,6 +35,7 @@ def test_each_capability_says_what_it_is_needed_for() -> None:
         "open files",
         "processes",
         "core pattern",
+        "core dumps",
     ]
     assert all(c.detail and c.needed_for for c in probe())
 

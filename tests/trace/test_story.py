@@ -13,7 +13,17 @@ from meshsim.model.alloc.messages import ChaosMonkey, RemoteAllocate, RemoteDone
 from meshsim.model.events import ChildExited, TimerFired
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Name, PortRef, actor_id, proc_of
-from meshsim.model.messages import Envelope, GetState, Gspawn, MeshFailed, Message, Misreport, PassedOn, StateReply
+from meshsim.model.messages import (
+    Envelope,
+    GetState,
+    Gspawn,
+    HandlerFails,
+    MeshFailed,
+    Message,
+    Misreport,
+    PassedOn,
+    StateReply,
+)
 from meshsim.model.notes import (
     AllocEventSeen,
     AllocStarted,
@@ -45,6 +55,7 @@ from meshsim.trace.records import (
     MessageLost,
     MessageReturned,
     ProcessContinued,
+    ProcessNotStarted,
     ProcessSignalled,
     ProcessStopped,
     Record,
@@ -90,6 +101,7 @@ def whole() -> list[Record]:
     for body in bodies:
         trace.add(body, node="client", at=2)
     trace.add(ChildExited(WORKER, ExitStatus(signal=9)), node="host1", at=3)
+    trace.add(ProcessNotStarted(WORKER, "EAGAIN"), node="host1")
     trace.add(MarkRejected(WORKER, "Killed", "ready", "illegal transition"), node="host1")
     for process in (ProcessSignalled(15, "host1"), ProcessStopped(), ProcessContinued(), KernelDisagreed("T", "R")):
         trace.add(process, node=NODES[1])
@@ -159,6 +171,7 @@ LINES = """\
      2.000s  client         FAULT 0: signal workers[1] SIGKILL
      2.000s  client         FAULT 1 MISSED: resume workers[1]: gone
      3.000s  host1          told that the child workers[1] was killed by signal 9
+     3.000s  host1          cannot start a process for workers[1]: EAGAIN
      3.000s  host1          workers[1]: mark ready rejected, stays Killed
      3.000s  workers[1]     process gets signal 15 from host1
      3.000s  workers[1]     process is stopped
@@ -196,6 +209,7 @@ def test_every_message_has_words(message: type) -> None:
 _OWN_FORMS = {
     Gspawn: {"spec": {"actor_type": "A"}},
     ChaosMonkey: {"reason": {"kind": "watchdog"}},
+    HandlerFails: {"text": "why"},
     Misreport: {"mesh": "x", "status": ["Stopped"], "state": False, "ranks": [0, 1], "times": 1},
     RemoteAllocate: {"label": "w", "first_rank": 0, "extent": [], "proc_name": ""},
     RemoteUpdate: {"host": "h", "event": {"type": "stopped", "create_key": "k", "reason": {"kind": "stopped"}}},

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from meshsim.drive.strikes import actors, allocs, controllers, hosts, listeners, processes
 from meshsim.drive.strikes.base import MissedError, Strike
 
-__all__ = ["STRIKES", "MissedError", "Strike"]
+__all__ = ["ENDS", "STRIKES", "MissedError", "Strike"]
 
 #: What each kind of fault does, with the strike and the fault. Kinds that strike at a spawn have no row: those who
 #: spawn look them up.
@@ -18,4 +18,11 @@ STRIKES: dict[type, Callable[..., None]] = {
     **hosts.STRIKES,
     **listeners.STRIKES,
     **processes.STRIKES,
+}
+
+#: What ends a kind that lasts for a time: how its end is called in the trace, and what it does.
+ENDS: dict[type, tuple[str, Callable[..., None]]] = {
+    **controllers.ENDS,
+    **hosts.ENDS,
+    **processes.ENDS,
 }

@@ -10,8 +10,10 @@ from msgspec import UNSET
 from meshsim.drive.strikes.base import Strike
 from meshsim.faults.kinds import (
     Abort,
+    CleanupFails,
     ExitProcess,
     Hang,
+    IgnoresStop,
     KillPid,
     Panic,
     ProcessExit,
@@ -77,6 +79,16 @@ def _stop_itself(strike: Strike, fault: StopItself) -> None:
     strike.tell(strike.actor(fault.target), CauseFault("stop", "stopped by itself"))
 
 
+def _ignores_stop(strike: Strike, fault: IgnoresStop) -> None:
+    strike.tell(strike.actor(fault.target), CauseFault("ignore_stop", busy_ns=int(fault.for_ or 0)))
+
+
+def _cleanup_fails(strike: Strike, fault: CleanupFails) -> None:
+    strike.tell(
+        strike.actor(fault.target), CauseFault("fail_cleanup", fault.text, busy_ns=int(fault.after)), fault.text
+    )
+
+
 STRIKES: dict[type, Callable[..., None]] = {
     Raise: _raise,
     Panic: _panic,
@@ -89,4 +101,6 @@ STRIKES: dict[type, Callable[..., None]] = {
     ExitProcess: _exit_process,
     Hang: _hang,
     StopItself: _stop_itself,
+    IgnoresStop: _ignores_stop,
+    CleanupFails: _cleanup_fails,
 }

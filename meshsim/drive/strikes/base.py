@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from signal import SIGCONT, SIGSTOP
 from typing import TYPE_CHECKING
 
 from meshsim.drive.false_starts import process_to_be
@@ -32,17 +33,15 @@ class Strike:
         self.index = index
         self.fault = fault
         self.cause = cause
+        self.kind = tag_of(fault)
 
-    def carry_out(self, does: Callable[..., None]) -> None:
-        """Do it as its kind does, or record why it cannot be done."""
+    def carry_out(self, does: Callable[..., None], kind: str = "") -> None:
+        """Do it as its kind does, or record why it cannot be done. The end of a fault that lasts has its own `kind`."""
+        self.kind = kind or self.kind
         try:
             does(self, self.fault)
         except MissedError as missed:
             self._record(FaultMissed(self.index, self.kind, self.fault.target, str(missed)))
-
-    @property
-    def kind(self) -> str:
-        return tag_of(self.fault)
 
     def _record(self, what: FaultStruck | FaultMissed) -> int:
         return self.world.record(WORLD, self.cause, what)
@@ -88,22 +87,39 @@ class Strike:
     # --- what a strike can do --------------------------------------------------------------------------------
 
     def end_process(self, node: Node, code: int) -> None:
-        if self.world.table.state(node) is ProcessState.STOPPED:
-            raise MissedError(f"{node} is stopped: it cannot call _exit")
+        self.running(node, "call _exit")
         seq = self.struck(node, f"_exit({code})")
         self.world.processes.exit(node, code, seq)
 
     def shout(self, node: Node, lines: tuple[str, ...], code: int | None) -> None:
-        if self.world.table.state(node) is ProcessState.STOPPED:
-            raise MissedError(f"{node} is stopped: it cannot write")
+        self.running(node, "write")
         seq = self.struck(node, shouted(lines, code))
         self.world.processes.write(node, lines)
         if code is not None:
             self.world.processes.exit(node, code, seq)
 
-    def send_signal(self, node: Node, number: int) -> None:
-        seq = self.struck(node, signal_name(number))
-        self.world.processes.signal(node, number, seq)
+    def send_signal(self, node: Node, number: int, *, group: bool = False) -> None:
+        seq = self.struck(node, f"{signal_name(number)}{' to its group' if group else ''}")
+        self.world.processes.signal(node, number, seq, group=group)
+
+    def stall(self, node: Node) -> None:
+        """Stop a process until the end of this strike, of all that overlap it, or until somebody continues it."""
+        self.send_signal(node, SIGSTOP)
+        self.world.processes.stalls.setdefault(node, []).append(self)
+
+    def end_stall(self, node: Node) -> None:
+        others = [stall for stall in self.world.processes.stalls.get(node, []) if stall is not self]
+        if others:
+            self.world.processes.stalls[node] = others
+            self.struck(node, "still stopped by another stall")
+        else:
+            self.send_signal(node, SIGCONT)
+
+    def running(self, node: Node, to: str) -> Node:
+        """A process that has to do something itself."""
+        if self.world.table.state(node) is ProcessState.STOPPED:
+            raise MissedError(f"{node} is stopped: it cannot {to}")
+        return node
 
     def tell(self, actor: ActorId, message: Message, detail: str = "") -> None:
         """Hand a message to the target actor; a process that is stopped takes it when it continues."""

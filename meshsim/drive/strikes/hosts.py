@@ -1,20 +1,88 @@
-"""Faults of hosts."""
+"""Faults of hosts, and of the agents of hosts and procs."""
 
 from __future__ import annotations
 
 import signal
 from collections.abc import Callable
 
-from meshsim.drive.strikes.base import Strike
+from meshsim.drive.backend import Resource
+from meshsim.drive.kernel import ProcessState
+from meshsim.drive.strikes.base import MissedError, Strike
 from meshsim.faults.kinds import (
+    AgentCrash,
+    DescriptorsExhausted,
     HostCrash,
+    PowerCycle,
+    ProcessesExhausted,
 )
+from meshsim.model.messages import HandlerFails
 
 
 def _host_crash(strike: Strike, fault: HostCrash) -> None:
+    host = strike.process(fault.target)
+    if fault.pdeathsig is False:
+        _release_children(strike, fault.target)
+    strike.send_signal(host, int(signal.SIGKILL))
+
+
+def _power_cycle(strike: Strike, fault: PowerCycle) -> None:
     strike.send_signal(strike.process(fault.target), int(signal.SIGKILL))
+
+
+def _power_on(strike: Strike, fault: PowerCycle) -> None:
+    former = strike.world.directory.node(fault.target)
+    if former is None or not strike.world.processes.is_gone(former):
+        raise MissedError(f"{fault.target} is not off")
+    strike.world.processes.restart(former, strike.struck(former))
+
+
+def _release_children(strike: Strike, target: str) -> None:
+    """They do it themselves, so all of them must run."""
+    processes = strike.world.processes
+    children = processes.table.processes[strike.process(target)].children
+    alive = [child for child in children if processes.table.state(child) is not ProcessState.REAPED]
+    for child in alive:
+        strike.running(child, "give up its parent-death signal")
+    for child in alive:
+        processes.leave_parent(child)
+
+
+def _agent_crash(strike: Strike, fault: AgentCrash) -> None:
+    strike.tell(strike.actor(fault.target), HandlerFails(fault.text), fault.text)
+
+
+def _descriptors_exhausted(strike: Strike, fault: DescriptorsExhausted) -> None:
+    _limit(strike, "descriptors", on=True)
+
+
+def _descriptors_back(strike: Strike, fault: DescriptorsExhausted) -> None:
+    _limit(strike, "descriptors", on=False)
+
+
+def _processes_exhausted(strike: Strike, fault: ProcessesExhausted) -> None:
+    _limit(strike, "processes", on=True)
+
+
+def _processes_back(strike: Strike, fault: ProcessesExhausted) -> None:
+    _limit(strike, "processes", on=False)
+
+
+def _limit(strike: Strike, resource: Resource, *, on: bool) -> None:
+    host = strike.running(strike.process(strike.fault.target), "change its limits")
+    strike.struck(host)
+    strike.world.processes.limit(host, resource, on=on)
 
 
 STRIKES: dict[type, Callable[..., None]] = {
     HostCrash: _host_crash,
+    PowerCycle: _power_cycle,
+    AgentCrash: _agent_crash,
+    DescriptorsExhausted: _descriptors_exhausted,
+    ProcessesExhausted: _processes_exhausted,
+}
+
+ENDS: dict[type, tuple[str, Callable[..., None]]] = {
+    PowerCycle: ("power_on", _power_on),
+    DescriptorsExhausted: ("descriptors_back", _descriptors_back),
+    ProcessesExhausted: ("processes_back", _processes_back),
 }

@@ -11,8 +11,10 @@ from typing import Union
 
 from meshsim.faults.kinds.actors import (
     Abort,
+    CleanupFails,
     ExitProcess,
     Hang,
+    IgnoresStop,
     InitFails,
     KillPid,
     Panic,
@@ -25,29 +27,60 @@ from meshsim.faults.kinds.actors import (
 )
 from meshsim.faults.kinds.allocs import AllocFail, AllocStop
 from meshsim.faults.kinds.base import FaultBase, Plain, Rank, When
-from meshsim.faults.kinds.controllers import ControllerExit, ControllerKill
-from meshsim.faults.kinds.hosts import HostCrash
+from meshsim.faults.kinds.controllers import (
+    ControllerExit,
+    ControllerKill,
+    ControllerRaises,
+    ControllerStall,
+    LatePolls,
+)
+from meshsim.faults.kinds.hosts import AgentCrash, DescriptorsExhausted, HostCrash, PowerCycle, ProcessesExhausted
 from meshsim.faults.kinds.listeners import Misreport, SubscriberGone
-from meshsim.faults.kinds.processes import Exit, Resume, Shout, Signal, Stall, StartFails
+from meshsim.faults.kinds.processes import (
+    CoreDump,
+    Exit,
+    NeverReady,
+    OutOfMemory,
+    Resume,
+    Shout,
+    Signal,
+    SlowStart,
+    SpawnRefused,
+    Stall,
+    StartFails,
+)
 
 __all__ = [
+    "AT_SPAWN",
     "Abort",
+    "AgentCrash",
     "AllocFail",
     "AllocStop",
+    "CleanupFails",
     "ControllerExit",
     "ControllerKill",
+    "ControllerRaises",
+    "ControllerStall",
+    "CoreDump",
+    "DescriptorsExhausted",
     "Exit",
     "ExitProcess",
     "Fault",
     "FaultBase",
     "Hang",
     "HostCrash",
+    "IgnoresStop",
     "InitFails",
     "KillPid",
+    "LatePolls",
     "Misreport",
+    "NeverReady",
+    "OutOfMemory",
     "Panic",
     "Plain",
+    "PowerCycle",
     "ProcessExit",
+    "ProcessesExhausted",
     "Raise",
     "Rank",
     "Resume",
@@ -56,6 +89,8 @@ __all__ = [
     "Shout",
     "SigSegv",
     "Signal",
+    "SlowStart",
+    "SpawnRefused",
     "Stall",
     "StartFails",
     "StopItself",
@@ -66,6 +101,8 @@ __all__ = [
 Fault = Union[
     Exit,
     Signal,
+    CoreDump,
+    OutOfMemory,
     Stall,
     Resume,
     Raise,
@@ -80,13 +117,28 @@ Fault = Union[
     Hang,
     StopItself,
     InitFails,
+    CleanupFails,
+    IgnoresStop,
     Shout,
     StartFails,
+    SlowStart,
+    NeverReady,
+    SpawnRefused,
     HostCrash,
+    PowerCycle,
+    AgentCrash,
+    DescriptorsExhausted,
+    ProcessesExhausted,
     ControllerExit,
     ControllerKill,
+    ControllerStall,
+    ControllerRaises,
+    LatePolls,
     SubscriberGone,
     Misreport,
     AllocStop,
     AllocFail,
 ]
+
+#: Kinds that strike when their target is spawned, at no time of their own.
+AT_SPAWN = (InitFails, StartFails, SlowStart, NeverReady, SpawnRefused)

@@ -78,6 +78,23 @@ class StopItself(FaultBase, frozen=True, kw_only=True, tag="stop_itself"):
     """The target actor ends cleanly by itself."""
 
 
+class CleanupFails(FaultBase, frozen=True, kw_only=True, tag="cleanup_fails"):
+    """The cleanup of the target actor returns an error, whenever the actor comes to it."""
+
+    text: str = "injected cleanup error"
+    #: How long the cleanup works before it fails. The runtime cuts it after `CLEANUP_TIMEOUT`.
+    after: Duration = duration(0)
+
+
+class IgnoresStop(FaultBase, frozen=True, kw_only=True, tag="ignores_stop"):
+    """The target actor leaves requests to stop where they are, for a time or for ever, and goes on with its work.
+
+    It is not busy: messages are handled. An abort still ends it.
+    """
+
+    for_: Duration | None = msgspec.field(name="for", default=None)
+
+
 class InitFails(FaultBase, frozen=True, kw_only=True, tag="init_fails"):
     """The init of the target actor returns an error. Strikes when it is spawned: no `at`, no `when`."""
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 
 from meshsim.faults.kinds.base import FaultBase
+from meshsim.units import Duration
 
 
 class ControllerExit(FaultBase, frozen=True, kw_only=True, tag="controller_exit"):
@@ -19,3 +20,24 @@ class ControllerKill(FaultBase, frozen=True, kw_only=True, tag="controller_kill"
     """The process in which the controller of the target mesh lives gets a signal."""
 
     signal: str = "SIGKILL"
+
+
+class ControllerRaises(FaultBase, frozen=True, kw_only=True, tag="controller_raises"):
+    """A handler of the controller of the target mesh returns an error; one that waits is over first."""
+
+    text: str = "injected controller error"
+
+
+class ControllerStall(FaultBase, frozen=True, kw_only=True, tag="controller_stall"):
+    """The process in which the controller of the target mesh lives is stopped (SIGSTOP), and continued after `for`."""
+
+    for_: Duration | None = msgspec.field(name="for", default=None)
+
+
+class LatePolls(FaultBase, frozen=True, kw_only=True, tag="late_polls"):
+    """Polls of the controller of the target mesh begin later than they are due, the next one first."""
+
+    #: How much later.
+    by: Duration
+    #: How many of them; all from then on when not given.
+    times: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None

@@ -59,6 +59,8 @@ from meshsim.model.supervision import (
 
 BUSY_TIMER = "busy"
 INIT_TIMER = "init"
+CLEANUP_TIMER = "cleanup"
+IGNORING_TIMER = "ignoring"
 
 #: Parameter that makes inits fail: rank as text -> the fields of an `InitFailure`.
 INIT_FAILS = "init_fails"
@@ -85,7 +87,7 @@ _BOUND = frozenset(
 
 
 class InitFailure(msgspec.Struct, frozen=True):
-    """An init works for a time and then returns an error."""
+    """An init, or a cleanup, works for a time and then returns an error."""
 
     text: str
     after_ns: int = 0
@@ -102,6 +104,10 @@ class TestActor(msgspec.Struct):
     context: Context
     #: How its init fails, if it is to.
     init_failure: InitFailure | None = None
+    #: How its cleanup fails, if it is to.
+    cleanup_failure: InitFailure | None = None
+    #: Whether it leaves requests to stop where they are.
+    ignores_stop: bool = False
     #: Init or a handler is at work: it ends at a timer, or never.
     working: bool = False
     #: What an endpoint at work ends with.
@@ -147,6 +153,11 @@ class TestActor(msgspec.Struct):
                 return [] if afterwards is None else [afterwards]
             case TimerFired(key=key) if key == INIT_TIMER:
                 return self._fail_init()
+            case TimerFired(key=key) if key == CLEANUP_TIMER:
+                return self._fail_cleanup()
+            case TimerFired(key=key) if key == IGNORING_TIMER:
+                self.ignores_stop = False
+                return []
             case TimerFired():
                 return self.context.on_timer(event, now_ns)
             case ActorSpawned():
@@ -159,6 +170,8 @@ class TestActor(msgspec.Struct):
             case ClockSet(offset_ns=offset):
                 self.context.clock_offset_ns = offset
                 return []
+            case CleanupStarted() if self.cleanup_failure is not None:
+                return self._clean_up(self.cleanup_failure)
             case CleanupStarted() | ActorEnded():
                 return []
             case _:
@@ -180,6 +193,17 @@ class TestActor(msgspec.Struct):
         assert self.init_failure is not None
         self.working = False
         return [Fail(Generic(self.init_failure.text))]
+
+    def _clean_up(self, failure: InitFailure) -> list[Command]:
+        if failure.after_ns == 0:
+            return self._fail_cleanup()
+        self.working = True
+        return [SetTimer(self.me, CLEANUP_TIMER, failure.after_ns)]
+
+    def _fail_cleanup(self) -> list[Command]:
+        assert self.cleanup_failure is not None
+        self.working = False
+        return [Fail(Generic(self.cleanup_failure.text))]
 
     def _on_message(self, envelope: Envelope, now_ns: int) -> list[Command]:
         match envelope.message:
@@ -241,10 +265,18 @@ class TestActor(msgspec.Struct):
         return [SetTimer(self.me, BUSY_TIMER, busy_ns)]
 
     def _misbehave(self, fault: CauseFault) -> list[Command]:
-        if fault.kind != "hang":
-            return misbehaviour(type(self).__name__, fault)
-        self.working = True
-        return [SetTimer(self.me, BUSY_TIMER, fault.busy_ns)] if fault.busy_ns else []
+        match fault.kind:
+            case "hang":
+                self.working = True
+                return [SetTimer(self.me, BUSY_TIMER, fault.busy_ns)] if fault.busy_ns else []
+            case "ignore_stop":
+                self.ignores_stop = True
+                return [SetTimer(self.me, IGNORING_TIMER, fault.busy_ns)] if fault.busy_ns else []
+            case "fail_cleanup":
+                self.cleanup_failure = InitFailure(fault.text, fault.busy_ns)
+                return []
+            case _:
+                return misbehaviour(type(self).__name__, fault)
 
 
 def misbehaviour(who: str, fault: CauseFault) -> list[Command]:

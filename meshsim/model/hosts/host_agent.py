@@ -27,6 +27,7 @@ from meshsim.model.events import (
     ClockSet,
     Event,
     ProcDestroyed,
+    SpawnFailed,
     Started,
     TimerFired,
 )
@@ -185,6 +186,8 @@ class HostAgent(msgspec.Struct):
                 return self._on_proc_ready(port, ready, now_ns)
             case ChildExited():
                 return self._on_child_exited(event, now_ns)
+            case SpawnFailed():
+                return self._on_spawn_failed(event)
             case ProcDestroyed(proc=proc):
                 return self._on_proc_gone(proc_name_of(proc), now_ns)
             case TimerFired(key=key):
@@ -408,6 +411,13 @@ class HostAgent(msgspec.Struct):
             commands += self._fail_creation(name, host_errors.terminal(manager.children[name].status))
             commands += self._cancel_ready_timer(name)
         return [*commands, *self._after_end(name, now_ns)]
+
+    def _on_spawn_failed(self, failed: SpawnFailed) -> list[Command]:
+        """Nothing was started: there is no handle to keep, and nothing to wait for."""
+        name = failed.name
+        self._processes.forget(name)
+        error = host_errors.failed_to_spawn(self.manager.proc_id(name), failed.error)
+        return [*self._end_creation(name, None, error), *self._cancel_ready_timer(name)]
 
     def _on_proc_gone(self, name: Name, now_ns: int) -> list[Command]:
         """A proc of this very process was torn down."""

@@ -14,6 +14,11 @@ def already_exists(name: Name) -> str:
     return f"proc '{name}' already exists"
 
 
+def failed_to_spawn(proc: ProcId, error: str) -> str:
+    """There is no process; `error` is what the system call said."""
+    return f"proc '{proc}' failed to spawn process: {error}"
+
+
 def failed_to_configure(proc: ProcId, why: str) -> str:
     """The process was started and did not become ready; `why` is a debug form."""
     return f"proc '{proc}' failed to configure process: {why}"

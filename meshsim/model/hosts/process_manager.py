@@ -85,6 +85,11 @@ class ProcessManager(msgspec.Struct):
         name = self.callbacks.pop(port)
         return name, self._mark(name, process.ready(self._wall(now_ns), ready.addr, ready.agent))
 
+    def forget(self, name: Name) -> None:
+        """A child that could not be started: it has no handle."""
+        del self.children[name]
+        self.callbacks = {port: child for port, child in self.callbacks.items() if child != name}
+
     def _tail_lines(self, spec: ProcSpec) -> int:
         """The proc's own configuration beats that of the host (3.5)."""
         return lines_kept(int(spec.config.get("MESH_TAIL_LOG_LINES", self.config.mesh_tail_log_lines)), self.config)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meshsim.model.commands import CancelTimer, InitOver, RuntimeCommand
+from meshsim.model.commands import CancelTimer, Fail, InitOver, RuntimeCommand
 from meshsim.model.events import (
     ActorEnded,
     ActorInitialized,
@@ -28,14 +28,15 @@ from meshsim.model.events import (
     ProcDestroyed,
     RuntimeEvent,
     SignalReceived,
+    SpawnFailed,
     Started,
     TimerFired,
 )
 from meshsim.model.ids import ActorId
-from meshsim.model.machine import Interruptible
-from meshsim.model.messages import Envelope
+from meshsim.model.machine import Interruptible, Stubborn
+from meshsim.model.messages import Envelope, HandlerFails
 from meshsim.model.runtime.ending import CHILDREN_TIMER, CLEANUP_TIMER, ENDS, Commands, EndingCell
-from meshsim.model.supervision import Aborted, ActorPhase, ActorStatus
+from meshsim.model.supervision import Aborted, ActorPhase, ActorStatus, Generic
 
 #: Looked up once: in Python 3.11 a member of an Enum costs several times a global.
 _IDLE = ActorPhase.IDLE
@@ -83,6 +84,7 @@ class ActorCell(EndingCell):
                 | ActorInitialized()
                 | ActorEnded()
                 | ChildExited()
+                | SpawnFailed()
                 | ProcDestroyed()
                 | ClockSet()
             ):
@@ -162,7 +164,7 @@ class ActorCell(EndingCell):
     def _ready(self) -> list[Take]:
         """What can be taken now, in the fixed order. While draining that is work alone."""
         ready: list[Take] = []
-        if self.draining is None and self.signals:
+        if self.draining is None and self._next_signal() is not None:
             ready.append(self._take_signal)
         if self.draining is None and self.supervision:
             ready.append(self._take_supervision_event)
@@ -171,7 +173,22 @@ class ActorCell(EndingCell):
         return ready
 
     def _take_work(self, now_ns: int) -> Commands:
-        return self._absorb(self.machine.handle(self.work.pop(0), now_ns), now_ns)
+        envelope = self.work.pop(0)
+        if type(envelope.message) is HandlerFails:
+            return self._absorb([Fail(Generic(envelope.message.text))], now_ns)
+        return self._absorb(self.machine.handle(envelope, now_ns), now_ns)
+
+    def fail_handler(self, envelope: Envelope, now_ns: int) -> Commands:
+        """A message at which a handler of this actor returns an error; it waits its turn."""
+        self.work.append(envelope)
+        return self._advance(now_ns)
+
+    def _next_signal(self) -> int | None:
+        """Place of the first signal that the actor takes; none if it leaves all where they are."""
+        for place, signal in enumerate(self.signals):
+            if signal.kind == "abort" or not (isinstance(self.machine, Stubborn) and self.machine.ignores_stop):
+                return place
+        return None
 
     def _on_signal(self, signal: SignalReceived, now_ns: int) -> Commands:
         if self.phase is ActorPhase.STOPPING:
@@ -180,7 +197,7 @@ class ActorCell(EndingCell):
         return self._advance(now_ns)
 
     def _take_signal(self, now_ns: int) -> Commands:
-        signal = self.signals.pop(0)
+        signal = self.signals.pop(self._next_signal() or 0)
         self.reason = signal.reason
         match signal.kind:
             case "stop":

@@ -59,6 +59,7 @@ from meshsim.model.events import (
     Event,
     RuntimeEvent,
     SignalReceived,
+    SpawnFailed,
     Started,
     TimerFired,
 )
@@ -79,7 +80,7 @@ from meshsim.model.ids import (
     proc_of,
     remote_allocator_id,
 )
-from meshsim.model.messages import ActorEvent, Envelope, Undeliverable
+from meshsim.model.messages import ActorEvent, Envelope, HandlerFails, Undeliverable
 from meshsim.model.messaging.delayed import DELAYED_MESSAGE_LOST, DELAYED_MESSAGES
 from meshsim.model.messaging.hops import HOPS_MAX, TTL_EXPIRED, hops_inside
 from meshsim.model.messaging.sequencing import ReorderBuffer, Sequencer, duplicate_warning, session_of
@@ -168,7 +169,7 @@ class NodeMachine(SharedProcess):
                     self._begin(remote_allocator_id(self.boot.node))
                 if self.boot.clock_offset_ns:
                     self._run(self.root, ClockSet(self.boot.clock_offset_ns), now_ns)
-            case ChildExited(name=name):
+            case ChildExited(name=name) | SpawnFailed(name=name):
                 self._run(self.started_by.pop(name, self.root), event, now_ns)
             case _:
                 raise AssertionError(f"{self.boot.node} cannot take {event!r}")
@@ -247,7 +248,10 @@ class NodeMachine(SharedProcess):
             if not self._pass_on(envelope):
                 self._bounce(envelope, no_mailbox_error(envelope.dest))
         elif not (self._is_open(cell, envelope.port) if envelope.port else cell.machine.binds(envelope.message)):
-            self._bounce(envelope, port_not_bound_error(envelope))
+            if type(envelope.message) is HandlerFails and not cell.is_terminal:
+                self._apply(cell, cell.fail_handler(envelope, now_ns), now_ns)
+            else:
+                self._bounce(envelope, port_not_bound_error(envelope))
         elif cell.phase in _TERMINAL:
             self._bounce(envelope, cell.refusal(envelope))
         elif envelope.port and not cell.machine.takes(envelope.port, envelope.message):

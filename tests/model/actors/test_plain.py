@@ -294,3 +294,30 @@ def test_a_list_of_ports_is_gone_through():
 
     assert commands == [Envelope(ME, actor(2), Forward((ASKER,), (actor(0), ME)))]
     assert made().handle(tell(Forward(())), 0) == []
+
+
+# --- what it does at its end ----------------------------------------------------------------------------------
+
+
+def test_a_cleanup_that_is_to_fail_fails_when_it_comes():
+    """At once, or after it has worked for a time; nothing happens before."""
+    at_once, later = made(), made()
+
+    assert at_once.handle(tell(CauseFault("fail_cleanup", "oh no")), S) == []
+    assert at_once.handle(CleanupStarted(failed=False), 2 * S) == [Fail(Generic("oh no"))]
+    later.handle(tell(CauseFault("fail_cleanup", "oh no", busy_ns=3 * S)), S)
+    assert later.handle(CleanupStarted(failed=False), 2 * S) == [SetTimer(ME, "cleanup", 3 * S)]
+    assert later.busy
+    assert later.handle(TimerFired(ME, "cleanup"), 5 * S) == [Fail(Generic("oh no"))]
+    assert not later.busy
+
+
+def test_an_actor_ignores_stops_for_a_time_or_for_ever():
+    """It is not busy meanwhile."""
+    for_a_time, for_ever = made(), made()
+
+    assert for_a_time.handle(tell(CauseFault("ignore_stop", busy_ns=3 * S)), S) == [SetTimer(ME, "ignoring", 3 * S)]
+    assert for_ever.handle(tell(CauseFault("ignore_stop")), S) == []
+    assert [(each.ignores_stop, each.busy) for each in (for_a_time, for_ever)] == [(True, False)] * 2
+    assert for_a_time.handle(TimerFired(ME, "ignoring"), 4 * S) == []
+    assert not for_a_time.ignores_stop

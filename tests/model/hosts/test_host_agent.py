@@ -20,6 +20,7 @@ from meshsim.model.events import (
     ChildFailed,
     CleanupStarted,
     ClockSet,
+    SpawnFailed,
     Started,
     TimerFired,
 )
@@ -183,6 +184,20 @@ def test_a_child_that_is_killed_before_it_is_ready_fails_the_creation(agent):
         "proc 'unix:@host0,w_0-1a' failed to configure process: "
         "Ready(Terminal(Killed { signal: 9, core_dumped: false }))"
     )
+
+
+def test_a_child_that_the_kernel_refuses_fails_the_creation_and_leaves_no_handle(agent):
+    """What fork said is in the text; nothing is there to be Running, to call back or to be stopped."""
+    agent.handle(create(W0, rank=2), 1 * S)
+
+    commands = agent.handle(SpawnFailed(W0, "Too many open files (os error 24)"), 1 * S)
+
+    text = "proc 'unix:@host0,w_0-1a' failed to spawn process: Too many open files (os error 24)"
+    assert (commands, agent.busy) == ([CancelTimer(ME, "ready:w_0-1a")], False)
+    assert agent.handle(to_me(GetState(W0, REPLY)), 3 * S) == [answer(StateReply(State(W0, status.failed(text))))]
+    assert (agent.accepts(1024), agent.manager.names()) == (False, [])
+    assert agent.handle(create(W0), 4 * S) == []
+    assert agent.handle(shutdown(), 5 * S) == [answer(Ack()), CloseServer()]
 
 
 def test_a_child_that_is_late_fails_the_creation_and_stays(agent):

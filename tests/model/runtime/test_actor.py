@@ -16,7 +16,7 @@ from meshsim.model.commands import (
     UnlinkChildren,
 )
 from meshsim.model.events import ChildFailed, ChildStopped, CleanupStarted, SignalReceived, Started, TimerFired
-from meshsim.model.messages import Ack, Envelope, Work
+from meshsim.model.messages import Ack, Envelope, HandlerFails, Work
 from meshsim.model.notes import ActorStatusChanged, Warned
 from meshsim.model.runtime.actor import ActorCell
 from meshsim.model.runtime.ending import CHILDREN_TIMER, CLEANUP_TIMER, TRANSITIONS, InvalidTransitionError
@@ -611,3 +611,56 @@ def test_without_q31_an_actor_says_when_its_init_is_over():
 
     assert begun == [note(ActorPhase.INITIALIZING)]
     assert cell.handle(TimerFired(ME, "done"), 1 * S) == [note(ActorPhase.IDLE), InitOver(ME)]
+
+
+# --- faults that the runtime itself takes ----------------------------------------------------------------------
+
+
+class Mule(Puppet):
+    """Leaves requests to stop where they are, as long as it is told to."""
+
+    ignores_stop: bool = True
+
+
+@pytest.mark.parametrize("signal", [STOP, DRAIN], ids=lambda signal: signal.kind)
+def test_a_stubborn_actor_stops_when_it_has_had_enough(signal):
+    """What it was asked for is not forgotten: the next thing that happens to it finds the signal."""
+    cell = cell_of(Mule())
+
+    assert cell.handle(signal, S) == []
+    assert cell.phase is ActorPhase.IDLE
+    cell.machine.ignores_stop = False
+    cell.handle(TimerFired(ME, "enough"), 2 * S)
+
+    assert cell.phase is ActorPhase.STOPPED
+
+
+def test_an_abort_overtakes_what_a_stubborn_actor_ignores():
+    """It is no request: the actor ends, and the stop before it is of no interest any more."""
+    cell = cell_of(Mule())
+    cell.handle(STOP, S)
+
+    cell.handle(ABORT, 2 * S)
+
+    assert cell.phase is ActorPhase.FAILED
+
+
+def test_a_stubborn_actor_goes_on_with_its_work():
+    """It is not busy: messages are handled between the request to stop and its end."""
+    cell = cell_of(Mule(answers={"more": [SEND]}))
+    cell.handle(STOP, S)
+
+    assert list(cell.handle(work("more"), 2 * S)) == [SEND]
+
+
+def test_a_failing_handler_fails_any_actor_in_its_turn():
+    """The machine is never asked; what was in the mailbox before is handled first."""
+    cell = cell_of(Puppet(answers={"first": [SEND]}, slow=["long"]))
+    cell.handle(work("long"), S)
+    cell.handle(work("first"), S)
+    cell.fail_handler(Envelope(ALICE.actor, ME, HandlerFails("lost its mind")), S)
+
+    commands = list(cell.handle(TimerFired(ME, "over"), 2 * S))
+
+    assert commands[0] == SEND
+    assert cell.status == actor_failed(Generic("lost its mind"))
