@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from meshsim.drive.strikes import STRIKES, Strike
-from meshsim.faults.kinds import Fault, InitFails, Resume, Stall, StartFails, When
+from meshsim.drive.strikes.links import end
+from meshsim.faults.kinds import Fault, InitFails, LinkFault, Resume, Stall, StartFails, When
 from meshsim.faults.matching import Matcher
 from meshsim.trace.records import NO_CAUSE, Record
 
@@ -29,7 +30,7 @@ def inject(world: World) -> None:
 
 
 def _life(world: World, index: int, fault: Fault) -> Generator[simpy.Event, Any, None]:
-    """From waiting to striking, and for a stall with a duration to its end."""
+    """From waiting to striking, and for what lasts for a time to its end."""
     cause = NO_CAUSE
     if fault.at is not None:
         yield world.env.timeout(int(fault.at))
@@ -41,6 +42,9 @@ def _life(world: World, index: int, fault: Fault) -> Generator[simpy.Event, Any,
     if isinstance(fault, Stall) and fault.for_ is not None:
         yield world.env.timeout(int(fault.for_))
         Strike(world, index, Resume(target=fault.target), cause).carry_out(STRIKES[Resume])
+    if isinstance(fault, LinkFault) and fault.for_ is not None:
+        yield world.env.timeout(int(fault.for_))
+        end(Strike(world, index, fault, cause), fault)
 
 
 def _match(world: World, when: When) -> simpy.Event:

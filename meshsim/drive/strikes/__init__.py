@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meshsim.drive.strikes import actors, allocs, controllers, hosts, listeners, processes
+from meshsim.drive.strikes import actors, allocs, clocks, controllers, hosts, links, listeners, processes
 from meshsim.drive.strikes.base import MissedError, Strike
 
 __all__ = ["STRIKES", "MissedError", "Strike"]
@@ -14,8 +14,10 @@ __all__ = ["STRIKES", "MissedError", "Strike"]
 STRIKES: dict[type, Callable[..., None]] = {
     **actors.STRIKES,
     **allocs.STRIKES,
+    **clocks.STRIKES,
     **controllers.STRIKES,
     **hosts.STRIKES,
+    **links.STRIKES,
     **listeners.STRIKES,
     **processes.STRIKES,
 }

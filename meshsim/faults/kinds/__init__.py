@@ -25,8 +25,20 @@ from meshsim.faults.kinds.actors import (
 )
 from meshsim.faults.kinds.allocs import AllocFail, AllocStop
 from meshsim.faults.kinds.base import FaultBase, Plain, Rank, When
+from meshsim.faults.kinds.clocks import ClockDrift, ClockJump, ClockOffset
 from meshsim.faults.kinds.controllers import ControllerExit, ControllerKill
 from meshsim.faults.kinds.hosts import HostCrash
+from meshsim.faults.kinds.links import (
+    DeliveryTimeout,
+    Duplication,
+    JitterFault,
+    Latency,
+    LinkFault,
+    Loss,
+    MessageFault,
+    Partition,
+    Reordering,
+)
 from meshsim.faults.kinds.listeners import Misreport, SubscriberGone
 from meshsim.faults.kinds.processes import Exit, Resume, Shout, Signal, Stall, StartFails
 
@@ -34,8 +46,13 @@ __all__ = [
     "Abort",
     "AllocFail",
     "AllocStop",
+    "ClockDrift",
+    "ClockJump",
+    "ClockOffset",
     "ControllerExit",
     "ControllerKill",
+    "DeliveryTimeout",
+    "Duplication",
     "Exit",
     "ExitProcess",
     "Fault",
@@ -43,13 +60,20 @@ __all__ = [
     "Hang",
     "HostCrash",
     "InitFails",
+    "JitterFault",
     "KillPid",
+    "Latency",
+    "LinkFault",
+    "Loss",
+    "MessageFault",
     "Misreport",
     "Panic",
+    "Partition",
     "Plain",
     "ProcessExit",
     "Raise",
     "Rank",
+    "Reordering",
     "Resume",
     "SelfFail",
     "SelfUngracefulFail",
@@ -89,4 +113,14 @@ Fault = Union[
     Misreport,
     AllocStop,
     AllocFail,
+    Latency,
+    JitterFault,
+    Loss,
+    Duplication,
+    Reordering,
+    Partition,
+    DeliveryTimeout,
+    ClockJump,
+    ClockOffset,
+    ClockDrift,
 ]
