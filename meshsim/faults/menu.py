@@ -55,7 +55,7 @@ MENU: dict[type[Fault], Entry] = {
     ),
     kinds.Duplication: Entry(
         on="a link",
-        example='{ kind = "duplication", target = "*", at = "5s", message = "cast_message", times = 2, apart = "1s" }',
+        example='{ kind = "duplication", target = "*", at = "5s", message = "cast", times = 2, apart = "1s" }',
     ),
     kinds.Reordering: Entry(
         on="a link",
