@@ -204,6 +204,11 @@ def _is_about(rule: Rule, parcel: Parcel) -> bool:
     return rule.links(parcel.src, parcel.dst) or any(rule.links(*hop) for hop in parcel.hops)
 
 
+def is_machine(name: str) -> bool:
+    """Whether a name stands for everything on a machine: hosts and clients do, ranks and nodes are processes."""
+    return name != ANY and "[" not in name and "/" not in name
+
+
 def _halves(text: str) -> tuple[str, str, str]:
     arrow = "<->" if " <-> " in text else "->"
     near, _, far = text.partition(f" {arrow} ")

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from meshsim.faults.links import ANY, Sides
-from meshsim.faults.targets import parse_target
+from meshsim.faults.links import ANY, Sides, is_machine
 from meshsim.model.ids import Node
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.trace.directory import Directory
@@ -90,7 +89,6 @@ class LinkFaults:
             if name == ANY:
                 return True
             named = self._directory.node(name)
-            whole = parse_target(name).rank is None
-            if named is not None and (node == named or (whole and node.startswith(f"{named}/"))):
+            if named is not None and (node == named or (is_machine(name) and node.startswith(f"{named}/"))):
                 return True
         return False

@@ -59,7 +59,7 @@ def test_every_row_is_held_by_something_that_exists() -> None:
 def test_every_scenario_holds_a_row() -> None:
     """A scenario that stands for nothing in the specification would be kept for ever, and nobody would know why.
 
-    Those of `quirks` stand for a quirk: `test_quirks.py` holds them to that. Those of `faults` stand for a kind of fault.
+    Those of `quirks` stand for a quirk: `test_quirks.py` holds them to that. Those of `faults` stand for a kind.
     """
     named = {name for rows in sections().values() for _, held in rows for name in held}
 

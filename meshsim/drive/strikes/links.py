@@ -30,8 +30,8 @@ from meshsim.faults.links import (
     Rule,
     Sides,
     Withhold,
+    is_machine,
 )
-from meshsim.faults.targets import parse_target
 from meshsim.trace.records import FaultEnded
 from meshsim.units import format_duration
 
@@ -101,11 +101,10 @@ def _side(strike: Strike, targets: tuple[str, ...]) -> tuple[End, ...]:
 
 def _end(strike: Strike, text: str) -> End:
     """Hosts and clients are machines; whatever has a rank is a process, there or on its way."""
-    target = parse_target(text)
     node = strike.world.directory.node(text) or process_to_be(strike.world.plan, text)
     if node is None:
         raise MissedError(f"{text} does not exist, or not yet")
-    return End(node, whole=target.rank is None)
+    return End(node, whole=is_machine(text))
 
 
 def end(strike: Strike, fault: LinkFault) -> None:
