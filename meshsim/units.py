@@ -8,6 +8,7 @@ configuration does (`"1.5s"`, `"200ms"`, `"2m"`, `"1h 30m"`); they are parsed ex
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -23,6 +24,9 @@ DAY = 24 * HOUR
 
 #: The longest duration that is accepted anywhere: one hundred years. Keeps sums inside signed 64 bits.
 DURATION_NS_MAX = 100 * 365 * DAY
+
+#: The fastest drift of a clock: a second in a second. Source: chosen here, far above what real clocks do.
+DRIFT_PPB_MAX = 1 * S
 
 _UNITS = {
     "ns": NS,
@@ -77,6 +81,38 @@ def parse_duration(text: str) -> int:
     if total > DURATION_NS_MAX:
         raise DurationError(f"expected at most 100 years, got {text!r}")
     return int(total)
+
+
+def parse_shift(text: str) -> int:
+    """Nanoseconds of a duration that may have a sign: `"1.5s"`, `"-200ms"`.
+
+    Raises:
+        DurationError: as `parse_duration`.
+    """
+    bare = text.strip()
+    sign = -1 if bare.startswith("-") else 1
+    try:
+        return sign * parse_duration(bare[1:] if bare[:1] in ("-", "+") else bare)
+    except DurationError as error:
+        limit = str(error).partition(", got ")[0].replace('as "1.5s"', 'as "1.5s" or "-200ms"')
+        raise DurationError(f"{limit}, got {text!r}") from None
+
+
+def parse_drift(text: str) -> int:
+    """Parts per billion of a drift such as `"200us/s"`, `"-1.5ms/s"` or `"50ppm"`.
+
+    Raises:
+        DurationError: not a drift, finer than one part per billion, or faster than a second in a second.
+    """
+    ppb = None
+    with suppress(DurationError):
+        if text.endswith("/s"):
+            ppb = parse_shift(text.removesuffix("/s"))
+        elif text.endswith("ppm"):
+            ppb = parse_shift(f"{text.removesuffix('ppm').rstrip()}us")
+    if ppb is None or not -DRIFT_PPB_MAX <= ppb <= DRIFT_PPB_MAX:
+        raise DurationError(f'expected a drift such as "200us/s" or "-50ppm", at most 1s/s, got {text!r}')
+    return ppb
 
 
 def format_duration(duration_ns: int) -> str:
@@ -139,6 +175,17 @@ def _decimal(value: int, size: int) -> str:
 
 class Duration(int):
     """Nanoseconds that are written as text with a unit in scenario files and plans."""
+
+
+class Shift(Duration):
+    """A `Duration` that may have a sign: how far a clock is off, or is moved."""
+
+
+class Drift(int):
+    """Parts per billion, which is nanoseconds in a second, written as text: `200us/s`."""
+
+    def __str__(self) -> str:
+        return f"{format_duration(int(self))}/s"
 
 
 def duration(default_ns: int) -> Any:  # noqa: ANN401  as msgspec.field

@@ -97,12 +97,15 @@ class Scripted(SimBackend):
         self._script = script
         #: What each node took, with the second it took it; starts and the script's own timers left out.
         self.taken: list[tuple[float, Node, Event]] = []
+        #: What each child was started with.
+        self.boots: dict[str, NodeBoot] = {}
 
     def start(self, boot: NodeBoot) -> None:
         """Nothing has to be made."""
 
     def spawn(self, parent: Node, boot: NodeBoot, *, pdeathsig: bool) -> None:
         """As `start`."""
+        self.boots[boot.node] = boot
 
     def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
         lines = list(self._script.get(node, {}).items())

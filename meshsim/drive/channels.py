@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
+from meshsim.faults.links import Hop
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Node, address_of_node
 from meshsim.model.messages import Envelope
@@ -43,9 +44,6 @@ from meshsim.model.messaging.channel import (
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import stream_key
 from meshsim.trace.records import MessageReturned, Record
-
-#: From one process to the next on the way of a message.
-Hop = tuple[Node, Node]
 
 DEAD_CLIENT = "dead_client_cached_forever"
 #: No record.
@@ -124,10 +122,25 @@ class Channels:
 
     def withdraw(self, hop: Hop, message: Underway, now_ns: int) -> bool:
         """A message that waited is taken; False when the channel had given it up before."""
-        held = any(each.item is message for each in self._senders[hop].waiting)
+        sender = self._senders.get(hop)
+        held = sender is not None and any(each.item is message for each in sender.waiting)
         if held:
             self._handle(hop, Withdrawn(message), now_ns)
         return held
+
+    def link(self, hop: Hop) -> Link | None:
+        """The connection of a channel; none while nothing of it is simulated."""
+        sender = self._senders.get(hop)
+        return None if sender is None else sender.link
+
+    def dialling_ns(self, hop: Hop) -> int:
+        """When the attempts to connect began."""
+        return self._senders[hop].dialling_ns
+
+    def connect(self, hop: Hop, now_ns: int) -> None:
+        """An attempt to connect succeeds. What the channel writes is delivered by whoever held it back."""
+        if self._senders[hop].link is Link.DIALLING:
+            self._handle(hop, Connected(), now_ns)
 
     def wake(self, hop: Hop, now_ns: int) -> list[SenderCommand[Underway]]:
         return self._handle(hop, Woken(), now_ns)
@@ -241,6 +254,16 @@ class Deliveries:
         deliveries = taken.deliveries
         taken.forget()
         return deliveries
+
+    def hops(self) -> list[Hop]:
+        """Every channel that has carried anything."""
+        self._catch_up()
+        return [(sender, receiver) for receiver, taken in self._taken.items() for sender in taken]
+
+    def has_passed(self, hop: Hop) -> bool:
+        """Whether a channel has carried anything."""
+        self._catch_up()
+        return hop[0] in self._taken.get(hop[1], {})
 
     def is_fresh(self, taken_ns: int, now_ns: int) -> bool:
         """Whether something taken at a time is not acknowledged yet, unless it was for the number of messages."""

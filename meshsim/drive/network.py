@@ -1,4 +1,8 @@
-"""The network between processes: how long each message takes, and whether it arrives."""
+"""The network between processes: how long each message takes, and whether it arrives.
+
+The scenario's `[network]` comes first, then the rules that faults have made, in the order of their strikes
+(`meshsim.faults.links`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from random import Random
 
 import msgspec
 
+from meshsim.faults.links import Hop, Parcel, Rule, is_cut, is_withheld, judge
 from meshsim.model.alloc.places import Place, latency_ns
 from meshsim.model.ids import Node, ProcId
 from meshsim.scenario.plan import Plan
@@ -34,6 +39,11 @@ class Network:
         self._between_places = stream(plan.seed, "places")
         self._last_between: dict[tuple[ProcId, ProcId], int] = {}
         self._last_arrival: dict[tuple[Node, Node], int] = {}
+        #: Rules of the faults that strike now.
+        self.rules: tuple[Rule, ...] = ()
+        #: Whether there ever was one: then delays change, and order has to be looked after.
+        self._has_had_rules = False
+        self._rule_streams: dict[tuple[int, Hop], Random] = {}
         uniform = not plan.network.links and not plan.network.jitter and not plan.network.loss
         #: The latency of every link when all are alike and nothing is drawn; None otherwise.
         self.uniform_ns: int | None = int(plan.network.latency) if uniform else None
@@ -51,19 +61,70 @@ class Network:
         return at_ns
 
     def arrival(self, src: Node, dst: Node, now_ns: int) -> int | None:
-        """When a message sent now arrives; None when it is lost. Messages of one link never overtake each other."""
+        """When a message sent now arrives, rules aside; None when it is lost.
+
+        Messages of one link never overtake each other.
+        """
         if self.uniform_ns is not None:
             return now_ns + self.uniform_ns
-        link = (src, dst)
-        quality = self._quality.get(link) or self._set_quality(link)
+        quality = self._quality.get((src, dst)) or self._set_quality((src, dst))
+        at_ns = self._drawn((src, dst), quality, now_ns)
+        if at_ns is None or not (quality.jitter_ns or self._has_had_rules):
+            return at_ns
+        return self._in_order((src, dst), at_ns)
+
+    def arrivals(self, parcel: Parcel, now_ns: int) -> tuple[int, ...]:
+        """When a message sent now arrives, and its copies after it, by all rules; never when it is lost."""
+        link = (parcel.src, parcel.dst)
+        at_ns = self._drawn(link, self._quality.get(link) or self._set_quality(link), now_ns)
+        fate = judge(self.rules, parcel, lambda key: self._rule_stream(key, link))
+        if at_ns is None or fate.is_lost:
+            return ()
+        at_ns += fate.delay_ns
+        if fate.held_back_ns is None:
+            at_ns = self._in_order(link, at_ns)
+        else:
+            at_ns += fate.held_back_ns
+        return (at_ns, *(at_ns + after_ns for after_ns in fate.copies_ns))
+
+    def _drawn(self, link: tuple[Node, Node], quality: LinkQuality, now_ns: int) -> int | None:
+        """When it would arrive if it were alone; None when it is lost."""
         if quality.loss and self._stream(link).random() < quality.loss:
             return None
         at_ns = now_ns + quality.latency_ns
-        if quality.jitter_ns:
-            at_ns += self._stream(link).randrange(quality.jitter_ns + 1)
-            at_ns = max(at_ns, self._last_arrival.get(link, 0))
-            self._last_arrival[link] = at_ns
+        return at_ns + self._stream(link).randrange(quality.jitter_ns + 1) if quality.jitter_ns else at_ns
+
+    def _in_order(self, link: tuple[Node, Node], at_ns: int) -> int:
+        """Not before what was sent earlier on this link."""
+        at_ns = self._last_arrival[link] = max(at_ns, self._last_arrival.get(link, 0))
         return at_ns
+
+    # --- rules -----------------------------------------------------------------------------------------------
+
+    def add_rule(self, rule: Rule) -> None:
+        self.rules = (*self.rules, rule)
+        self._has_had_rules = True
+        self.uniform_ns = None
+
+    def remove_rule(self, key: int) -> bool:
+        """Take the oldest rule of this key away; False when there is none."""
+        for index, rule in enumerate(self.rules):
+            if rule.key == key:
+                self.rules = (*self.rules[:index], *self.rules[index + 1 :])
+                return True
+        return False
+
+    def is_cut(self, hop: Hop) -> bool:
+        return is_cut(self.rules, hop)
+
+    def is_withheld(self, hop: Hop, kind: str) -> bool:
+        return is_withheld(self.rules, hop, kind, lambda key: self._rule_stream(key, hop))
+
+    def _rule_stream(self, key: int, link: Hop) -> Random:
+        found = self._rule_streams.get((key, link))
+        if found is None:
+            found = self._rule_streams[key, link] = stream(self._seed, "fault", key, *link)
+        return found
 
     def _stream(self, link: tuple[Node, Node]) -> Random:
         found = self._streams.get(link)

@@ -15,11 +15,14 @@ import msgspec
 
 from meshsim.drive.agenda import Agenda, Entry
 from meshsim.drive.backend import Backend
-from meshsim.drive.channels import Channels, Deliveries, Hop, Underway
+from meshsim.drive.channels import Channels, Deliveries, Underway
+from meshsim.drive.cuts import Cuts
 from meshsim.drive.kernel import ProcessState
 from meshsim.drive.network import Network
 from meshsim.drive.processes import Processes
 from meshsim.drive.returning import Session, Sessions
+from meshsim.faults.kinds import DeliveryTimeout, Partition
+from meshsim.faults.links import Hop, Parcel, Rule
 from meshsim.model.commands import NodeCommand
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Node, address_of, node_of_address, proc_of
@@ -36,12 +39,17 @@ from meshsim.model.messaging.channel import (
 from meshsim.model.messaging.hops import HOPS_MAX, TTL_EXPIRED, processes_reached
 from meshsim.model.messaging.undeliverable import RETURNED
 from meshsim.model.notes import Bounced
+from meshsim.model.tags import tag_of
 from meshsim.scenario.plan import Plan
 from meshsim.trace.records import Body, MessageLost, MessageReturned, Record
 
 #: Why a message that nobody wants back is lost.
+LOST = "the network lost it"
 RECEIVER_GONE = "the receiver is gone"
 CARRIER_GONE = "the process that had it is gone"
+
+#: Tag of what brings a message back.
+_RETURN = tag_of(Undeliverable)
 
 #: A frame of this length is never seen: lengths are measured only against a smaller limit.
 _LENGTH_UNSEEN = 1 << 30
@@ -71,6 +79,8 @@ class Post:
         self.routes: dict[ActorId, Node] = {}
         #: What is in an agenda entry of a delivery: one bound method, made once.
         self.deliver = self._deliver_in_a_row if backend.steps_through else self._deliver
+        if any(isinstance(fault, Partition | DeliveryTimeout) for fault in plan.faults):
+            self.deliver = self._deliver_past_cuts
         self._backend = backend
         self._agenda = agenda
         self._processes = processes
@@ -79,6 +89,7 @@ class Post:
         self._watchers = watchers
         self._record = record
         self._carry_out = carry_out
+        config = Config.of(plan.config, plan.quirks_off)
         self._channels = Channels(plan)
         #: Channels that are closed for good.
         self.closed = self._channels.closed
@@ -87,11 +98,22 @@ class Post:
         #: With hosts that came back as another process.
         self._sessions = Sessions()
         self._deliveries = Deliveries(plan, records, self.route, self._first_stop)
+        self._cuts = Cuts(
+            network=network,
+            channels=self._channels,
+            deliveries=self._deliveries,
+            processes=processes,
+            agenda=agenda,
+            timeout_ns=config.message_delivery_timeout,
+            delivered=self._delivered,
+            hand_over=self._hand_to_cut_channel,
+            go_on=self._go_on,
+            give_back=self._give_back_late,
+        )
         #: Since when nobody serves the address of a process: it has ended, or closed its server.
         self._ended_ns: dict[Node, int] = {}
         #: When the sender of a channel was told that its receiver closed its server.
         self._told_ns: dict[Hop, int] = {}
-        config = Config.of(plan.config, plan.quirks_off)
         self._ttl = config.message_ttl_default
         #: Whether a TTL can expire at all.
         self._is_short_lived = self._ttl < HOPS_MAX
@@ -142,14 +164,26 @@ class Post:
         if reached == 0:
             self._give_back(src, envelope, cause, (TTL_EXPIRED,))
             return
+        if self.network.rules and self._cuts.stops((src, first), envelope):
+            self._cuts.keep((src, first), Underway(src, dst, envelope, cause, self._agenda.instant))
+            return
         now_ns = self._agenda.instant
+        arrivals = self._arrivals(src, dst, tag_of(envelope.message))
+        if not arrivals:
+            self._record(dst, cause, MessageLost(envelope, LOST))
+        for at_ns in arrivals:
+            if reached is not None:
+                self._agenda.post(at_ns, self._expire, src, first if reached == 1 else dst, envelope, cause, now_ns)
+            else:
+                self._agenda.post(at_ns, self.deliver, src, dst, envelope, cause, now_ns)
+
+    def _arrivals(self, src: Node, dst: Node, kind: str) -> tuple[int, ...]:
+        """When a message that is put on the wire now arrives: once, more often, or never."""
+        now_ns = self._agenda.instant
+        if self.network.rules:
+            return self.network.arrivals(Parcel(src, dst, self._first_stop(src, dst), kind), now_ns)
         at_ns = self.network.arrival(src, dst, now_ns)
-        if at_ns is None:
-            self._record(dst, cause, MessageLost(envelope, "the network lost it"))
-        elif reached is not None:
-            self._agenda.post(at_ns, self._expire, src, first if reached == 1 else dst, envelope, cause, now_ns)
-        else:
-            self._agenda.post(at_ns, self.deliver, src, dst, envelope, cause, now_ns)
+        return () if at_ns is None else (at_ns,)
 
     # --- hosts that come back --------------------------------------------------------------------------------
 
@@ -365,7 +399,7 @@ class Post:
         self._ended_ns[node] = now_ns
         self._cut_off.update((node, *(each for each, front in self._processes.front.items() if front == node)))
         for hop, _ in self._deliveries.unacknowledged(node, now_ns):
-            if not self._processes.is_gone(hop[0]):
+            if not self._processes.is_gone(hop[0]) and not self.network.is_cut((node, hop[0])):
                 self._told_ns[hop] = now_ns
                 self._channels.close_server(hop, now_ns)
 
@@ -443,6 +477,57 @@ class Post:
         else:
             self._obey(hop, self._channels.wake(hop, self._agenda.now_ns))
 
+    # --- rules of the network --------------------------------------------------------------------------------
+
+    def add_rule(self, rule: Rule) -> None:
+        """From now on messages are judged by this rule, too."""
+        self.network.add_rule(rule)
+        self._cuts.on_cut()
+
+    def remove_rule(self, key: int) -> bool:
+        """The oldest rule of this key is over; False when there is none."""
+        is_there = self.network.remove_rule(key)
+        self._cuts.on_healed()
+        return is_there
+
+    def _deliver_past_cuts(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
+        """As `_deliver`; the way from the host to its proc may be cut, and the way back of acknowledgements."""
+        if not self.network.rules or src == dst:
+            self._deliver(src, dst, envelope, cause, sent_ns)
+            return
+        first = self._first_stop(src, dst)
+        can_pass_on = first != dst and self._processes.running[first] and first not in self._ended_ns
+        if can_pass_on and self._cuts.stops((first, dst), envelope):
+            self._cuts.keep((first, dst), Underway(src, dst, envelope, cause, self._agenda.now_ns))
+            return
+        self._deliver(src, dst, envelope, cause, sent_ns)
+        for hop in Parcel(src, dst, first, "").hops:
+            self._cuts.keep_unacknowledged(hop)
+
+    def _hand_to_cut_channel(self, hop: Hop, message: Underway, is_written: bool) -> None:
+        if hop in self.closed:
+            self._refuse(hop, message, closed_error(None))
+        else:
+            self._obey(hop, self._channels.post(hop, message, self._agenda.instant, is_written=is_written))
+
+    def _go_on(self, hop: Hop, message: Underway) -> None:
+        """A message that waited in the channel of a hop is put on the wire."""
+        src, dst, envelope, cause = message.src, message.dst, message.envelope, message.cause
+        is_at_front = hop[0] != src
+        arrivals = (self._agenda.instant,) if is_at_front else self._arrivals(src, dst, tag_of(envelope.message))
+        if not arrivals:
+            self._record(dst, cause, MessageLost(envelope, LOST))
+        for at_ns in arrivals:
+            self._agenda.post(at_ns, self.deliver, src, dst, envelope, cause, message.since_ns)
+
+    def _give_back_late(self, message: Underway, error: str, is_lost: bool) -> None:
+        """What comes back has waited for its way, and has it now, or for too long."""
+        if is_lost:
+            self._record(message.dst, message.cause, MessageLost(message.envelope, error))
+        else:
+            back = (message.src, message.envelope, message.cause, (error, RETURNED))
+            self._agenda.post(self._agenda.instant, self._give_back, *back)
+
     # --- giving back -----------------------------------------------------------------------------------------
 
     def _refuse(self, hop: Hop, message: Underway, error: str) -> None:
@@ -457,13 +542,15 @@ class Post:
     def _return_from(self, node: Node, message: Underway, error: str) -> None:
         """A process on the way, or at its end, gives a message back over the network."""
         src, envelope, cause = message.src, message.envelope, message.cause
-        at_ns = self.network.arrival(node, src, self._agenda.instant)
+        if envelope.returnable and self._cuts.keep_return((node, self._first_stop(node, src)), message, error):
+            return
+        arrivals = self._arrivals(node, src, _RETURN)
         processes = 1 if self._first_stop(node, src) == src else 2
         expires = self._is_short_lived and processes_reached(self._ttl, processes) is not None
-        if at_ns is None or expires or not envelope.returnable:
+        if not arrivals or expires or not envelope.returnable:
             self._record(message.dst, cause, MessageLost(envelope, error))
         else:
-            self._agenda.post(at_ns, self._give_back, src, envelope, cause, (error, RETURNED))
+            self._agenda.post(arrivals[0], self._give_back, src, envelope, cause, (error, RETURNED))
 
     def _give_back(self, src: Node, envelope: Envelope, cause: int, errors: tuple[str, ...]) -> None:
         """To the actor that sent it, in its own process."""
@@ -505,6 +592,8 @@ class Post:
         for message in self._channels.open_messages():
             if not message.is_at_receiver:
                 yield message.dst, message.cause, message.envelope
+        for message in self._cuts.returning():
+            yield message.src, message.cause, message.envelope
 
 
 def _length(envelope: Envelope) -> int:

@@ -16,6 +16,7 @@ from msgspec import UNSET
 
 from meshsim.drive.agenda import Agenda, Entry
 from meshsim.drive.backend import Backend, Resource
+from meshsim.drive.clocks import Clocks, machine_of
 from meshsim.drive.false_starts import false_starts
 from meshsim.drive.kernel import ERRORS, Change, Process, ProcessState, ProcessTable
 from meshsim.drive.output import Output, shouted
@@ -23,7 +24,7 @@ from meshsim.faults.kinds import NeverReady, SlowStart, SpawnRefused, StartFails
 from meshsim.faults.signals import signal_name, signal_number
 from meshsim.model.boot import NodeBoot
 from meshsim.model.commands import SpawnAllocated, SpawnProcess
-from meshsim.model.events import ChildExited, Event, SpawnFailed, Started
+from meshsim.model.events import ChildExited, ClockSet, Event, SpawnFailed, Started
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import (
     LOCAL_PROC,
@@ -37,6 +38,7 @@ from meshsim.model.ids import (
     proc_id,
 )
 from meshsim.model.quirks import REVISION_OF
+from meshsim.model.wall_clock import WallClock
 from meshsim.scenario.plan import Plan, allocating_hosts
 from meshsim.scenario.streams import stream_key
 from meshsim.trace.records import (
@@ -87,6 +89,7 @@ class Processes:
         self.of_address: dict[str, Node] = {}
         #: Child processes by parent and name.
         self._of_child: dict[tuple[Node | None, str], Node] = {}
+        self.clocks = Clocks(plan)
         self._plan = plan
         self._backend = backend
         self._agenda = agenda
@@ -168,7 +171,7 @@ class Processes:
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
-            clock_offset_ns=int(self._plan.clocks.get(name_of_host(node), 0)),
+            clock=self.clocks.of(node),
             in_process=name_of_host(node) in self._plan.topology.in_process,
             allocates=name_of_host(node) in self._allocating,
         )
@@ -184,7 +187,7 @@ class Processes:
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
-            clock_offset_ns=int(self._plan.clocks.get(name_of_host(host), 0)),
+            clock=self.clocks.of(host),
             proc_name=command.name,
             host=host,
             callback=command.callback,
@@ -238,7 +241,7 @@ class Processes:
             quirks_off=self._plan.quirks_off,
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
-            clock_offset_ns=int(self._plan.clocks.get(parent, 0)),
+            clock=self.clocks.of(parent),
             choice_key=self._choice_key(node),
             alloc=command.alloc,
             index=command.index,
@@ -330,6 +333,22 @@ class Processes:
                 self.exit(node, fault.code, seq)
             else:
                 self.signal_itself(node, number, seq)
+
+    # --- clocks ----------------------------------------------------------------------------------------------
+
+    def set_clock(self, machine: Node, clock: WallClock, cause: int) -> None:
+        """The wall clock of a machine is another one from now on; each of its processes reads it when it runs."""
+        self.clocks.set(machine, clock)
+        for node in list(self.table.processes):
+            if machine_of(node) == machine:
+                self._read_clock(node, cause)
+
+    def _read_clock(self, node: Node, cause: int) -> None:
+        if self.is_stopped(node):
+            self.hold(node, self._read_clock, node, cause)
+        elif self.running[node]:
+            read = ClockSet.to(self.clocks.of(node))
+            self._step(node, read, self._record(node, cause, read))
 
     # --- output --------------------------------------------------------------------------------------------
 

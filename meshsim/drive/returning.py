@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import msgspec
 
-from meshsim.drive.channels import Hop, Underway
+from meshsim.drive.channels import Underway
+from meshsim.faults.links import Hop
 from meshsim.model.ids import Node
 from meshsim.model.messaging.channel import closed_error, out_of_sequence, rejection
 

@@ -13,10 +13,10 @@ import simpy
 
 from meshsim.drive.agenda import Agenda, Entry, TieOrder
 from meshsim.drive.backend import Backend
-from meshsim.drive.channels import Hop
 from meshsim.drive.network import Network
 from meshsim.drive.post import Post
 from meshsim.drive.processes import Processes
+from meshsim.faults.links import Hop
 from meshsim.model.commands import (
     CancelTimer,
     CloseServer,
@@ -60,10 +60,10 @@ class World:
         self._agenda = Agenda(self.env, tie_order, self._lane)
         self.processes = Processes(plan, backend, self._agenda, self.record, self._step)
         self.table = self.processes.table
-        self._network = Network(plan)
+        self.network = Network(plan)
         self.post = Post(
             plan=plan,
-            network=self._network,
+            network=self.network,
             backend=backend,
             agenda=self._agenda,
             processes=self.processes,
@@ -117,7 +117,7 @@ class World:
         self._carry_out_all(node, self._backend.step(node, event, self._agenda.instant), cause)
 
     def _carry_out_all(self, node: Node, commands: list[NodeCommand], cause: int) -> None:
-        network, post = self._network, self.post
+        network, post = self.network, self.post
         if network.uniform_ns is None or post.closed or post.is_strict:
             for command in commands:
                 if type(command) is Envelope:
@@ -147,7 +147,7 @@ class World:
                 return
             self.record(node, cause, command)  # type: ignore[arg-type]  # the line above says that it fits
             if type(command) is ProcPlaced:
-                self._network.place(command.proc, command.place)
+                self.network.place(command.proc, command.place)
             if type(command) is OperationEnded:
                 self.on_operation_ended(command)
             return

@@ -107,4 +107,44 @@ MENU: dict[type[Fault], Entry] = {
         on="a controller",
         example='{ kind = "late_polls", target = "trainer", at = "5s", by = "15s", times = 2 }',
     ),
+    kinds.Latency: Entry(
+        on="a link",
+        example='{ kind = "latency", target = "host1", at = "5s", for = "10s", by = "200ms" }',
+    ),
+    kinds.JitterFault: Entry(
+        on="a link",
+        example='{ kind = "jitter", target = "host1", to = ["client"], at = "5s", by = "50ms" }',
+    ),
+    kinds.Loss: Entry(
+        on="a link",
+        example='{ kind = "loss", target = "client", to = ["host1"], one_way = true, at = "5s", share = 0.1 }',
+    ),
+    kinds.Duplication: Entry(
+        on="a link",
+        example='{ kind = "duplication", target = "*", at = "5s", message = "cast", times = 2, apart = "1s" }',
+    ),
+    kinds.Reordering: Entry(
+        on="a link",
+        example='{ kind = "reordering", target = "observer", at = "5s", window = "100ms" }',
+    ),
+    kinds.Partition: Entry(
+        on="a link",
+        example='{ kind = "partition", target = "client", to = ["host1"], at = "5s", for = "10s" }',
+    ),
+    kinds.DeliveryTimeout: Entry(
+        on="a link",
+        example='{ kind = "delivery_timeout", target = "client", to = ["host1"], at = "5s", message = "get_state" }',
+    ),
+    kinds.ClockJump: Entry(
+        on="a clock",
+        example='{ kind = "clock_jump", target = "host1", at = "5s", by = "-10s" }',
+    ),
+    kinds.ClockOffset: Entry(
+        on="a clock",
+        example='{ kind = "clock_offset", target = "host1", at = "5s", offset = "10s" }',
+    ),
+    kinds.ClockDrift: Entry(
+        on="a clock",
+        example='{ kind = "clock_drift", target = "host1", at = "5s", drift = "200us/s" }',
+    ),
 }

@@ -10,6 +10,7 @@ from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Name, Node, PortRef
 from meshsim.model.machine import Machine
 from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, REVISION_OF
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 
 class NodeBoot(msgspec.Struct, frozen=True):
@@ -30,8 +31,8 @@ class NodeBoot(msgspec.Struct, frozen=True):
     name_key: int = 0
     #: Key of the choices among queues that are ready at once; 0 for the fixed order.
     choice_key: int = 0
-    #: Wall clock of the node minus virtual time.
-    clock_offset_ns: int = 0
+    #: Wall clock of the node.
+    clock: WallClock = TRUE_CLOCK
     #: Procs: the full proc name, and the node of the host that runs it.
     proc_name: Name = Name("")
     #: Hosts: whether their procs live in the host's own process.

@@ -14,6 +14,7 @@ from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Name, ProcId
 from meshsim.model.messages import Envelope
 from meshsim.model.supervision import ActorStatus, ActorSupervisionEvent
+from meshsim.model.wall_clock import WallClock
 
 
 class Started(msgspec.Struct, frozen=True, tag="started"):
@@ -88,10 +89,21 @@ class CleanupStarted(msgspec.Struct, frozen=True, tag="cleanup"):
     failed: bool
 
 
-class ClockSet(msgspec.Struct, frozen=True, tag="clock_set"):
-    """Wall time of this node is `now_ns + offset_ns`."""
+class ClockSet(msgspec.Struct, frozen=True, tag="clock_set", omit_defaults=True):
+    """This node's wall clock is another one from now on, or was from the start. Fields as in `WallClock`."""
 
     offset_ns: int
+    drift_ppb: int = 0
+    since_ns: int = 0
+
+    @property
+    def clock(self) -> WallClock:
+        return WallClock(self.offset_ns, self.drift_ppb, self.since_ns)
+
+    @classmethod
+    def to(cls, clock: WallClock) -> ClockSet:
+        """The event that sets this clock."""
+        return cls(clock.offset_ns, clock.drift_ppb, clock.since_ns)
 
 
 class SignalReceived(msgspec.Struct, frozen=True, tag="signal"):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from meshsim.model.config import Config
+from meshsim.model.events import ClockSet
 from meshsim.model.hosts.process import EXITED, ExitStatus
 from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
 from meshsim.model.messages import ActorStateChanged, Envelope, ShutdownHost
@@ -21,8 +22,10 @@ from meshsim.model.notes import (
 from meshsim.model.status import ActorState, State, StatusKind
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import FOREVER_NS, Bounds
+from meshsim.oracle.link_faults import LinkFaults
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
+    FaultEnded,
     FaultStruck,
     MessageLost,
     MessageReturned,
@@ -108,7 +111,10 @@ class World:
         self.pushed: dict[tuple[ActorId, int], tuple[int, int]] = {}
         #: Last time a message between two nodes was lost or came back.
         self._lost_at: dict[tuple[Node, Node], int] = {}
+        self._link_faults = LinkFaults(directory, config.message_delivery_timeout)
         self._children: dict[Node, list[Node]] = {}
+        #: When the wall clock of a node was set by a fault, in order.
+        self._clock_set_at: dict[Node, list[int]] = {}
         self.handlers: dict[type, Callable[[Record], None]] = {
             Envelope: self._on_delivery,
             ProcessStarted: self._on_process_started,
@@ -122,6 +128,8 @@ class World:
             OperationStarted: self._on_operation_started,
             EventRecorded: self._on_event_recorded,
             FaultStruck: self._on_fault,
+            FaultEnded: self._on_fault_ended,
+            ClockSet: self._on_clock_set,
             MessageLost: self._on_lost,
             MessageReturned: self._on_lost,
             Bounced: self._on_lost,
@@ -156,8 +164,9 @@ class World:
         return min(FOREVER_NS, sum(end - max(begin, start) for begin, end in facts.stalls if end > start))
 
     def extended(self, deadline: int, start: int, nodes: list[Node]) -> int:
-        """A deadline, later by the time that these processes were stopped since `start`."""
-        return min(FOREVER_NS, deadline + sum(self.stalled_ns(node, start) for node in dict.fromkeys(nodes)))
+        """A deadline, later by the time that these processes were stopped, or cut from others, since `start`."""
+        stalled_ns = sum(self.stalled_ns(node, start) for node in dict.fromkeys(nodes))
+        return min(FOREVER_NS, deadline + stalled_ns + self._link_faults.cut_ns(nodes, start))
 
     def place_of(self, actor: ActorId) -> list[Node]:
         """The node an actor lives in and, for a proc, its host's."""
@@ -168,8 +177,18 @@ class World:
         return [node] if host is None else [node, host]
 
     def lost_between(self, a: Node, b: Node, since: int) -> bool:
-        """Whether a message between two nodes, in either direction, was lost at or after `since`."""
+        """Whether what two nodes say to each other, either way, was lost or struck by a fault at or after `since`."""
+        if self._link_faults.disturbed_between(a, b, since):
+            return True
         return max(self._lost_at.get((a, b), -1), self._lost_at.get((b, a), -1)) >= max(since, 0)
+
+    def cut_between(self, a: Node, b: Node, since: int) -> bool:
+        """Whether a fault stopped messages between two nodes, in either direction, at or after `since`."""
+        return self._link_faults.cut_between(a, b, since)
+
+    def clock_moved(self, node: Node, since: int) -> bool:
+        """Whether a fault set the wall clock that a node reads, at or after `since`."""
+        return any(at >= since for at in self._clock_set_at.get(node, ()))
 
     def children(self, host: Node) -> list[Node]:
         """Nodes of the procs that a host started so far."""
@@ -297,6 +316,15 @@ class World:
             self.hung.add(ActorId(fault.target) if target is None else target)
         elif fault.kind == "misreport":
             self.misreporting.add(ActorId(fault.target))
+        else:
+            self._link_faults.on_struck(fault, record.at)
+
+    def _on_fault_ended(self, record: Record) -> None:
+        assert isinstance(record.what, FaultEnded)
+        self._link_faults.on_ended(record.what, record.at)
+
+    def _on_clock_set(self, record: Record) -> None:
+        self._clock_set_at.setdefault(Node(record.node), []).append(record.at)
 
     def _on_lost(self, record: Record) -> None:
         what = record.what

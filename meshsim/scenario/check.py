@@ -44,6 +44,8 @@ def check(scenario: Scenario) -> World:
     _check_network(scenario, world)
     for node in scenario.clocks:
         world.member(node, (Kind.HOST, Kind.CLIENT), joined("clocks", node))
+    for node in scenario.clock_drifts:
+        world.member(node, (Kind.HOST, Kind.CLIENT), joined("clock_drifts", node))
     check_faults(scenario, world)
     check_expectations(scenario, world)
     _check_invariants(scenario)

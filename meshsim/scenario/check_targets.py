@@ -12,12 +12,17 @@ from meshsim.faults.kinds import (
     AllocFail,
     AllocStop,
     CleanupFails,
+    ClockDrift,
+    ClockJump,
+    ClockOffset,
     ControllerExit,
     ControllerKill,
     ControllerRaises,
     ControllerStall,
     CoreDump,
+    DeliveryTimeout,
     DescriptorsExhausted,
+    Duplication,
     Exit,
     ExitProcess,
     Fault,
@@ -25,16 +30,21 @@ from meshsim.faults.kinds import (
     HostCrash,
     IgnoresStop,
     InitFails,
+    JitterFault,
     KillPid,
+    Latency,
     LatePolls,
+    Loss,
     Misreport,
     NeverReady,
     OutOfMemory,
     Panic,
+    Partition,
     PowerCycle,
     ProcessesExhausted,
     ProcessExit,
     Raise,
+    Reordering,
     Resume,
     SelfFail,
     SelfUngracefulFail,
@@ -50,6 +60,7 @@ from meshsim.faults.kinds import (
 )
 from meshsim.faults.signals import DUMPING, SIGNAL_NUMBERS, SignalError, is_deadly, signal_name, signal_number
 from meshsim.faults.targets import parse_target
+from meshsim.scenario.check_links import check_link_fault
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.world import Kind, World
 from meshsim.units import Duration, format_duration
@@ -209,6 +220,12 @@ def _alloc_fail(key: str, fault: AllocFail, world: World) -> None:
         raise ScenarioError(f"{key}.target", "expected allocated procs", value=fault.target)
 
 
+def _of_clock(key: str, fault: ClockJump | ClockOffset | ClockDrift, world: World) -> None:
+    world.member(fault.target, (Kind.HOST, Kind.CLIENT), f"{key}.target")
+    if isinstance(fault, ClockJump) and not fault.by:
+        raise ScenarioError(f"{key}.by", "expected a jump, forward or back", value=format_duration(fault.by))
+
+
 def _check_lines(key: str, lines: list[str]) -> None:
     for index, line in enumerate(lines):
         if "\n" in line or "\r" in line:
@@ -269,4 +286,14 @@ CHECKS: dict[type, Callable[..., None]] = {
     Misreport: _misreport,
     AllocStop: _alloc_stop,
     AllocFail: _alloc_fail,
+    Latency: check_link_fault,
+    JitterFault: check_link_fault,
+    Loss: check_link_fault,
+    Duplication: check_link_fault,
+    Reordering: check_link_fault,
+    Partition: check_link_fault,
+    DeliveryTimeout: check_link_fault,
+    ClockJump: _of_clock,
+    ClockOffset: _of_clock,
+    ClockDrift: _of_clock,
 }

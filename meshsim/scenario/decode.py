@@ -15,7 +15,7 @@ from msgspec import inspect
 
 from meshsim.scenario.errors import NOT_GIVEN, ScenarioError, joined, shown
 from meshsim.scenario.schema import Scenario
-from meshsim.units import Duration, DurationError, parse_duration
+from meshsim.units import Drift, Duration, DurationError, Shift, parse_drift, parse_duration, parse_shift
 
 _TYPE = inspect.type_info(Scenario)
 _PATH = re.compile(r"^(?P<message>.*?)(?: - at `(?:key in )?\$(?P<path>.*)`)?$", re.DOTALL)
@@ -52,6 +52,14 @@ def decode_hook(kind: type, value: object) -> object:
         if not isinstance(value, str):
             raise DurationError('expected a duration such as "1.5s"')
         return Duration(parse_duration(value))
+    if kind is Shift:
+        if not isinstance(value, str):
+            raise DurationError('expected a duration such as "1.5s" or "-200ms"')
+        return Shift(parse_shift(value))
+    if kind is Drift:
+        if not isinstance(value, str):
+            raise DurationError('expected a drift such as "200us/s" or "-50ppm"')
+        return Drift(parse_drift(value))
     raise NotImplementedError(kind)
 
 

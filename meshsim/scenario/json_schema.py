@@ -7,10 +7,14 @@ from typing import Any
 import msgspec
 
 from meshsim.scenario.schema import Scenario
-from meshsim.units import Duration
+from meshsim.units import Drift, Duration, Shift
 
 #: A number and a unit, once or more: what `meshsim.units.parse_duration` reads. It is stricter about the units.
 DURATION_PATTERN = r"^\s*(0|(\d+(\.\d+)?\s*[a-zµ]+\s*)+)\s*$"
+
+#: The same with a sign, for `parse_shift`; and what `parse_drift` reads.
+SHIFT_PATTERN = r"^\s*[-+]?\s*(0|(\d+(\.\d+)?\s*[a-zµ]+\s*)+)\s*$"
+DRIFT_PATTERN = r"^\s*[-+]?\s*(\d+(\.\d+)?\s*ppm|(\d+(\.\d+)?\s*[a-zµ]+\s*)+/s|0/s)$"
 
 
 def schema_json() -> dict[str, Any]:
@@ -29,4 +33,8 @@ def schema_json() -> dict[str, Any]:
 def _duration_schema(kind: type) -> dict[str, Any]:
     if kind is Duration:
         return {"type": "string", "pattern": DURATION_PATTERN, "examples": ["1.5s", "200ms", "2m"]}
+    if kind is Shift:
+        return {"type": "string", "pattern": SHIFT_PATTERN, "examples": ["1.5s", "-200ms"]}
+    if kind is Drift:
+        return {"type": "string", "pattern": DRIFT_PATTERN, "examples": ["200us/s", "-50ppm"]}
     raise NotImplementedError(kind)

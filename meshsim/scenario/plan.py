@@ -37,7 +37,7 @@ from meshsim.scenario.schema import (
     Topology,
 )
 from meshsim.scenario.world import host_names, hosts_with
-from meshsim.units import Duration, format_duration
+from meshsim.units import Drift, Duration, Shift, format_duration
 
 SEED_MAX = 2**63 - 1
 
@@ -78,7 +78,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     clients: tuple[str, ...]
     topology: Topology
     network: Network
-    clocks: dict[str, Duration]
+    clocks: dict[str, Shift]
+    clock_drifts: dict[str, Drift] | UnsetType = UNSET
     steps: tuple[Step, ...]
     faults: tuple[Fault, ...]
     expect: tuple[Expectation, ...]
@@ -115,6 +116,7 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
         topology=value.topology,
         network=_with_nodes(value),
         clocks=value.clocks,
+        clock_drifts=value.clock_drifts or UNSET,
         steps=_steps(value),
         faults=tuple(value.faults),
         expect=tuple(value.expect),
@@ -241,6 +243,8 @@ def _checked(scenario: Scenario) -> Scenario:
 def _encode_hook(value: object) -> object:
     if isinstance(value, Duration):
         return format_duration(value)
+    if isinstance(value, Drift):
+        return str(value)
     raise ScenarioError("", "expected plain values", value=value)
 
 

@@ -14,7 +14,7 @@ from meshsim.faults.kinds import Fault
 from meshsim.model.operations import ControllerKind
 from meshsim.model.quirks import DEFAULT_PROFILE, ProfileName
 from meshsim.oracle.expectations import Expectation, Known
-from meshsim.units import Duration, duration
+from meshsim.units import Drift, Duration, Shift, duration
 
 #: Names of meshes, procs and clients: they become base names of the modelled system.
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
@@ -465,7 +465,9 @@ class Scenario(_Part, frozen=True, kw_only=True):
     topology: Topology = msgspec.field(default_factory=Topology)
     network: Network = msgspec.field(default_factory=Network)
     #: Wall clock of a host or client minus virtual time.
-    clocks: dict[str, Duration] = {}
+    clocks: dict[str, Shift] = {}
+    #: What the wall clock of a host or client gains from the start of the run.
+    clock_drifts: dict[str, Drift] = {}
     operations: list[OperationSpec] = []
     faults: list[Fault] = []
     expect: list[Expectation] = []

@@ -11,7 +11,7 @@ from typing import Union
 
 import msgspec
 
-from meshsim.model.events import ChildExited, TimerFired
+from meshsim.model.events import ChildExited, ClockSet, TimerFired
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import Note
@@ -106,6 +106,14 @@ class FaultMissed(msgspec.Struct, frozen=True, tag="fault_missed"):
     why: str
 
 
+class FaultEnded(msgspec.Struct, frozen=True, tag="fault_ended"):
+    """A fault that was applied for a time is over. `target` is what its `FaultStruck` names."""
+
+    index: int
+    kind: str
+    target: str
+
+
 class MessageLost(msgspec.Struct, frozen=True, tag="lost"):
     """The network dropped a message, or its receiver is gone and nobody wants it back."""
 
@@ -137,6 +145,7 @@ Body = Union[
     Envelope,
     TimerFired,
     ChildExited,
+    ClockSet,
     Note,
     RunStarted,
     ProcessStarted,
@@ -149,6 +158,7 @@ Body = Union[
     KernelDisagreed,
     FaultStruck,
     FaultMissed,
+    FaultEnded,
     MessageLost,
     MessageReturned,
     InFlight,

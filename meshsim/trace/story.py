@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from meshsim.model.events import ChildExited, TimerFired
+from meshsim.model.events import ChildExited, ClockSet, TimerFired
 from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import (
@@ -37,6 +37,7 @@ from meshsim.model.notes import (
 from meshsim.model.tags import tag_of
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
+    FaultEnded,
     FaultMissed,
     FaultStruck,
     InFlight,
@@ -55,7 +56,7 @@ from meshsim.trace.records import (
     RunStarted,
 )
 from meshsim.trace.wording import message_words
-from meshsim.units import MS, S
+from meshsim.units import MS, Drift, S, format_duration
 
 _LINE_BREAKS = re.compile(r"\s*\n\s*")
 
@@ -120,6 +121,9 @@ def _describe_process(record: Record, directory: Directory) -> str:
             return f"{_proc(record, name, directory)}: mark {mark} rejected, stays {phase}"
         case ChildExited(name=name, status=status):
             return f"told that the child {_proc(record, name, directory)} {_ended(status.signal)} {status}"
+        case ClockSet(offset_ns=offset_ns, drift_ppb=drift_ppb):
+            drift = f", gaining {Drift(drift_ppb)}" if drift_ppb else ""
+            return f"wall clock is {format_duration(abs(offset_ns))} {'behind' if offset_ns < 0 else 'ahead'}{drift}"
         case ProcessStarted(kind=kind, parent=parent):
             return f"process of the {kind} started{f' by {parent}' if parent else ''}"
         case ProcessNotStarted(name=name, error=error):
@@ -176,6 +180,8 @@ def _describe_run(record: Record, directory: Directory) -> str:
             return f"{actor(by)} ends operation {index}: {operation} {label}: {outcome}".replace(" :", ":")
         case FaultStruck(index=index, kind=kind, target=target, detail=detail):
             return f"FAULT {index}: {kind} {directory.name_of_node(target)} {detail}".rstrip()
+        case FaultEnded(index=index, kind=kind, target=target):
+            return f"FAULT {index} IS OVER: {kind} {target}"
         case FaultMissed(index=index, kind=kind, target=target, why=why):
             return f"FAULT {index} MISSED: {kind} {target}: {why}"
         case RunStarted(scenario=scenario, seed=seed):

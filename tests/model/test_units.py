@@ -5,12 +5,15 @@ from hypothesis import strategies as st
 from meshsim.units import (
     DURATION_NS_MAX,
     MS,
+    Drift,
     DurationError,
     S,
     debug_duration,
     format_duration,
     human_age,
+    parse_drift,
     parse_duration,
+    parse_shift,
 )
 
 
@@ -84,3 +87,29 @@ def test_debug_form_of_a_duration_has_one_unit(duration_ns, text):
 def test_ages_are_whole_seconds_in_words(seconds, text):
     """As `Running up {age}` prints them; what is below a second does not show."""
     assert human_age(seconds * S + 999 * MS) == text
+
+
+@pytest.mark.parametrize(("text", "shift_ns"), [("1.5s", 1_500 * MS), ("-200ms", -200 * MS), (" + 1s", S), ("-0", 0)])
+def test_a_shift_may_have_a_sign(text, shift_ns):
+    assert parse_shift(text) == shift_ns
+
+
+@pytest.mark.parametrize("text", ["--1s", "- -1s", "soon", "", "-"])
+def test_what_is_no_shift(text):
+    with pytest.raises(DurationError, match=r'^expected a duration such as "1.5s" or "-200ms", got '):
+        parse_shift(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "ppb"),
+    [("200us/s", 200_000), ("-1.5ms/s", -1_500_000), ("50ppm", 50_000), ("-0.5 ppm", -500), ("0s/s", 0), ("1s/s", S)],
+)
+def test_a_drift_is_a_share_of_time(text, ppb):
+    assert parse_drift(text) == ppb
+    assert parse_drift(str(Drift(ppb))) == ppb
+
+
+@pytest.mark.parametrize("text", ["200us", "200us/m", "1.5s/s", "0.0001ppm", "ppm", "/s", "fast"])
+def test_what_is_no_drift(text):
+    with pytest.raises(DurationError, match=r"^expected a drift such as "):
+        parse_drift(text)

@@ -43,7 +43,8 @@ def operations(text: str) -> str:
 
 
 TOP_KEYS = (
-    "name, about, seeds, horizon, backends, profile, quirks, choices, config, topology, network, clocks, operations, "
+    "name, about, seeds, horizon, backends, profile, quirks, choices, config, topology, network, clocks, "
+    "clock_drifts, operations, "
     "faults, expect, known, relax, matrix"
 )
 
@@ -89,7 +90,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     "huge-number-in-hex": (f"{HEAD}seeds = [0x{'f' * 5000}]", "not TOML: a number with too many digits"),
     "endless-key-name": (
         f"{HEAD}[clocks]\n{'k' * 1000} = 1",
-        f'clocks.{"k" * 100}…: expected a duration such as "1.5s", got 1',
+        f'clocks.{"k" * 100}…: expected a duration such as "1.5s" or "-200ms", got 1',
     ),
     "deeply-nested": (f"name = {'[' * 5000}{']' * 5000}", "not a scenario: nested too deeply"),
     "endless-key": (f"{'a.' * 5000}a = 1", "not a scenario: keys with thousands of dots"),
@@ -345,7 +346,74 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "clock-with-a-strange-name": (
         HEAD + '[clocks]\nhost0 = "1s"\n"a b" = "soon"',
-        'clocks."a b": expected a duration such as "1.5s", got "soon"',
+        'clocks."a b": expected a duration such as "1.5s" or "-200ms", got "soon"',
+    ),
+    "drift-of-nobody": (
+        HEAD + '[clock_drifts]\nhost1 = "1us/s"',
+        'clock_drifts.host1: no such host or client, got "host1"; did you mean "host0"? (allowed: host0, client)',
+    ),
+    "drift-without-a-unit": (
+        HEAD + '[clock_drifts]\nhost0 = "200us"',
+        'clock_drifts.host0: expected a drift such as "200us/s" or "-50ppm", at most 1s/s, got "200us"',
+    ),
+    "drift-faster-than-time": (
+        faults('kind = "clock_drift"\ntarget = "host0"\nat = "1s"\ndrift = "2s/s"'),
+        'faults[0].drift: expected a drift such as "200us/s" or "-50ppm", at most 1s/s, got "2s/s"',
+    ),
+    "jump-of-a-proc": (
+        faults('kind = "clock_jump"\ntarget = "workers[0]"\nat = "1s"\nby = "-1s"'),
+        'faults[0].target: expected a host or client, "workers" is a proc mesh, got "workers[0]"'
+        " (allowed: host0, host1, client, observer)",
+    ),
+    "jump-to-where-it-is": (
+        faults('kind = "clock_jump"\ntarget = "host0"\nat = "1s"\nby = "0s"'),
+        'faults[0].by: expected a jump, forward or back, got "0s"',
+    ),
+    "link-fault-to-nowhere": (
+        faults('kind = "loss"\ntarget = "host0"\nto = ["host2"]\nat = "1s"'),
+        'faults[0].to[0]: no such host, client, proc mesh or actor mesh, got "host2"; did you mean "host1"?'
+        + LONG_LIST,
+    ),
+    "link-fault-with-a-rank-that-is-not": (
+        faults('kind = "loss"\ntarget = "host0"\nwith = ["workers[9]"]\nat = "1s"'),
+        'faults[0].with[0]: rank out of range, workers has ranks 0..3, got "workers[9]"',
+    ),
+    "everybody-and-somebody": (
+        faults('kind = "loss"\ntarget = "host0"\nto = ["host1", "*"]\nat = "1s"'),
+        'faults[0].to[1]: expected * alone on its side, got "*"',
+    ),
+    "cut-from-itself": (
+        faults('kind = "partition"\ntarget = "host0"\nto = ["host0"]\nat = "1s"'),
+        'faults[0].to[0]: expected another one than on the side of the target, got "host0"',
+    ),
+    "cut-for-no-time": (
+        faults('kind = "partition"\ntarget = "host0"\nat = "1s"\nfor = "0s"'),
+        'faults[0].for: expected more than 0s, got "0s"',
+    ),
+    "cut-behind-the-front-end": (
+        faults('kind = "partition"\ntarget = "client"\nto = ["workers[1]"]\nat = "1s"'),
+        "faults[0].to[0]: messages to it pass the front end of host0, name that on the other side, or in its place, "
+        'got "workers[1]"',
+    ),
+    "latency-of-nothing": (
+        faults('kind = "latency"\ntarget = "host0"\nat = "1s"\nby = "0s"'),
+        'faults[0].by: expected more than 0s, got "0s"',
+    ),
+    "window-of-nothing": (
+        faults('kind = "reordering"\ntarget = "host0"\nat = "1s"\nwindow = "0s"'),
+        'faults[0].window: expected more than 0s, got "0s"',
+    ),
+    "share-above-one": (
+        faults('kind = "loss"\ntarget = "host0"\nat = "1s"\nshare = 1.5'),
+        "faults[0].share: expected a number of at most 1, got 1.5",
+    ),
+    "message-that-nobody-sends": (
+        faults('kind = "loss"\ntarget = "host0"\nat = "1s"\nmessage = "get_stat"'),
+        'faults[0].message: no such message, got "get_stat"; did you mean "get_state"?' + LONG_LIST,
+    ),
+    "copies-at-no-layer": (
+        faults('kind = "duplication"\ntarget = "host0"\nat = "1s"\nlayer = "packet"'),
+        'faults[0].layer: expected one of the allowed values, got "packet" (allowed: frame, message)',
     ),
     "shout-of-two-lines-in-one": (
         faults('kind = "shout"\ntarget = "workers[0]"\nat = "1s"\nlines = ["a", "b\\nc"]'),

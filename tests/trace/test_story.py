@@ -10,7 +10,7 @@ from trace_builder import AGENTS, CLIENT, CONTROLLER, NODES, OBSERVER, PROCS, TR
 
 from meshsim.model.alloc.events import Failed
 from meshsim.model.alloc.messages import ChaosMonkey, RemoteAllocate, RemoteDone, RemoteUpdate
-from meshsim.model.events import ChildExited, TimerFired
+from meshsim.model.events import ChildExited, ClockSet, TimerFired
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Name, PortRef, actor_id, proc_of
 from meshsim.model.messages import (
@@ -48,6 +48,7 @@ from meshsim.trace.compare import first_divergence
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
     Body,
+    FaultEnded,
     FaultMissed,
     FaultStruck,
     InFlight,
@@ -97,6 +98,8 @@ def whole() -> list[Record]:
         ReferenceMade(OBSERVER, "upper", "trainer", "1+hosts=1/1", (PROCS[1],)),
         FaultStruck(0, "signal", NODES[1], "SIGKILL"),
         FaultMissed(1, "resume", "workers[1]", "gone"),
+        FaultEnded(2, "partition", "client <-> host1"),
+        ClockSet(-1_500_000_000, 200_000, 2_000_000_000),
     )
     for body in bodies:
         trace.add(body, node="client", at=2)
@@ -170,6 +173,8 @@ LINES = """\
      2.000s  client         observer has made upper, a reference to trainer at 1+hosts=1/1
      2.000s  client         FAULT 0: signal workers[1] SIGKILL
      2.000s  client         FAULT 1 MISSED: resume workers[1]: gone
+     2.000s  client         FAULT 2 IS OVER: partition client <-> host1
+     2.000s  client         wall clock is 1.5s behind, gaining 200us/s
      3.000s  host1          told that the child workers[1] was killed by signal 9
      3.000s  host1          cannot start a process for workers[1]: EAGAIN
      3.000s  host1          workers[1]: mark ready rejected, stays Killed

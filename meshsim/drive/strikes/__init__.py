@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from meshsim.drive.strikes import actors, allocs, controllers, hosts, listeners, processes
+from meshsim.drive.strikes import actors, allocs, clocks, controllers, hosts, links, listeners, processes
 from meshsim.drive.strikes.base import MissedError, Strike
 
 __all__ = ["ENDS", "STRIKES", "MissedError", "Strike"]
@@ -14,15 +14,19 @@ __all__ = ["ENDS", "STRIKES", "MissedError", "Strike"]
 STRIKES: dict[type, Callable[..., None]] = {
     **actors.STRIKES,
     **allocs.STRIKES,
+    **clocks.STRIKES,
     **controllers.STRIKES,
     **hosts.STRIKES,
+    **links.STRIKES,
     **listeners.STRIKES,
     **processes.STRIKES,
 }
 
-#: What ends a kind that lasts for a time: how its end is called in the trace, and what it does.
+#: What ends a kind that lasts for a time: how its end is called in the trace, if not as it is, and
+#: what it does.
 ENDS: dict[type, tuple[str, Callable[..., None]]] = {
     **controllers.ENDS,
     **hosts.ENDS,
+    **links.ENDS,
     **processes.ENDS,
 }

@@ -27,6 +27,7 @@ from meshsim.faults.kinds.actors import (
 )
 from meshsim.faults.kinds.allocs import AllocFail, AllocStop
 from meshsim.faults.kinds.base import FaultBase, Plain, Rank, When
+from meshsim.faults.kinds.clocks import ClockDrift, ClockJump, ClockOffset
 from meshsim.faults.kinds.controllers import (
     ControllerExit,
     ControllerKill,
@@ -35,6 +36,17 @@ from meshsim.faults.kinds.controllers import (
     LatePolls,
 )
 from meshsim.faults.kinds.hosts import AgentCrash, DescriptorsExhausted, HostCrash, PowerCycle, ProcessesExhausted
+from meshsim.faults.kinds.links import (
+    DeliveryTimeout,
+    Duplication,
+    JitterFault,
+    Latency,
+    LinkFault,
+    Loss,
+    MessageFault,
+    Partition,
+    Reordering,
+)
 from meshsim.faults.kinds.listeners import Misreport, SubscriberGone
 from meshsim.faults.kinds.processes import (
     CoreDump,
@@ -57,12 +69,17 @@ __all__ = [
     "AllocFail",
     "AllocStop",
     "CleanupFails",
+    "ClockDrift",
+    "ClockJump",
+    "ClockOffset",
     "ControllerExit",
     "ControllerKill",
     "ControllerRaises",
     "ControllerStall",
     "CoreDump",
+    "DeliveryTimeout",
     "DescriptorsExhausted",
+    "Duplication",
     "Exit",
     "ExitProcess",
     "Fault",
@@ -71,18 +88,25 @@ __all__ = [
     "HostCrash",
     "IgnoresStop",
     "InitFails",
+    "JitterFault",
     "KillPid",
     "LatePolls",
+    "Latency",
+    "LinkFault",
+    "Loss",
+    "MessageFault",
     "Misreport",
     "NeverReady",
     "OutOfMemory",
     "Panic",
+    "Partition",
     "Plain",
     "PowerCycle",
     "ProcessExit",
     "ProcessesExhausted",
     "Raise",
     "Rank",
+    "Reordering",
     "Resume",
     "SelfFail",
     "SelfUngracefulFail",
@@ -138,6 +162,16 @@ Fault = Union[
     Misreport,
     AllocStop,
     AllocFail,
+    Latency,
+    JitterFault,
+    Loss,
+    Duplication,
+    Reordering,
+    Partition,
+    DeliveryTimeout,
+    ClockJump,
+    ClockOffset,
+    ClockDrift,
 ]
 
 #: Kinds that strike when their target is spawned, at no time of their own.

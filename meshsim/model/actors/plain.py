@@ -167,8 +167,8 @@ class TestActor(msgspec.Struct):
             case ChildFailed(event=child_event):
                 heard = self.context.hears("parent", MeshFailure(None, None, child_event))
                 return [heard, *self._decide(child_event, UnhandledSupervisionEvent(child_event))]
-            case ClockSet(offset_ns=offset):
-                self.context.clock_offset_ns = offset
+            case ClockSet():
+                self.context.set_clock(event.clock)
                 return []
             case CleanupStarted() if self.cleanup_failure is not None:
                 return self._clean_up(self.cleanup_failure)
@@ -224,7 +224,8 @@ class TestActor(msgspec.Struct):
                 return []
             case MeshFailed(failure=MeshFailure() as failure):
                 heard = self.context.hears("owner", failure)
-                return [heard, *self._decide(failure.event, unhandled(self.me, failure.event, now_ns))]
+                error = unhandled(self.me, failure.event, self.context.clock.at(now_ns))
+                return [heard, *self._decide(failure.event, error)]
             case PassedOn(failure=failure):
                 return [self.context.hears("supervisor", failure)]
             case Undeliverable() as undeliverable:

@@ -52,7 +52,7 @@ class PythonActor(TestActor):
 
     def _answer(self, event: ActorSupervisionEvent, now_ns: int) -> ActorErrorKind | None:
         """`__supervise__`: none when it is handled, else the error of this actor."""
-        return unhandled(self.me, event, now_ns)
+        return unhandled(self.me, event, self.context.clock.at(now_ns))
 
 
 class PythonActorThatHandles(PythonActor):
@@ -67,7 +67,8 @@ class PythonActorThatRaises(PythonActor):
 
     def _answer(self, event: ActorSupervisionEvent, now_ns: int) -> ActorErrorKind | None:
         status = actor_failed(ErrorDuringHandlingSupervision(BAD_HANDLER, event))
-        return UnhandledSupervisionEvent(ActorSupervisionEvent(self.me, None, now_ns, status))
+        occurred_at = self.context.clock.at(now_ns)
+        return UnhandledSupervisionEvent(ActorSupervisionEvent(self.me, None, occurred_at, status))
 
 
 class PythonActorThatTakesBack(PythonActor):

@@ -87,6 +87,7 @@ from meshsim.model.supervision import (
     error_text,
     status_text,
 )
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 POISONED = "Cannot spawn new actors on mesh with supervision events"
 
@@ -160,7 +161,7 @@ class ProcAgent(msgspec.Struct):
     self_checking: bool = False
     #: STOPPING_ALL: actors that have not ended yet.
     remaining: list[ActorId] = []
-    clock_offset_ns: int = 0
+    clock: WallClock = TRUE_CLOCK
     #: Controllers that are told of changes, instead of asking alone.
     watch: AgentWatch = msgspec.field(default_factory=AgentWatch)
     #: What a fault makes it say of actors.
@@ -207,8 +208,8 @@ class ProcAgent(msgspec.Struct):
                 return self._on_started()
             case ChildFailed(event=child_event):
                 return [Fail(UnhandledSupervisionEvent(child_event))]
-            case ClockSet(offset_ns=offset):
-                self.clock_offset_ns = offset
+            case ClockSet():
+                self.clock = event.clock
                 return []
             case CleanupStarted():
                 return []
@@ -336,7 +337,7 @@ class ProcAgent(msgspec.Struct):
         return ((entry.create_rank, entry.create_rank + 1, self._status(entry)),)
 
     def _on_keepalive(self, name: Name, expires_ns: int, now_ns: int) -> list[Command]:
-        """Q37: the expiry is a time of the controller's clock. Off: it is counted from here, by this node's own."""
+        """Q37: the expiry is a time of the controller's clock. Off: it is counted from its arrival."""
         entry = self.actor_states.get(name)
         if entry is None:
             return []
@@ -365,8 +366,15 @@ class ProcAgent(msgspec.Struct):
         return self._expiry(now_ns) if spec.kept_alive is True else None
 
     def _expiry(self, now_ns: int) -> int:
-        """When somebody who is wanted now is wanted no more, by this node's own clock."""
-        return now_ns + self.clock_offset_ns + self.config.mesh_orphan_timeout
+        """When somebody who is wanted now is wanted no more."""
+        return self._reading(now_ns) + self.config.mesh_orphan_timeout
+
+    def _reading(self, now_ns: int) -> int:
+        """What expiries are compared with: this node's wall clock, whosever they are (Q37).
+
+        Off: its monotonic clock, which nobody else reads and no jump moves.
+        """
+        return self.clock.at(now_ns) if self.config.has("Q37") else now_ns
 
     def _on_spawned(self, spawned: ActorSpawned) -> list[Command]:
         if self.v0.gspawn is not None:
@@ -443,13 +451,13 @@ class ProcAgent(msgspec.Struct):
         return [OrphanStopped(actor, entry.expires_ns or 0), *self._stop(entry, actor, "orphaned")]
 
     def _on_self_check(self, now_ns: int) -> list[Command]:
-        """Expiries are compared with this node's own clock, whosever they are (Q37)."""
-        wall_ns = now_ns + self.clock_offset_ns
+        """Whoever has expired is stopped, one after the other."""
+        reading_ns = self._reading(now_ns)
         self.orphans = [
             name
             for name, entry in self.actor_states.items()
             if entry.expires_ns is not None
-            and entry.expires_ns < wall_ns
+            and entry.expires_ns < reading_ns
             and not entry.stopped
             and entry.actor is not None
         ]

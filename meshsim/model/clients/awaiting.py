@@ -25,6 +25,7 @@ from meshsim.model.messaging.casting import CastError, actors_of, cast
 from meshsim.model.notes import OperationEnded, OperationStarted
 from meshsim.model.operations import ActorMeshRef, AwaitEvent, BroadcastTo, CallMesh
 from meshsim.model.supervision import ActorSupervisionEvent, MeshFailure, actor_stopped, failure_text
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 NO_CONTROLLER = "unexpected healthy state while controller is gone"
 MESH_STOPPED = "mesh stopped"
@@ -58,14 +59,14 @@ class Awaiting(msgspec.Struct):
     polls: dict[int, MeshPoll] = {}
     #: Labels of meshes by name, as this actor knows them: for owners, who are told names.
     labels: dict[Name, str] = {}
-    clock_offset_ns: int = 0
+    clock: WallClock = TRUE_CLOCK
     #: Agent of the first rank of the newest proc mesh that was spawned here: the last mesh wins (4.6).
     sink: ActorId | None = None
 
     @property
     def refs(self) -> References:
         if self.references is None:
-            self.references = References(self.me, self.config)
+            self.references = References(self.me, self.config, clock=self.clock)
         return self.references
 
     # --- operations in progress ------------------------------------------------------------------------------
@@ -94,8 +95,16 @@ class Awaiting(msgspec.Struct):
             held.taken = self.config.has("Q52")
             return
         actor = actor_id(mesh.procs.procs[0].proc_id, mesh.name)
-        event = ActorSupervisionEvent(actor, None, now_ns, actor_stopped(MESH_STOPPED))
+        event = ActorSupervisionEvent(actor, None, self.clock.at(now_ns), actor_stopped(MESH_STOPPED))
         self.refs.forget_controller(held, MeshFailure(mesh.name, None, event))
+
+    def set_clock(self, clock: WallClock) -> None:
+        """The wall clock of its process is another one from now on, for all that it holds."""
+        self.clock = clock
+        if self.references is not None:
+            self.references.clock = clock
+        for poll in self.polls.values():
+            poll.clock = clock
 
     # --- supervision events (12.3, 12.4) -----------------------------------------------------------------------
 
@@ -114,7 +123,7 @@ class Awaiting(msgspec.Struct):
             return []
         port = self.next_port
         self.next_port += 1
-        poll = MeshPoll(self.me, mesh, self.config, port, f"poll:{port}")
+        poll = MeshPoll(self.me, mesh, self.config, port, f"poll:{port}", clock=self.clock)
         self.polls[port] = poll
         return poll.start()
 

@@ -77,8 +77,8 @@ class Client(msgspec.Struct):
                 return self.context.on_spawned(event, now_ns)
             case ChildFailed(event=child_event):
                 return [self.context.hears("parent", MeshFailure(None, None, child_event))]
-            case ClockSet(offset_ns=offset):
-                self.context.clock_offset_ns = offset
+            case ClockSet():
+                self.context.set_clock(event.clock)
                 return []
             case Started() | CleanupStarted() | ActorEnded():
                 return []
@@ -115,6 +115,6 @@ class Client(msgspec.Struct):
         if sink is None or not (config.has("Q34") and config.revision.supervision_sink):
             return [logged]
         status = actor_failed(Generic(f"message not delivered: {envelope_text(returned, errors)}"))
-        event = ActorSupervisionEvent(returned.dest, None, now_ns, status)
+        event = ActorSupervisionEvent(returned.dest, None, self.context.clock.at(now_ns), status)
         # Not returnable: what the sink itself does not get would be told to the sink.
         return [logged, Envelope(self.me, sink, ActorEvent(event), returnable=False)]

@@ -194,7 +194,7 @@ class Context(Awaiting):
             case CountSubscribers(mesh=mesh) if config.revision.monitors:
                 return CountRun(me, mesh, port)
             case AskActors(mesh=mesh, keepalive_ns=keepalive):
-                expires = now_ns + self.clock_offset_ns + keepalive if keepalive else None
+                expires = self.clock.at(now_ns) + keepalive if keepalive else None
                 return ActorStatesRun(me, mesh.procs, config, port, key, name=mesh.name, expires_after_ns=expires)
             case AskActor():
                 return AskActorRun(me, operation, config, port)

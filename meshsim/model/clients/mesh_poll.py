@@ -28,6 +28,7 @@ from meshsim.model.messaging.casting import CastError, agents_of, cast
 from meshsim.model.operations import ActorMeshRef
 from meshsim.model.status import RUNNING, State, Status
 from meshsim.model.supervision import ActorSupervisionEvent, Generic, MeshFailure, actor_failed
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 
 class MeshPollPhase(Enum):
@@ -58,6 +59,7 @@ class MeshPoll(msgspec.Struct):
     query: StateQuery | None = None
     #: The last failure: casts to the mesh are refused from then on.
     unhealthy: MeshFailure | None = None
+    clock: WallClock = TRUE_CLOCK
 
     def accepts(self, port: int) -> bool:
         return port == self.port and self.phase is MeshPollPhase.ASKING
@@ -106,31 +108,32 @@ class MeshPoll(msgspec.Struct):
         """Compare with what was known; silent ranks are padded."""
         assert self.query is not None
         failures: list[MeshFailure] = []
+        wall_ns = self.clock.at(now_ns)
         for rank in range(self.query.count):
-            state = self.query.received.get(rank) or self._silent(rank, now_ns)
-            event = self._compare(rank, state, now_ns)
+            state = self.query.received.get(rank) or self._silent(rank, wall_ns)
+            event = self._compare(rank, state, wall_ns)
             if event is not None:
                 failures.append(MeshFailure(self.mesh.name, rank, event))
         self.unhealthy = failures[-1] if failures else self.unhealthy
         return self._again(), failures
 
-    def _compare(self, rank: int, state: State, now_ns: int) -> ActorSupervisionEvent | None:
+    def _compare(self, rank: int, state: State, wall_ns: int) -> ActorSupervisionEvent | None:
         known = self.statuses.get(rank, RUNNING)
         if known.is_terminating or state.status == known:
             return None  # Chosen here: a rank ends once. What that revision made of a second end is not described.
-        _, events = actor_state_to_events(state, now_ns, bare_failures=False)
+        _, events = actor_state_to_events(state, wall_ns, bare_failures=False)
         if not events:
             return None
         self.statuses[rank] = state.status
         return events[0]
 
-    def _silent(self, rank: int, now_ns: int) -> State:
-        return silent_agent(self.config, self.mesh.name, self.mesh.procs.procs[rank].agent, rank, now_ns)
+    def _silent(self, rank: int, wall_ns: int) -> State:
+        return silent_agent(self.config, self.mesh.name, self.mesh.procs.procs[rank].agent, rank, wall_ns)
 
     def _query_error(self, why: str, now_ns: int) -> MeshFailure:
         """A rank answered without a state (Q24), or nobody was asked: an error of rank 0, and of who asked."""
         text = f"unable to query for actor states: {why}"
-        event = ActorSupervisionEvent(self.me, None, now_ns, actor_failed(Generic(text)))
+        event = ActorSupervisionEvent(self.me, None, self.clock.at(now_ns), actor_failed(Generic(text)))
         self.unhealthy = MeshFailure(self.mesh.name, 0, event)
         return self.unhealthy
 

@@ -19,6 +19,7 @@ from meshsim.model.ids import ActorId
 from meshsim.model.notes import ReferenceMade
 from meshsim.model.operations import ActorMeshRef
 from meshsim.model.supervision import ActorSupervisionEvent, Crashed, MeshFailure, StreamClosed, Unhealthy
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 #: Prefix of the keys of watchdog timers; the port of the subscription follows.
 WATCHDOG = "watchdog"
@@ -77,6 +78,7 @@ class References(msgspec.Struct):
     held: dict[str, HeldRef] = {}
     healths: list[Health] = []
     subscriptions: dict[int, Subscription] = {}
+    clock: WallClock = TRUE_CLOCK
 
     # --- having references (12.1) ----------------------------------------------------------------------------
 
@@ -170,7 +172,7 @@ class References(msgspec.Struct):
         """12.4 steps 2 to 5: the failure that is there, if any, is learnt and heard."""
         assert held.receiver is not None, "whoever looks has subscribed"
         subscription = self.subscriptions[held.receiver]
-        commands, failure = subscription.look(now_ns)
+        commands, failure = subscription.look(self.clock.at(now_ns))
         if failure is None:
             return commands, None
         self.health(held).learn(failure)

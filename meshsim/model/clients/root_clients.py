@@ -85,7 +85,7 @@ class PythonRootClient(Client):
         """The error of its own handler: a message of its own came back."""
         returned = restore_sender(undeliverable)
         status = actor_failed(Generic(undeliverable_text(returned.envelope, returned.errors)))
-        event = ActorSupervisionEvent(self.me, None, now_ns, status)
+        event = ActorSupervisionEvent(self.me, None, self.context.clock.at(now_ns), status)
         return self._offer("parent", MeshFailure(None, None, event), now_ns)
 
     def _offer(self, role: str, failure: MeshFailure, now_ns: int) -> list[Command]:

@@ -131,13 +131,13 @@ class Subscription(msgspec.Struct):
         stopped = failure.event.actor_status.phase is ActorPhase.STOPPED
         return stopped and failure.rank is None and not self.config.has("Q14")
 
-    def look(self, now_ns: int) -> tuple[list[Command], MeshFailure | None]:
+    def look(self, wall_ns: int) -> tuple[list[Command], MeshFailure | None]:
         """12.4 steps 2 and 3: the failure that the cell has for this reference, if any; after a time-out always one.
 
         Q50: a value that was looked at before counts again for as long as it is the current one. Off: it does not.
         """
         if self.phase is SubscriptionPhase.TIMED_OUT:
-            return self._conclude(now_ns)
+            return self._conclude(wall_ns)
         if self.phase is not SubscriptionPhase.WATCHING:
             return [], None
         while self.unseen:
@@ -172,7 +172,7 @@ class Subscription(msgspec.Struct):
             self._move_to(SubscriptionPhase.TIMED_OUT if watched else SubscriptionPhase.CLOSED)
         return rest
 
-    def _conclude(self, now_ns: int) -> tuple[list[Command], MeshFailure]:
+    def _conclude(self, wall_ns: int) -> tuple[list[Command], MeshFailure]:
         """Silence means that the controller is dead; every look says so again."""
         controller = self.mesh.controller
         assert controller is not None
@@ -180,7 +180,7 @@ class Subscription(msgspec.Struct):
             f"timed out reaching controller {controller} for mesh {self.mesh.name}. Assuming controller's proc is dead"
         )
         status = ActorStatus(ActorPhase.FAILED, error=Generic(text))
-        event = ActorSupervisionEvent(controller, None, now_ns, status)
+        event = ActorSupervisionEvent(controller, None, wall_ns, status)
         return [self._goodbye()], MeshFailure(self.mesh.name, None, event)
 
     def _goodbye(self) -> Envelope:

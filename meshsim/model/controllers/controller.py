@@ -134,8 +134,8 @@ class ActorMeshController(MeshKeeper):
                 return [*self._reschedule(now_ns), *self._next_heartbeat(), *self._next_keepalive()]
             case CleanupStarted():
                 return self._on_cleanup(now_ns)
-            case ClockSet(offset_ns=offset):
-                self.clock_offset_ns = offset
+            case ClockSet():
+                self.clock = event.clock
                 return []
             case ChildFailed(event=child_event):
                 return [Fail(UnhandledSupervisionEvent(child_event))]

@@ -50,6 +50,7 @@ from meshsim.model.supervision import (
     actor_stopped,
     failure_text,
 )
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 EXPLICIT_STOP = "ActorMeshController received explicit stop request"
 CLEANUP_REASON = "actor mesh controller cleanup"
@@ -113,7 +114,7 @@ class MeshKeeper(msgspec.Struct):
     #: Wall time at which the scheduled poll should begin.
     expected_ns: int = 0
     next_port: int = FIRST_EPHEMERAL_PORT
-    clock_offset_ns: int = 0
+    clock: WallClock = TRUE_CLOCK
 
     # --- subscribers (5.3 to 5.5, 5.9) -----------------------------------------------------------------------
 
@@ -318,7 +319,7 @@ class MeshKeeper(msgspec.Struct):
         return port
 
     def _wall(self, now_ns: int) -> int:
-        return now_ns + self.clock_offset_ns
+        return self.clock.at(now_ns)
 
     def _actor(self, rank: int) -> ActorId:
         return actor_id(self.mesh.procs.procs[rank].proc_id, self.mesh.name)

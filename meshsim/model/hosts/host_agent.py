@@ -192,8 +192,8 @@ class HostAgent(msgspec.Struct):
                 return self._on_proc_gone(proc_name_of(proc), now_ns)
             case TimerFired(key=key):
                 return self._on_timer_fired(key, now_ns)
-            case ClockSet(offset_ns=offset_ns):
-                self.manager.clock_offset_ns = offset_ns
+            case ClockSet():
+                self.manager.clock = event.clock
                 return []
             case CleanupStarted(failed=False) if isinstance(self.manager, ProcessManager):
                 return self.manager.drop()

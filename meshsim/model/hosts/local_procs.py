@@ -25,6 +25,7 @@ from meshsim.model.ids import ActorId, Name, Node, ProcId, address_of_node, proc
 from meshsim.model.messages import ProcSpec
 from meshsim.model.notes import ProcStatusChanged
 from meshsim.model.status import Status, StatusKind
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 #: Where a local status may lead. None yet counts as Running.
 TRANSITIONS: dict[StatusKind, frozenset[StatusKind]] = {
@@ -44,7 +45,7 @@ class LocalProcs(msgspec.Struct):
     live: list[Name] = []
     #: Only of those that were asked to stop, or are gone.
     statuses: dict[Name, Status] = {}
-    clock_offset_ns: int = 0
+    clock: WallClock = TRUE_CLOCK
 
     #: Nothing was started to make a proc.
     bootstrap_command: str | None = None

@@ -37,6 +37,7 @@ from meshsim.model.mapping import to_resource_status
 from meshsim.model.messages import Envelope, ProcReady, ProcSpec, StopAll
 from meshsim.model.notes import MarkRejected, ProcStatusChanged
 from meshsim.model.status import Status
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 #: Stands for the command line that starts a child.
 BOOTSTRAP_COMMAND = "bootstrap"
@@ -62,7 +63,7 @@ class ProcessManager(msgspec.Struct):
     #: Callback ports on which nobody has called yet. They outlive the wait for Ready.
     callbacks: dict[int, Name] = {}
     next_port: int = FIRST_EPHEMERAL_PORT
-    clock_offset_ns: int = 0
+    clock: WallClock = TRUE_CLOCK
 
     #: What a proc's state says of how it was started.
     bootstrap_command: str | None = BOOTSTRAP_COMMAND
@@ -217,7 +218,7 @@ class ProcessManager(msgspec.Struct):
         return proc_id(address_of_node(self.host), name)
 
     def _wall(self, now_ns: int) -> int:
-        return now_ns + self.clock_offset_ns
+        return self.clock.at(now_ns)
 
 
 def timer_key(kind: str, name: Name) -> str:

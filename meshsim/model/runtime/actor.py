@@ -86,9 +86,10 @@ class ActorCell(EndingCell):
                 | ChildExited()
                 | SpawnFailed()
                 | ProcDestroyed()
-                | ClockSet()
             ):
                 return self._pass_on(event, now_ns)
+            case ClockSet():
+                return self._set_clock(event, now_ns)
             case SignalReceived():
                 return self._on_signal(event, now_ns)
             case ChildStopped(child=child):
@@ -134,6 +135,11 @@ class ActorCell(EndingCell):
         if self.cleaning:
             return [*commands, *self._finish_if_clean(now_ns)]
         return [*commands, *self._advance(now_ns)]
+
+    def _set_clock(self, event: ClockSet, now_ns: int) -> Commands:
+        """What an actor reads when it asks for the time: it need not be in its loop for that to change."""
+        self.clock = event.clock
+        return self._absorb(self.machine.handle(event, now_ns), now_ns)
 
     def _advance(self, now_ns: int) -> Commands:
         """Run until there is nothing to take or the machine waits."""

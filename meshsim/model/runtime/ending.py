@@ -52,6 +52,7 @@ from meshsim.model.supervision import (
     panic_error,
     status_text,
 )
+from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 CHILDREN_TIMER = "runtime:children"
 CLEANUP_TIMER = "runtime:cleanup"
@@ -116,6 +117,8 @@ class EndingCell(msgspec.Struct):
     quirks_off: tuple[str, ...] = ()
     #: Whether the status Stopped tells why (`Revision.stop_reasons`).
     stop_reasons: bool = True
+    #: Wall clock of its process.
+    clock: WallClock = TRUE_CLOCK
     #: Numbers what it posts, and puts in order what it is sent; none unless the configuration asks for it.
     sequencer: Sequencer | None = None
     reorder: ReorderBuffer | None = None
@@ -280,7 +283,7 @@ class EndingCell(msgspec.Struct):
                 self.event = inner
             case error:
                 self.status = ActorStatus(ActorPhase.FAILED, error=flatten(error, self.quirks_off))
-                self.event = ActorSupervisionEvent(self.me, self.display_name, now_ns, self.status)
+                self.event = ActorSupervisionEvent(self.me, self.display_name, self.clock.at(now_ns), self.status)
         self._move_to(self.status.phase)
         self.cleaning = False
         self.work.clear()

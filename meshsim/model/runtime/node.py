@@ -100,6 +100,7 @@ from meshsim.model.runtime.spawning import Counters, SpawnError, already_spawned
 from meshsim.model.runtime.teardown import TEARDOWN_TIMER
 from meshsim.model.shapes.extent import Extent, ViewRank, ranked_display_name
 from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
+from meshsim.model.wall_clock import TRUE_CLOCK
 
 if TYPE_CHECKING:
     from meshsim.model.machine import Machine
@@ -124,6 +125,7 @@ class NodeMachine(SharedProcess):
         #: Of actors that have ended, by proc.
         self.snapshots: dict[ProcId, Snapshots] = {}
         self.exiting = False
+        self.clock = boot.clock
         self._is_short_lived = self.config.message_ttl_default < HOPS_MAX
         self._program = program
         self.proc, self.root = self._boot()
@@ -167,12 +169,20 @@ class NodeMachine(SharedProcess):
                 self._run(self.root, event, now_ns)
                 if self.boot.allocates:
                     self._begin(remote_allocator_id(self.boot.node))
-                if self.boot.clock_offset_ns:
-                    self._run(self.root, ClockSet(self.boot.clock_offset_ns), now_ns)
+                if self.clock != TRUE_CLOCK:
+                    self._run(self.root, ClockSet.to(self.clock), now_ns)
+            case ClockSet():
+                self._set_clock(event, now_ns)
             case ChildExited(name=name) | SpawnFailed(name=name):
                 self._run(self.started_by.pop(name, self.root), event, now_ns)
             case _:
                 raise AssertionError(f"{self.boot.node} cannot take {event!r}")
+
+    def _set_clock(self, event: ClockSet, now_ns: int) -> None:
+        """The machine has another wall clock: every actor that has not ended reads it."""
+        self.clock = event.clock
+        for cell in list(self.cells.values()):
+            self._apply(cell, cell.handle(event, now_ns), now_ns)
 
     def snapshot(self) -> dict[str, object]:
         """The whole state as plain values, for comparing and hashing."""
@@ -447,14 +457,15 @@ class NodeMachine(SharedProcess):
             display_name=display_name,
             choices=Choices(self.boot.choice_key + len(self.cells)) if self.boot.choice_key else None,
             quirks_off=self.config.quirks_off,
+            clock=self.clock,
             stop_reasons=self.config.revision.stop_reasons,
             sequencer=Sequencer(session_of(actor)) if self.config.enable_dest_actor_reordering_buffer else None,
             reorder=ReorderBuffer() if self.config.enable_dest_actor_reordering_buffer else None,
         )
 
     def _begin(self, actor: ActorId) -> None:
-        if self.boot.clock_offset_ns:
-            self._queue.append((actor, ClockSet(self.boot.clock_offset_ns)))
+        if self.clock != TRUE_CLOCK:
+            self._queue.append((actor, ClockSet.to(self.clock)))
         self._queue.append((actor, Started()))
 
     def _signal(self, sender: ActorCell, target: ActorId, signal: SignalReceived) -> None:

@@ -521,7 +521,7 @@ def test_without_q37_a_keepalive_counts_from_its_arrival():
 
     commands = machine.handle(tell(KeepaliveGetState(1 * S, MESH, REPLY)), 5 * S)
 
-    assert commands[0] == KeepaliveTaken(actor(0), O + 15 * S)
+    assert commands[0] == KeepaliveTaken(actor(0), O + 5 * S)
 
 
 @pytest.mark.parametrize(

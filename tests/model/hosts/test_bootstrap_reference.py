@@ -18,6 +18,7 @@ from meshsim.model.hosts.process_manager import ProcessManager
 from meshsim.model.ids import ActorId, Name, Node, PortRef, host_agent_id, proc_agent_id, proc_id
 from meshsim.model.messages import CreateOrUpdate, Envelope, GetRankStatus, ProcReady, ProcSpec, RankStatus
 from meshsim.model.notes import ProcStatusChanged
+from meshsim.model.wall_clock import WallClock
 from meshsim.units import MS, S
 
 ME = host_agent_id("host0")
@@ -137,7 +138,7 @@ BOOTS = {
         callback=PortRef(ME, 1024),
         rank=3,
     ),
-    "host": NodeBoot(Node("host0"), "host", Config.of({}).values(), clock_offset_ns=-5, in_process=True),
+    "host": NodeBoot(Node("host0"), "host", Config.of({}).values(), clock=WallClock(-5), in_process=True),
     "allocated": NodeBoot(Node("client/w_1"), "allocated", Config.of({}).values(), alloc=ME, index=1),
     "client": NodeBoot(Node("client"), "client", {}, ("Q1", "Q9"), client_kind="python", name_key=2**64 - 1),
 }

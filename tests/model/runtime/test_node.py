@@ -50,6 +50,7 @@ from meshsim.model.supervision import (
     UnhandledSupervisionEvent,
     actor_failed,
 )
+from meshsim.model.wall_clock import WallClock
 from meshsim.units import MS, S
 
 NODE = Node("host0/w")
@@ -82,7 +83,7 @@ def proc_node(clock_offset_ns=0, quirks_off=(), config=CONFIG, **puppets):
         quirks_off,
         proc_name=proc_name(0),
         host=Node("host0"),
-        clock_offset_ns=clock_offset_ns,
+        clock=WallClock(clock_offset_ns),
     )
     node = NodeMachine(boot, Program({"Puppet": Puppeteer(**puppets)}))
     node.handle(Started(), 0)
@@ -400,7 +401,7 @@ def test_a_node_tells_its_clock_to_its_actors():
     """Wall time of a node is virtual time plus its offset."""
     node = proc_node(root=Puppet(), clock_offset_ns=7 * S)
 
-    assert node.cells[agent(0)].machine.clock_offset_ns == 7 * S
+    assert node.cells[agent(0)].machine.clock.offset_ns == 7 * S
 
 
 def test_a_nodes_state_can_be_compared():

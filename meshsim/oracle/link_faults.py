@@ -1,0 +1,94 @@
+"""When the network between two processes was struck by a fault, as the trace tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from meshsim.faults.links import ANY, Sides, is_machine
+from meshsim.model.ids import Node
+from meshsim.oracle.bounds import FOREVER_NS
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import FaultEnded, FaultStruck
+
+#: Kinds of faults that stop messages in their channels, and those that only touch them one by one.
+CUTTING = frozenset({"partition", "delivery_timeout"})
+DISTURBING = CUTTING | {"latency", "jitter", "loss", "duplication", "reordering"}
+
+
+class Struck(msgspec.Struct):
+    """One fault of the network and its time: [begin, end); FOREVER_NS while it lasts."""
+
+    index: int
+    kind: str
+    sides: Sides
+    begin: int
+    end: int = FOREVER_NS
+
+    def lasted_since(self, since: int) -> bool:
+        return self.end > since
+
+
+class LinkFaults:
+    """All faults of the network so far. Processes count as struck by name, as their actors and their machines do."""
+
+    def __init__(self, directory: Directory, timeout_ns: int) -> None:
+        self._directory = directory
+        #: `MESSAGE_DELIVERY_TIMEOUT`: a cut as long as that closes channels for good.
+        self._timeout_ns = timeout_ns
+        self.struck: list[Struck] = []
+
+    def on_struck(self, fault: FaultStruck, at: int) -> None:
+        if fault.kind in DISTURBING:
+            self.struck.append(Struck(fault.index, fault.kind, Sides.parse(fault.target), at))
+
+    def on_ended(self, fault: FaultEnded, at: int) -> None:
+        """The oldest of its number that lasts is over."""
+        for each in self.struck:
+            if each.index == fault.index and each.end == FOREVER_NS:
+                each.end = at
+                return
+
+    def cut_between(self, a: Node, b: Node, since: int) -> bool:
+        """Whether messages between two processes, in either direction, were stopped at or after `since`."""
+        return any(each.kind in CUTTING for each in self._about(a, b, since))
+
+    def disturbed_between(self, a: Node, b: Node, since: int) -> bool:
+        """Whether any fault of the network was about messages between two processes at or after `since`."""
+        return any(True for _ in self._about(a, b, since))
+
+    def _about(self, a: Node, b: Node, since: int) -> Iterator[Struck]:
+        for each in self.struck:
+            if each.lasted_since(since) and (self._crosses(each, a, b) or self._crosses(each, b, a)):
+                yield each
+
+    def cut_ns(self, nodes: list[Node], start: int) -> int:
+        """How long any of these processes was cut from others since `start`; FOREVER_NS when channels may be closed.
+
+        A rule may be about one of them and processes that are not asked about, which stand between (cast trees).
+        """
+        total = 0
+        for each in self.struck:
+            if each.kind in CUTTING and each.lasted_since(start) and any(self._names(each, node) for node in nodes):
+                lasted = each.end - max(each.begin, start)
+                total += FOREVER_NS if each.end - each.begin >= self._timeout_ns else lasted
+        return min(FOREVER_NS, total)
+
+    def _crosses(self, struck: Struck, a: Node, b: Node) -> bool:
+        near, far = struck.sides.near, struck.sides.far
+        if not self._is_in(near, a):
+            return False
+        return self._is_in(far, b) if far else near == (ANY,) or not self._is_in(near, b)
+
+    def _names(self, struck: Struck, node: Node) -> bool:
+        return self._is_in(struck.sides.near, node) or self._is_in(struck.sides.far, node)
+
+    def _is_in(self, side: tuple[str, ...], node: Node) -> bool:
+        for name in side:
+            if name == ANY:
+                return True
+            named = self._directory.node(name)
+            if named is not None and (node == named or (is_machine(name) and node.startswith(f"{named}/"))):
+                return True
+        return False

@@ -1,0 +1,87 @@
+"""What the oracle knows of faults of the network and of clocks, from the trace alone."""
+
+from __future__ import annotations
+
+import pytest
+from trace_builder import NODES, TraceBuilder
+
+from meshsim.model.config import Config
+from meshsim.model.events import ClockSet
+from meshsim.model.ids import Node
+from meshsim.oracle.bounds import FOREVER_NS
+from meshsim.oracle.world import World
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import FaultEnded, FaultStruck
+from meshsim.units import S
+
+CLIENT, OBSERVER, HOST0, HOST1 = map(Node, ("client", "observer", "host0", "host1"))
+#: D of these worlds.
+CONFIG = Config.of({**Config.of({}).values(), "HYPERACTOR_MESSAGE_DELIVERY_TIMEOUT": 30 * S})
+
+
+def world_after(*faults: tuple[float, FaultStruck | FaultEnded]) -> World:
+    trace = TraceBuilder().bring_up()
+    for at, fault in faults:
+        trace.add(fault, at=at)
+    records = trace.end(100)
+    world = World(CONFIG, Directory.of(records))
+    for record in records:
+        handler = world.handlers.get(type(record.what))
+        if handler is not None:
+            handler(record)
+    return world
+
+
+def cut(sides: str, start: float = 10, end: float = 20, kind: str = "partition") -> World:
+    return world_after((start, FaultStruck(0, kind, sides)), (end, FaultEnded(0, kind, sides)))
+
+
+@pytest.mark.parametrize(
+    ("sides", "pairs"),
+    [
+        ("client <-> host1", {(CLIENT, HOST1), (CLIENT, NODES[1])}),
+        ("client -> host1", {(CLIENT, HOST1), (CLIENT, NODES[1])}),
+        ("workers[1] <-> *", {(NODES[1], each) for each in (CLIENT, OBSERVER, HOST0, HOST1, NODES[0])}),
+        ("host0, host1 <-> *", {(n, each) for n in (HOST0, HOST1, *NODES) for each in (CLIENT, OBSERVER)}),
+    ],
+)
+def test_a_cut_is_between_its_sides(sides: str, pairs: set[tuple[Node, Node]]) -> None:
+    """Either way: an answer that is lost is as bad as a question."""
+    world = cut(sides)
+    nodes = (CLIENT, OBSERVER, HOST0, HOST1, *NODES)
+
+    assert {(a, b) for a in nodes for b in nodes if world.cut_between(a, b, 0)} == pairs | {(b, a) for a, b in pairs}
+
+
+def test_a_cut_counts_until_it_is_over() -> None:
+    world = cut("client <-> host1")
+
+    assert [world.cut_between(CLIENT, HOST1, int(since * S)) for since in (5, 19.9, 20)] == [True, True, False]
+    assert [world.lost_between(CLIENT, HOST1, int(since * S)) for since in (5, 20)] == [True, False]
+
+
+def test_what_only_disturbs_is_no_cut() -> None:
+    world = cut("client <-> host1", kind="loss")
+
+    assert world.lost_between(CLIENT, HOST1, 0)
+    assert not world.cut_between(CLIENT, HOST1, 0)
+
+
+def test_a_deadline_waits_for_what_was_cut() -> None:
+    """As for what was stopped; a cut as long as the delivery time-out closes channels, and excuses for ever."""
+    assert cut("client <-> host1").extended(50 * S, 15 * S, [HOST1]) == 55 * S
+    assert cut("client <-> host1").extended(50 * S, 15 * S, [HOST0]) == 50 * S
+    assert cut("client <-> host1", end=40).extended(50 * S, 15 * S, [NODES[1]]) == FOREVER_NS
+
+
+def test_a_clock_that_was_set_is_known() -> None:
+    trace = TraceBuilder().bring_up()
+    trace.add(ClockSet(5), node=HOST1, at=10)
+    records = trace.end(100)
+    world = World(CONFIG, Directory.of(records))
+    for record in records:
+        if type(record.what) in world.handlers:
+            world.handlers[type(record.what)](record)
+
+    assert [world.clock_moved(HOST1, since) for since in (0, 10 * S, 10 * S + 1)] == [True, True, False]
+    assert not world.clock_moved(HOST0, 0)
