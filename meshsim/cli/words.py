@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
+from msgspec import UNSET
 
-from meshsim.faults.kinds import Fault, When
+from meshsim.faults.conditions import Wanted, wanted_words
+from meshsim.faults.kinds import Fault, When, targets_of
 from meshsim.model.attributes import ATTRIBUTES
 from meshsim.model.config import defaults, value_text
 from meshsim.model.quirks import PROFILES
@@ -76,7 +77,7 @@ def timetable(plan: Plan) -> list[tuple[str, str, str]]:
     """What the plan does: (when, what, to whom and how), operations first, then faults, each in file order."""
     rows = [(_step_time(step), f"step {step.index}", _step_words(step)) for step in plan.steps]
     return rows + [
-        (_fault_time(f), f"fault {i}", f"{tag_of(f)} {_fields(f, 'at', 'when')}") for i, f in enumerate(plan.faults)
+        (_fault_time(fault), f"fault {index}", _fault_words(fault)) for index, fault in enumerate(plan.faults)
     ]
 
 
@@ -173,20 +174,35 @@ def _step_words(step: Step) -> str:
     return f"{tag_of(operation)} {fields + ', ' if fields else ''}by {operation.by}"
 
 
+def _fault_words(fault: Fault) -> str:
+    """Its kind, its targets and its parameters."""
+    rest = _fields(fault, "target", "targets", "at", "when", "repeat", first=False)
+    words = f"{tag_of(fault)} {' and '.join(targets_of(fault))}"
+    return f"{words}, {rest}" if rest else words
+
+
 def _fault_time(fault: Fault) -> str:
+    again = ""
+    if fault.repeat is not UNSET:
+        again = f", {_counted(fault.repeat.times, 'time')}, every {format_duration(fault.repeat.every)}"
     if fault.at is not None:
-        return f"at {format_duration(fault.at)}"
-    return "at its spawn" if fault.when is None else _when_words(fault.when)
+        return f"at {format_duration(fault.at)}{again}"
+    return "at its spawn" if fault.when is None else f"{_when_words(fault.when)}{again}"
 
 
 def _when_words(when: When) -> str:
+    what = f"fault {when.fault}" if when.record is UNSET else f"{when.record}{_conditions(when.where)}"
     after = f"{format_duration(when.after)} after " if when.after else "on "
-    nth = f"match {when.count} of " if when.count > 1 else ""
-    return f"{after}{nth}{when.record}{_conditions(when.where)}"
+    times = 1 if when.times is UNSET else when.times
+    nth = f"matches {when.count} to {when.count + times - 1} of " if times > 1 else ""
+    nth = f"match {when.count} of " if not nth and when.count > 1 else nth
+    since = "" if when.from_ is UNSET else f" from {format_duration(when.from_)} on"
+    since += "" if when.after_fault is UNSET else f" behind fault {when.after_fault}"
+    return f"{after}{nth}{what}{since}"
 
 
-def _conditions(where: dict[str, Any]) -> str:
-    return f" with {', '.join(f'{key} = {value}' for key, value in where.items())}" if where else ""
+def _conditions(where: Mapping[str, Wanted]) -> str:
+    return f" with {', '.join(f'{key} {wanted_words(value)}' for key, value in where.items())}" if where else ""
 
 
 def _config_changes(plan: Plan) -> Iterable[str]:
@@ -198,17 +214,17 @@ def _config_changes(plan: Plan) -> Iterable[str]:
             yield f"{name} = {value_text(attribute, value)} (default {value_text(attribute, default)})"
 
 
-def _fields(struct: msgspec.Struct, *without: str) -> str:
-    """The fields that say something, the first as it is, the others as `name value`."""
+def _fields(struct: msgspec.Struct, *without: str, first: bool = True) -> str:
+    """The fields that say something, the first as it is unless all have to be named, the others as `name value`."""
     words: list[str] = []
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
-        if field.name in without or value is None or value in ("", {}, []):
+        if field.name in without or value is None or value is UNSET or value in ("", {}, []):
             continue
         if isinstance(value, bool) and value == field.default:
             continue
         text = format_duration(value) if isinstance(value, Duration) else str(value)
-        words.append(text if not words else f"{field.encode_name} {text}")
+        words.append(text if first and not words else f"{field.encode_name} {text}")
     return ", ".join(words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from meshsim.model.ids import ActorId
@@ -21,6 +22,8 @@ class Evidence:
         self.ends: dict[tuple[ActorId, int], tuple[Record, OperationEnded]] = {}
         #: First record of each fault that struck, by number.
         self.struck: dict[int, Record] = {}
+        #: How often each struck, by number and kind: the end of a stall has the number of the stall.
+        self.strikes: Counter[tuple[int, str]] = Counter()
         self.missed: dict[int, FaultMissed] = {}
         self.end: tuple[Record, RunEnded] | None = None
         self.handlers: dict[type, Callable[[Record], None]] = {
@@ -47,6 +50,7 @@ class Evidence:
     def _on_fault_struck(self, record: Record) -> None:
         assert isinstance(record.what, FaultStruck)
         self.struck.setdefault(record.what.index, record)
+        self.strikes[record.what.index, record.what.kind] += 1
 
     def _on_fault_missed(self, record: Record) -> None:
         assert isinstance(record.what, FaultMissed)

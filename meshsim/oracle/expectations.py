@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Union
 
 import msgspec
 
-from meshsim.faults.kinds import Plain
+from meshsim.faults.conditions import Wanted
 from meshsim.units import Duration
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -88,7 +88,7 @@ class RecordCount(_Expectation, frozen=True, kw_only=True, tag="record"):
     """How many records of the trace match; keys as in a fault's `when`."""
 
     record: str
-    where: dict[str, Plain] = {}
+    where: dict[str, Wanted] = {}
     times: Count | None = None
     at_least: Count | None = None
     at_most: Count | None = None

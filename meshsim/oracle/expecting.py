@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from meshsim.faults.conditions import wanted_words
 from meshsim.faults.matching import Matcher
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node, address_of, proc_name_of
@@ -350,6 +351,6 @@ def _record_count(expectation: RecordCount, evidence: Evidence, records: Sequenc
     seqs = tuple(record.seq for record in records if record.seq > after and matcher.matches(record))
     problem = _count_problem(len(seqs), expectation.times, expectation.at_least, expectation.at_most)
     if problem:
-        where = ", ".join(f"{key} = {value!r}" for key, value in expectation.where.items())
+        where = ", ".join(f"{key} {wanted_words(value)}" for key, value in expectation.where.items())
         described = f"{subject} ({where})" if where else subject
         yield subject, f"{described} was recorded {problem}", seqs, "at most" not in problem

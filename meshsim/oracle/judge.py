@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
+from msgspec import UNSET
 
-from meshsim.faults.kinds import Fault, InitFails
+from meshsim.faults.kinds import Fault, InitFails, targets_of
 from meshsim.model.attributes import Value
 from meshsim.model.config import Config
 from meshsim.model.revision import R2026_03
@@ -177,11 +178,18 @@ def _not_struck(brief: Brief, evidence: Evidence) -> str:
     if any(isinstance(expectation, RecordCount) and expectation.record == tag for expectation in brief.expect):
         return ""
     for index, fault in enumerate(brief.faults):
+        on = f"fault {index} on {' and '.join(targets_of(fault))}"
         missed = evidence.missed.get(index)
         if missed is not None and missed.kind == tag_of(fault):
-            return f"fault {index} on {fault.target} missed: {missed.why}"
-        if index not in evidence.struck and not isinstance(fault, InitFails):
-            return f"fault {index} on {fault.target} never struck"
+            return f"{on} missed: {missed.why}"
+        if isinstance(fault, InitFails):
+            continue
+        if index not in evidence.struck:
+            return f"{on} never struck"
+        due = len(targets_of(fault)) * (1 if fault.repeat is UNSET else fault.repeat.times)
+        done = evidence.strikes[index, tag_of(fault)]
+        if done < due:
+            return f"{on} struck {done} of {due} times"
     return ""
 
 

@@ -16,7 +16,8 @@ from meshsim.oracle.expectations import (
     OperationResult,
     RecordCount,
 )
-from meshsim.scenario.check_faults import check_record
+from meshsim.scenario.check_faults import check_fault_number
+from meshsim.scenario.check_records import check_record
 from meshsim.scenario.check_targets import check_positive
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import Scenario
@@ -40,7 +41,7 @@ def check_expectations(scenario: Scenario, world: World) -> None:
                 _check_hearing(key, expectation, world)
                 _check_counts(key, expectation)
                 if expectation.within is not None or expectation.fault:
-                    _check_fault(f"{key}.fault", expectation.fault, scenario)
+                    check_fault_number(f"{key}.fault", expectation.fault, scenario)
                 check_positive(f"{key}.within", expectation.within)
             case NeverHears():
                 _check_hearing(key, expectation, world)
@@ -56,7 +57,7 @@ def check_expectations(scenario: Scenario, world: World) -> None:
                 check_record(key, expectation.record, expectation.where, world)
                 _check_counts(key, expectation)
                 if expectation.after_fault is not None:
-                    _check_fault(f"{key}.after_fault", expectation.after_fault, scenario)
+                    check_fault_number(f"{key}.after_fault", expectation.after_fault, scenario)
             case _:
                 assert_never(expectation)
 
@@ -89,13 +90,6 @@ def _check_counts(key: str, expectation: Hears | RecordCount) -> None:
         raise ScenarioError(f"{key}.times", "expected times or at_least and at_most, not both")
     if least is not None and most is not None and least > most:
         raise ScenarioError(f"{key}.at_least", f"expected at most at_most, {most}", value=least)
-
-
-def _check_fault(key: str, fault: int, scenario: Scenario) -> None:
-    count = len(scenario.faults)
-    if fault >= count:
-        message = f"expected the number of a fault, 0..{count - 1}" if count else "there are no faults to count from"
-        raise ScenarioError(key, message, value=fault)
 
 
 def _check_final(key: str, expectation: Final, world: World) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Union
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.model.events import ChildExited, TimerFired
 from meshsim.model.hosts.process import ExitStatus
@@ -88,6 +89,8 @@ class FaultStruck(msgspec.Struct, frozen=True, tag="fault"):
     kind: str
     target: str
     detail: str = ""
+    #: Of a fault that strikes more than once: which time this is, from 1.
+    strike: int | UnsetType = UNSET
 
 
 class FaultMissed(msgspec.Struct, frozen=True, tag="fault_missed"):
@@ -97,6 +100,8 @@ class FaultMissed(msgspec.Struct, frozen=True, tag="fault_missed"):
     kind: str
     target: str
     why: str
+    #: As in `FaultStruck`.
+    strike: int | UnsetType = UNSET
 
 
 class MessageLost(msgspec.Struct, frozen=True, tag="lost"):

@@ -24,7 +24,7 @@ from meshsim.faults.kinds.actors import (
     StopItself,
 )
 from meshsim.faults.kinds.allocs import AllocFail, AllocStop
-from meshsim.faults.kinds.base import FaultBase, Plain, Rank, When
+from meshsim.faults.kinds.base import FaultBase, Plain, Rank, Repeat, When, is_repeated, targets_of
 from meshsim.faults.kinds.controllers import ControllerExit, ControllerKill
 from meshsim.faults.kinds.hosts import HostCrash
 from meshsim.faults.kinds.listeners import Misreport, SubscriberGone
@@ -50,6 +50,7 @@ __all__ = [
     "ProcessExit",
     "Raise",
     "Rank",
+    "Repeat",
     "Resume",
     "SelfFail",
     "SelfUngracefulFail",
@@ -61,6 +62,8 @@ __all__ = [
     "StopItself",
     "SubscriberGone",
     "When",
+    "is_repeated",
+    "targets_of",
 ]
 
 Fault = Union[
