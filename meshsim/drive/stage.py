@@ -77,7 +77,7 @@ from meshsim.model.operations import (
 from meshsim.model.shapes.extent import Extent
 from meshsim.model.shapes.region import Region
 from meshsim.model.tags import tag_of
-from meshsim.oracle.judge import NOT_BEGUN
+from meshsim.oracle.evidence import NOT_BEGUN
 from meshsim.scenario.children import children_of
 from meshsim.scenario.cutting import cut
 from meshsim.scenario.plan import Plan, Step, chosen_hosts

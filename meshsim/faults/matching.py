@@ -126,6 +126,14 @@ class Matcher:
         self._wanted = [(path.split("."), value) for path, value in where.items()]
         self._directory = directory
 
+    def is_of_kind(self, record: Record) -> bool:
+        """Whether it is a record of the kind, whatever is in it."""
+        return type(record.what) is self._type
+
+    def unmet(self, record: Record) -> list[str]:
+        """The paths at which a record of the kind is not as it is wanted."""
+        return [".".join(path) for path, wanted in self._wanted if not self._accepts(value_at(record, path), wanted)]
+
     def matches(self, record: Record) -> bool:
         if type(record.what) is not self._type:
             return False
@@ -217,3 +225,9 @@ def _parts(kinds: tuple[inspect.Type, ...]) -> tuple[str, ...]:
             if kind.tag is not None:
                 parts["type"] = None
     return tuple(parts)
+
+
+#: Tags of all messages.
+MESSAGE_TYPES: tuple[str, ...] = tuple(
+    str(kind.tag) for kind in kinds_at("message", "message") if isinstance(kind, inspect.StructType)
+)

@@ -13,7 +13,7 @@ from meshsim.model.config import Config
 from meshsim.model.revision import R2026_03
 from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS
-from meshsim.oracle.evidence import Evidence
+from meshsim.oracle.evidence import NOT_BEGUN, Evidence
 from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
 from meshsim.oracle.expecting import unmet
 from meshsim.oracle.invariants import INVARIANTS
@@ -23,9 +23,6 @@ from meshsim.trace.directory import Directory
 from meshsim.trace.records import FaultMissed, Record, RunEnded
 
 __all__ = ["Brief", "Verdict", "Violation", "judge"]
-
-#: How the error of an operation begins that its actor was never asked for.
-NOT_BEGUN = "not begun: "
 
 _Handler = Callable[[Record], Iterable[Violation] | None]
 
@@ -187,7 +184,7 @@ def _not_struck(brief: Brief, evidence: Evidence) -> str:
         if index not in evidence.struck:
             return f"{on} never struck"
         due = len(targets_of(fault)) * (1 if fault.repeat is UNSET else fault.repeat.times)
-        done = evidence.strikes[index, tag_of(fault)]
+        done = len(evidence.strike_records[index])
         if done < due:
             return f"{on} struck {done} of {due} times"
     return ""

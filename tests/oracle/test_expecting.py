@@ -148,7 +148,7 @@ def test_an_expectation_that_is_met_says_nothing(trace: TraceBuilder, expectatio
         (RecordCount(record="fault", times=2), "fault was recorded 1 time, expected 2"),
         (
             RecordCount(record="heard", where={"rank": 0}),
-            "heard (rank = 0) was recorded 0 times, expected at least 1",
+            "heard (rank = 0) was recorded 0 times, expected at least 1; the closest, at 20s, has rank = 1",
         ),
         (RecordCount(record="fault", after_fault=0), "fault was recorded 0 times, expected at least 1"),
         (

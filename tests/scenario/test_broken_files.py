@@ -785,7 +785,8 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "final-asks-nothing": (
         expect('kind = "final"\ntarget = "trainer[0]"'),
-        "expect[0]: expected actor, proc, process or text: nothing is asked of its target",
+        "expect[0]: nothing is asked of its target "
+        "(allowed: actor, proc, process, text, text_is, text_matches, controller, health, subscription)",
     ),
     "final-proc-of-a-host": (
         expect('kind = "final"\ntarget = "host0"\nproc = "Ready"'),
