@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -235,19 +235,21 @@ def _print_violations(result: RunResult) -> None:
         for line in ["(the same records)"] if lines and lines == shown else lines:
             console.out(f"    {line}")
         shown = lines
-    _print_hints({violation.invariant for violation in result.verdict.violations})
+    _print_hints({violation.invariant for violation in result.verdict.violations}, result.plan.quirks_off)
 
 
-def _print_hints(violated: set[str]) -> None:
-    """Quirks of the modelled system that may be behind it, ready to be listed as known."""
+def _print_hints(violated: set[str], quirks_off: Collection[str]) -> None:
+    """Quirks of the modelled system that are on in this run and may be behind it, ready to be listed as known."""
     for name, invariant in INVARIANTS.items():
-        if name not in violated or not invariant.quirks:
+        quirks = [quirk for quirk in invariant.quirks if quirk not in quirks_off]
+        if name not in violated or not quirks:
             continue
         console.out(f"  {name}: perhaps a quirk of the modelled system")
-        for quirk in invariant.quirks:
+        for quirk in quirks:
             console.out(f"    {quirk}: {QUIRKS[quirk].sentence}")
+        which = quirks[0] if len(quirks) == 1 else "…"
         console.out("    If it is one, and you mean it, say so in the scenario:")
-        console.out(f'    [[known]]  invariant = "{name}"  quirk = "{invariant.quirks[0]}"  reason = "…"')
+        console.out(f'    [[known]]  invariant = "{name}"  quirk = "{which}"  reason = "…"')
 
 
 def _write_report(kept: Sequence[Kept], place: Path, *, json: bool) -> None:

@@ -748,6 +748,96 @@ BROKEN: dict[str, tuple[str, str]] = {
         'expect[0].where.actor: nobody has this name, got "tranier[0]"; did you mean "trainer"? '
         "(allowed: host0, host1, client, observer, workers, trainer, sleeper, logger)",
     ),
+    # --- order, windows, messages, states of meshes
+    "silence-of-who-would-never-be-told": (
+        expect('kind = "never_hears"\nlistener = "observer"\nmesh = "trainer"'),
+        'expect[0].listener: nobody would tell it: it does not own trainer, subscribe to it, or use it, got "observer"',
+    ),
+    "silence-about-any-mesh-of-who-would-never-be-told": (
+        expect('kind = "hears"\nlistener = "observer"\ntimes = 0'),
+        "expect[0].listener: nobody would tell it: it does not own any mesh, subscribe to it, or use it, "
+        'got "observer"',
+    ),
+    "hears-a-broken-pattern": (
+        expect('kind = "hears"\nlistener = "client"\ntext_matches = "["'),
+        'expect[0].text_matches: expected a regular expression: unterminated character set at position 0, got "["',
+    ),
+    "window-of-nothing": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = {}'),
+        "expect[0].window: expected what it begins or ends with "
+        "(allowed: from, until, after_fault, before_fault, after, before, within)",
+    ),
+    "window-that-begins-twice": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = { after_fault = 0, after = { fault = 0 } }'),
+        "expect[0].window.after: expected after_fault or after, not both",
+    ),
+    "window-behind-no-fault": (
+        expect('kind = "record"\nrecord = "heard"\nwindow = { before_fault = 1 }'),
+        "expect[0].window.before_fault: expected the number of a fault, 0..0, got 1",
+    ),
+    "window-that-ends-before-it-begins": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = { from = "5s", until = "4s" }'),
+        'expect[0].window.until: expected at least from, 5s, got "4s"',
+    ),
+    "window-behind-the-horizon": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = { from = "21s" }'),
+        'expect[0].window.from: expected at most the horizon, 20s, got "21s"',
+    ),
+    "window-within-of-nothing": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = { within = "4s" }'),
+        "expect[0].window.within: expected after, after_fault or from: what it counts from",
+    ),
+    "moment-of-two-things": (
+        expect('kind = "order"\nmoments = [{ fault = 0 }, { fault = 0, record = "heard" }]'),
+        "expect[0].moments[1]: expected one of fault, record and listener: what it is",
+    ),
+    "moment-of-a-fault-with-a-rank": (
+        expect('kind = "order"\nmoments = [{ fault = 0 }, { fault = 0, rank = 1 }]'),
+        "expect[0].moments[1].rank: belongs to listener",
+    ),
+    "moment-of-a-record-that-is-none": (
+        expect('kind = "order"\nmoments = [{ fault = 0 }, { record = "heard", where = { rnk = 1 } }]'),
+        'expect[0].moments[1].where.rnk: heard has no "rnk"; did you mean "rank"? '
+        "(allowed: node, listener, role, mesh, rank, status, text, actor, failure, ref, type)",
+    ),
+    "order-of-one": (
+        expect('kind = "order"\nmoments = [{ fault = 0 }]'),
+        "expect[0].moments: expected at least 2 values, got an array",
+    ),
+    "messages-of-no-type": (
+        expect('kind = "messages"\ntype = "get_stat"'),
+        f'expect[0].type: no such message, got "get_stat"; did you mean "get_state"?{LONG_LIST}',
+    ),
+    "messages-from-nobody": (
+        expect('kind = "messages"\nsrc = "trianer.controller"'),
+        "expect[0].src: no such host, client, proc mesh or actor mesh, "
+        'got "trianer"; did you mean "trainer"? '
+        "(allowed: host0, host1, client, observer, workers, trainer, sleeper, logger)",
+    ),
+    "messages-times-and-limits": (
+        expect('kind = "messages"\ntimes = 1\nat_most = 1'),
+        "expect[0].times: expected times or at_least and at_most, not both",
+    ),
+    "operation-limits-crossed": (
+        expect('kind = "operation"\ndo = "spawn_procs"\nat_least = 2\nat_most = 1'),
+        "expect[0].at_least: expected at most at_most, 1, got 2",
+    ),
+    "final-of-the-controller-of-none": (
+        expect('kind = "final"\ntarget = "logger"\ncontroller = "done"'),
+        'expect[0].target: expected a mesh with a controller, system meshes have none, got "logger"',
+    ),
+    "final-of-health-for-nobody": (
+        expect('kind = "final"\ntarget = "trainer"\nhealth = "failed"'),
+        "expect[0].by: required: who hears of the mesh, or subscribes to it",
+    ),
+    "final-of-a-process-by-somebody": (
+        expect('kind = "final"\ntarget = "host0"\nprocess = "running"\nby = "client"'),
+        "expect[0].by: belongs to health and subscription",
+    ),
+    "final-of-a-mesh-and-of-an-actor": (
+        expect('kind = "final"\ntarget = "trainer"\ncontroller = "done"\nactor = "idle"'),
+        "expect[0]: expected nothing of an actor or a process beside what is asked of a mesh",
+    ),
     # --- expectations
     "listener-unknown": (
         expect('kind = "hears"\nlistener = "obsever"'),
