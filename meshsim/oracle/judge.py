@@ -17,6 +17,7 @@ from meshsim.oracle.evidence import NOT_BEGUN, Evidence
 from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
 from meshsim.oracle.expecting import unmet
 from meshsim.oracle.invariants import INVARIANTS
+from meshsim.oracle.unexpected import unexpected_errors
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.oracle.world import World
 from meshsim.trace.directory import Directory
@@ -61,7 +62,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     """Judge a whole run from its trace alone.
 
     `violated` when an invariant that is not relaxed or an expectation does not hold, unless the scenario lists it as
-    known; a known finding that does not occur is a violation as well. Otherwise `inconclusive` when the run has no end,
+    known, or when an operation ended with an error that no expectation has; a known finding that does not occur is a
+    violation as well. Otherwise `inconclusive` when the run has no end,
     when bring-up did not complete, when an operation did not begin or did not end, or when a fault did not strike.
     Otherwise `passed`.
 
@@ -77,6 +79,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         if applies(expectation, brief.quirks_off):
             found += unmet(f"expect[{index}]", expectation, evidence, records)
     known = tuple(entry for entry in brief.known if entry.quirk not in brief.quirks_off)
+    applying = [expectation for expectation in brief.expect if applies(expectation, brief.quirks_off)]
+    found += unexpected_errors(evidence, applying, frozenset(asked.index for asked in brief.asked if asked.bring_up))
     listed, unlisted = _sorted_by_known(known, found)
     unlisted += _unused(brief, found, records)
     unlisted.sort(key=lambda violation: (violation.at, violation.invariant, violation.subject))

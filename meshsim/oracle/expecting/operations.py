@@ -63,6 +63,13 @@ def judge_operation(expectation: OperationResult, evidence: Evidence, records: S
     return Judged(subject, [Problem(subject, message, seqs_of(runs), is_too_few(count, limits))])
 
 
+def expects_error_of(expectation: OperationResult, ended: OperationEnded) -> bool:
+    """Whether it is the error that ended this operation which is expected."""
+    named = ended.operation == TAGS.get(expectation.do, expectation.do) and expectation.name in (None, ended.label)
+    expects = is_asked(expectation.error, expectation.error_is, expectation.error_matches)
+    return named and expects and _has_error(expectation, ended)
+
+
 def _was_refused(expectation: OperationResult, ended: OperationEnded) -> bool:
     """Whether an operation never began, with the error that is expected; such a record has the name of the file."""
     named = ended.operation == expectation.do and expectation.name in (None, ended.label)
