@@ -128,7 +128,7 @@ def _print_red(one: Outcome, before: Sequence[Outcome]) -> None:
     if twin is not None:
         console.out(f"  the same as on {twin.backend}, record for record")
     else:
-        for line in finding_lines(one.verdict, one.evidence):
+        for line in finding_lines(one.verdict, one.evidence, one.plan.quirks_off):
             console.out(f"  {line}")
     if one.place:
         console.out(f"  kept in {one.place}")

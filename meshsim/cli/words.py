@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
-import msgspec
+from msgspec import UNSET
 
-from meshsim.faults.kinds import Fault, When
+from meshsim.faults.kinds import Fault, When, targets_of
 from meshsim.model.attributes import ATTRIBUTES
 from meshsim.model.config import defaults, value_text
 from meshsim.model.quirks import PROFILES
 from meshsim.model.shapes.extent import Extent
 from meshsim.model.tags import tag_of
-from meshsim.oracle.expectations import (
-    Expectation,
-    Final,
-    Hears,
-    Known,
-    NeverHears,
-    NothingLeft,
-    OperationResult,
-    RecordCount,
-    applies,
-)
+from meshsim.oracle.describing import conditions_words, counted, expected_words, fields_words
+from meshsim.oracle.expectations import Expectation, Known, applies
 from meshsim.scenario.children import children_of
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import Actors, AllocateHostsOp, AllocateOp, SpawnActorsOp, SpawnProcsOp
-from meshsim.units import Duration, format_duration
+from meshsim.units import format_duration
 
 
 def world_lines(plan: Plan) -> list[str]:
     """Hosts, clients, meshes, network and what the configuration changes, a line each."""
     topology, network = plan.topology, plan.network
     lines = [
-        f"{_counted(len(plan.hosts), 'host')} and {_counted(len(plan.clients), 'client')} ({', '.join(plan.clients)}), "
+        f"{counted(len(plan.hosts), 'host')} and {counted(len(plan.clients), 'client')} ({', '.join(plan.clients)}), "
         f"for {format_duration(plan.horizon)} of virtual time, profile {plan.profile}",
         f"messages between processes take {format_duration(network.latency)}"
         + (f" and up to {format_duration(network.jitter)} more" if network.jitter else "")
@@ -76,7 +66,7 @@ def timetable(plan: Plan) -> list[tuple[str, str, str]]:
     """What the plan does: (when, what, to whom and how), operations first, then faults, each in file order."""
     rows = [(_step_time(step), f"step {step.index}", _step_words(step)) for step in plan.steps]
     return rows + [
-        (_fault_time(f), f"fault {i}", f"{tag_of(f)} {_fields(f, 'at', 'when')}") for i, f in enumerate(plan.faults)
+        (_fault_time(fault), f"fault {index}", _fault_words(fault)) for index, fault in enumerate(plan.faults)
     ]
 
 
@@ -87,7 +77,7 @@ def expectation_words(expectation: Expectation, quirks_off: Collection[str] = ()
         for word, quirk in (("if", expectation.if_quirk), ("unless", expectation.unless_quirk))
         if quirk is not None
     ]
-    words = f"{_expected(expectation)}{''.join(f', {condition}' for condition in conditions)}"
+    words = f"{expected_words(expectation)}{''.join(f', {condition}' for condition in conditions)}"
     return words if applies(expectation, quirks_off) else f"{words} (not here)"
 
 
@@ -95,65 +85,6 @@ def known_words(known: Known, quirks_off: Collection[str]) -> str:
     """One known finding, and whether it counts while these quirks are off."""
     words = f"{known.invariant} breaks here ({known.quirk}): {known.reason}"
     return f"{words} (not here: {known.quirk} is off)" if known.quirk in quirks_off else words
-
-
-def _expected(expectation: Expectation) -> str:
-    match expectation:
-        case Hears():
-            return f"{expectation.listener} hears {_hearing(expectation)}{_counts(expectation)}{_within(expectation)}"
-        case NeverHears():
-            return f"{expectation.listener} never hears {_hearing(expectation)}"
-        case Final():
-            return f"at the end {expectation.target} is {_fields(expectation, 'target', 'if_quirk', 'unless_quirk')}"
-        case OperationResult():
-            return _operation_words(expectation)
-        case NothingLeft(targets=targets):
-            return f"no process is left of {', '.join(targets) or 'any host'}"
-        case RecordCount():
-            after = "" if expectation.after_fault is None else f" after fault {expectation.after_fault}"
-            return f"the trace has {expectation.record}{_conditions(expectation.where)}{_counts(expectation)}{after}"
-
-
-def _hearing(expectation: Hears | NeverHears) -> str:
-    rank = "" if expectation.rank is None else f"[{expectation.rank}]"
-    subject = f"{expectation.mesh}{rank}" if expectation.mesh else f"any mesh{rank}" if rank else "anything"
-    parts = [subject, expectation.status or "fail"]
-    if expectation.role:
-        parts.append(f"as {expectation.role}")
-    if expectation.text:
-        parts.append(f"with {expectation.text!r}")
-    return " ".join(parts)
-
-
-def _counts(expectation: Hears | RecordCount) -> str:
-    words = [
-        f"{word} {_counted(count, 'time')}"
-        for word, count in (
-            ("exactly", expectation.times),
-            ("at least", expectation.at_least),
-            ("at most", expectation.at_most),
-        )
-        if count is not None
-    ]
-    return f", {' and '.join(words)}" if words else ""
-
-
-def _within(expectation: Hears) -> str:
-    if expectation.within is None:
-        return ""
-    return f", within {format_duration(expectation.within)} of fault {expectation.fault}"
-
-
-def _operation_words(expectation: OperationResult) -> str:
-    name = f"{expectation.do} {expectation.name}" if expectation.name else expectation.do
-    if not expectation.ends:
-        return f"{name} is still waiting at the end"
-    words = (
-        f"{name} ends with an error that contains {expectation.error!r}" if expectation.error else f"{name} ends well"
-    )
-    if expectation.result:
-        words += f", returning {expectation.result!r}"
-    return words if expectation.within is None else f"{words}, within {format_duration(expectation.within)}"
 
 
 def _step_time(step: Step) -> str:
@@ -169,24 +100,35 @@ def _step_words(step: Step) -> str:
     if isinstance(operation, SpawnActorsOp):
         how = "" if step.bring_up else _spawned_how(operation)
         return f"{tag_of(operation)} {operation.name}, by {operation.by}{how}"
-    fields = _fields(operation, "at", "by")
+    fields = fields_words(operation, "at", "by")
     return f"{tag_of(operation)} {fields + ', ' if fields else ''}by {operation.by}"
 
 
+def _fault_words(fault: Fault) -> str:
+    """Its kind, its targets and its parameters."""
+    rest = fields_words(fault, "target", "targets", "at", "when", "repeat", first=False)
+    words = f"{tag_of(fault)} {' and '.join(targets_of(fault))}"
+    return f"{words}, {rest}" if rest else words
+
+
 def _fault_time(fault: Fault) -> str:
+    again = ""
+    if fault.repeat is not UNSET:
+        again = f", {counted(fault.repeat.times, 'time')}, every {format_duration(fault.repeat.every)}"
     if fault.at is not None:
-        return f"at {format_duration(fault.at)}"
-    return "at its spawn" if fault.when is None else _when_words(fault.when)
+        return f"at {format_duration(fault.at)}{again}"
+    return "at its spawn" if fault.when is None else f"{_when_words(fault.when)}{again}"
 
 
 def _when_words(when: When) -> str:
+    what = f"fault {when.fault}" if when.record is UNSET else f"{when.record}{conditions_words(when.where)}"
     after = f"{format_duration(when.after)} after " if when.after else "on "
-    nth = f"match {when.count} of " if when.count > 1 else ""
-    return f"{after}{nth}{when.record}{_conditions(when.where)}"
-
-
-def _conditions(where: dict[str, Any]) -> str:
-    return f" with {', '.join(f'{key} = {value}' for key, value in where.items())}" if where else ""
+    times = 1 if when.times is UNSET else when.times
+    nth = f"matches {when.count} to {when.count + times - 1} of " if times > 1 else ""
+    nth = f"match {when.count} of " if not nth and when.count > 1 else nth
+    since = "" if when.from_ is UNSET else f" from {format_duration(when.from_)} on"
+    since += "" if when.after_fault is UNSET else f" behind fault {when.after_fault}"
+    return f"{after}{nth}{what}{since}"
 
 
 def _config_changes(plan: Plan) -> Iterable[str]:
@@ -196,21 +138,3 @@ def _config_changes(plan: Plan) -> Iterable[str]:
         if value != default:
             name = attribute.python_name or attribute.name.lower()
             yield f"{name} = {value_text(attribute, value)} (default {value_text(attribute, default)})"
-
-
-def _fields(struct: msgspec.Struct, *without: str) -> str:
-    """The fields that say something, the first as it is, the others as `name value`."""
-    words: list[str] = []
-    for field in msgspec.structs.fields(struct):
-        value = getattr(struct, field.name)
-        if field.name in without or value is None or value is msgspec.UNSET or value in ("", {}, []):
-            continue
-        if isinstance(value, bool) and value == field.default:
-            continue
-        text = format_duration(value) if isinstance(value, Duration) else str(value)
-        words.append(text if not words else f"{field.encode_name} {text}")
-    return ", ".join(words)
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from math import prod
 
-from meshsim.faults.kinds import NeverReady, SlowStart, SpawnRefused, StartFails
+import msgspec
+from msgspec import UNSET
+
+from meshsim.faults.kinds import NeverReady, SlowStart, SpawnRefused, StartFails, targets_of
 from meshsim.faults.targets import parse_target
 from meshsim.model.ids import Node
 from meshsim.scenario.plan import Plan
@@ -26,9 +29,10 @@ def false_starts(plan: Plan) -> FalseStarts:
     found: FalseStarts = {}
     for index, fault in enumerate(plan.faults):
         if isinstance(fault, FalseStart):
-            node = process_to_be(plan, fault.target)
-            assert node is not None, f"{fault.target} is no proc of a mesh"
-            found[node] = (index, fault)
+            for target in targets_of(fault):
+                node = process_to_be(plan, target)
+                assert node is not None, f"{target} is no proc of a mesh"
+                found[node] = (index, msgspec.structs.replace(fault, target=target, targets=UNSET))
     return found
 
 

@@ -1,24 +1,32 @@
-"""The fault injector: one SimPy process for each fault of a plan, the same on every backend.
+"""The fault injector: SimPy processes for each fault of a plan, the same on every backend.
 
-A fault waits for its time, or for a record that matches; then it strikes. What a kind of fault does is one function of
-the table `meshsim.drive.strikes.STRIKES`; a fault that cannot strike (its target is gone, say) is recorded as missed,
-with the reason.
+A fault waits for its time, or for a record that matches; then it strikes, all its targets at the same instant, and
+perhaps again. What a kind of fault does is one function of the table `meshsim.drive.strikes.STRIKES`; a fault that
+cannot strike (its target is gone, say) is recorded as missed, with the reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import simpy
+from msgspec import UNSET, UnsetType
 
 from meshsim.drive.strikes import ENDS, STRIKES, Strike
-from meshsim.faults.kinds import AT_SPAWN, Fault, When
-from meshsim.faults.matching import Matcher
+from meshsim.drive.strikes.base import MissedError
+from meshsim.drive.strikes.found import found_target
+from meshsim.drive.triggers import Trigger
+from meshsim.faults.kinds import AT_SPAWN, Fault, is_repeated, targets_of
 from meshsim.trace.records import NO_CAUSE, Record
 
 if TYPE_CHECKING:
     from meshsim.drive.world import World
+
+#: Numbers of the strikes of one fault; without end, and unset for a fault that strikes once.
+_Numbers = Iterator[int | UnsetType]
 
 
 def inject(world: World) -> None:
@@ -29,35 +37,64 @@ def inject(world: World) -> None:
 
 
 def _life(world: World, index: int, fault: Fault) -> Generator[simpy.Event, Any, None]:
-    """From waiting to striking, and for a fault that lasts for a time to its end."""
-    cause = NO_CAUSE
+    """From waiting to the last strike."""
+    numbers: _Numbers = count(1) if is_repeated(fault) else repeat(UNSET)
     if fault.at is not None:
         yield world.env.timeout(int(fault.at))
-    else:
-        assert fault.when is not None
-        cause = yield _match(world, fault.when)
-        yield world.env.timeout(int(fault.when.after))
-    strike = Strike(world, index, fault, cause)
-    strike.carry_out(STRIKES[type(fault)])
-    lasts = getattr(fault, "for_", None)
-    if type(fault) in ENDS and lasts is not None:
-        yield world.env.timeout(int(lasts))
-        end, does = ENDS[type(fault)]
-        strike.carry_out(does, end)
+        yield from _strikes(world, index, fault, numbers, None)
+        return
+    assert fault.when is not None
+    trigger = Trigger(world, fault.when)
+    for _ in range(1 if fault.when.times is UNSET else fault.when.times):
+        record = yield from trigger.next()
+        world.env.process(_triggered(world, index, fault, numbers, record))
 
 
-def _match(world: World, when: When) -> simpy.Event:
-    """An event that happens at the n-th record that matches; its value is the record's number."""
-    matcher = Matcher(when.record, when.where, world.directory)
-    happened = world.env.event()
-    left = when.count
+def _triggered(
+    world: World, index: int, fault: Fault, numbers: _Numbers, record: Record
+) -> Generator[simpy.Event, Any, None]:
+    """What follows one match; the next one may come before it is over."""
+    assert fault.when is not None
+    yield world.env.timeout(int(fault.when.after))
+    yield from _strikes(world, index, fault, numbers, record)
 
-    def watch(record: Record) -> None:
-        nonlocal left
-        if left and matcher.matches(record):
-            left -= 1
-            if left == 0:
-                happened.succeed(record.seq)
 
-    world.watchers.append(watch)
-    return happened
+def _strikes(
+    world: World, index: int, fault: Fault, numbers: _Numbers, record: Record | None
+) -> Generator[simpy.Event, Any, None]:
+    """Strike now, and again with every period."""
+    _strike(world, index, fault, next(numbers), record)
+    if fault.repeat is not UNSET:
+        for _ in range(fault.repeat.times - 1):
+            yield world.env.timeout(int(fault.repeat.every))
+            _strike(world, index, fault, next(numbers), record)
+
+
+def _strike(world: World, index: int, fault: Fault, number: int | UnsetType, record: Record | None) -> None:
+    """Strike every target now. What lasts for a time ends later, whatever else comes."""
+    cause = NO_CAUSE if record is None else record.seq
+    for target in targets_of(fault):
+        one = _aimed(fault, target)
+        strike = Strike(world, index, one, cause, number)
+        if record is not None:
+            try:
+                one = _aimed(fault, found_target(world, fault, target, record))
+            except MissedError as missed:
+                strike.missed(str(missed))
+                continue
+            strike = Strike(world, index, one, cause, number)
+        strike.carry_out(STRIKES[type(fault)])
+        lasts = getattr(one, "for_", None)
+        if type(one) in ENDS and lasts is not None:
+            world.env.process(_ended(strike, int(lasts)))
+
+
+def _aimed(fault: Fault, target: str) -> Fault:
+    """The fault with one target alone."""
+    return fault if fault.target == target else msgspec.structs.replace(fault, target=target, targets=UNSET)
+
+
+def _ended(strike: Strike, lasts_ns: int) -> Generator[simpy.Event, Any, None]:
+    yield strike.world.env.timeout(lasts_ns)
+    kind, does = ENDS[type(strike.fault)]
+    strike.carry_out(does, kind)

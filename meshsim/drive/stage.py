@@ -13,7 +13,7 @@ import msgspec
 import simpy
 from msgspec import UNSET, UnsetType
 
-from meshsim.faults.kinds import InitFails
+from meshsim.faults.kinds import InitFails, targets_of
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors.plain import INIT_FAILS
 from meshsim.model.actors.wrapper import CHILDREN, Children
@@ -432,7 +432,8 @@ def _init_faults(plan: Plan, mesh: str) -> dict[str, object]:
     failures: dict[str, dict[str, object]] = {}
     for fault in plan.faults:
         if isinstance(fault, InitFails):
-            target = parse_target(fault.target)
-            if target.name == mesh:
+            for target in map(parse_target, targets_of(fault)):
+                if target.name != mesh:
+                    continue
                 failures[str(target.rank)] = {"text": fault.text, "after_ns": int(fault.after)}
     return {INIT_FAILS: failures} if failures else {}

@@ -6,14 +6,15 @@ path into it (`envelope.message.type`, where `type` is the tag of whatever is th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
 import msgspec
-from msgspec import inspect
+from msgspec import UNSET, inspect
 
-from meshsim.faults.kinds import Plain
+from meshsim.faults.conditions import Condition, Plain, Wanted, is_accepted
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import Body, Record
 
@@ -22,13 +23,19 @@ _SUFFIX_LENGTH = 13
 
 
 class ConditionError(ValueError):
-    """A condition can never match. `allowed` is what may stand for `part` of the path, or for the record's tag."""
+    """A condition can never match. `allowed` is what may stand for `part` of the path, or for the record's tag.
 
-    def __init__(self, message: str, path: str | None, part: str, allowed: tuple[str, ...]) -> None:
+    `key` is what is wrong of a `Condition`, and then `part` its value.
+    """
+
+    def __init__(
+        self, message: str, path: str | None, part: str, allowed: tuple[str, ...] = (), *, key: str = ""
+    ) -> None:
         super().__init__(message)
         self.path = path
         self.part = part
         self.allowed = allowed
+        self.key = key
 
 
 def _record_types() -> dict[str, inspect.StructType]:
@@ -41,26 +48,67 @@ def _record_types() -> dict[str, inspect.StructType]:
 RECORD_TYPES: dict[str, inspect.StructType] = _record_types()
 
 
-def check_condition(record: str, where: Mapping[str, Plain]) -> None:
+def check_condition(record: str, where: Mapping[str, Wanted]) -> None:
     """Whether a record could match.
 
     Raises:
-        ConditionError: no record has this tag, or it has nothing at a path.
+        ConditionError: no record has this tag, or it has nothing at a path, or nothing that could be as it is wanted.
+    """
+    for path, wanted in where.items():
+        kinds = kinds_at(record, path)
+        if isinstance(wanted, Condition):
+            _check_wanted(path, wanted, kinds)
+    if not where:
+        kinds_at(record, "node")
+
+
+def kinds_at(record: str, path: str) -> tuple[inspect.Type, ...]:
+    """The types of what records of a kind may have at a path.
+
+    Raises:
+        ConditionError: no record has this tag, or it has nothing at the path.
     """
     if record not in RECORD_TYPES:
         raise ConditionError("no such record", None, record, tuple(RECORD_TYPES))
-    for path in where:
-        if path == "node":
-            continue
-        kinds: tuple[inspect.Type, ...] = (RECORD_TYPES[record],)
-        done: list[str] = []
-        for part in path.split("."):
-            allowed = ("node", *_parts(kinds)) if not done else _parts(kinds)
-            kinds = tuple(member for kind in kinds for member in _step(kind, part))
-            if not kinds:
-                place = ".".join(done) or record
-                raise ConditionError(f'{place} has no "{part}"', path, part, allowed)
-            done.append(part)
+    if path == "node":
+        return (inspect.StrType(),)
+    kinds: tuple[inspect.Type, ...] = (RECORD_TYPES[record],)
+    done: list[str] = []
+    for part in path.split("."):
+        allowed = ("node", *_parts(kinds)) if not done else _parts(kinds)
+        kinds = tuple(member for kind in kinds for member in _step(kind, part))
+        if not kinds:
+            place = ".".join(done) or record
+            raise ConditionError(f'{place} has no "{part}"', path, part, allowed)
+        done.append(part)
+    return kinds
+
+
+def _check_wanted(path: str, wanted: Condition, kinds: tuple[inspect.Type, ...]) -> None:
+    """That a condition says something, and something that these types can be."""
+    given = {name: value for name, value in msgspec.structs.asdict(wanted).items() if value is not UNSET}
+    if not given:
+        raise ConditionError("expected a condition, such as { ge = 3 }", path, "", tuple(CONDITION_KEYS))
+    for name in ("ge", "gt", "le", "lt"):
+        if name in given and not any(isinstance(kind, inspect.IntType | inspect.AnyType) for kind in kinds):
+            raise ConditionError(f"{path} is never a number", path, str(given[name]), key=name)
+    if wanted.one_of is not UNSET and not wanted.one_of:
+        raise ConditionError("expected at least 1 value", path, "", key="one_of")
+    if wanted.matches is not UNSET:
+        try:
+            re.compile(wanted.matches)
+        except re.error as error:
+            raise ConditionError(
+                f"expected a regular expression: {error}", path, wanted.matches, key="matches"
+            ) from None
+        if not any(isinstance(kind, inspect.StrType | inspect.EnumType | inspect.AnyType) for kind in kinds):
+            raise ConditionError(f"{path} is never a text", path, wanted.matches, key="matches")
+    if isinstance(wanted.not_, Condition):
+        _check_wanted(path, wanted.not_, kinds)
+
+
+#: The keys of a condition, as scenario files write them.
+CONDITION_KEYS = tuple(field.encode_name for field in msgspec.structs.fields(Condition))
 
 
 class Matcher:
@@ -68,23 +116,37 @@ class Matcher:
 
     Values compare by value and type (1 is not true); an enum counts as its value. A text also matches
     an actor, a process or a proc that it names as a target does (`trainer[1]`, `workers[0]`, `client`,
-    `trainer.controller`), and a name without its suffix.
+    `trainer.controller`), and a name without its suffix. Where a record has nothing at a path, no condition holds, a
+    negated one neither.
     """
 
-    def __init__(self, record: str, where: Mapping[str, Plain], directory: Directory) -> None:
+    def __init__(self, record: str, where: Mapping[str, Wanted], directory: Directory) -> None:
         check_condition(record, where)
         self._type = RECORD_TYPES[record].cls
         self._wanted = [(path.split("."), value) for path, value in where.items()]
         self._directory = directory
 
+    def is_of_kind(self, record: Record) -> bool:
+        """Whether it is a record of the kind, whatever is in it."""
+        return type(record.what) is self._type
+
+    def unmet(self, record: Record) -> list[str]:
+        """The paths at which a record of the kind is not as it is wanted."""
+        return [".".join(path) for path, wanted in self._wanted if not self._accepts(value_at(record, path), wanted)]
+
     def matches(self, record: Record) -> bool:
         if type(record.what) is not self._type:
             return False
-        return all(self._equal(_value_at(record, path), wanted) for path, wanted in self._wanted)
+        return all(self._accepts(value_at(record, path), wanted) for path, wanted in self._wanted)
 
-    def _equal(self, value: object, wanted: Plain) -> bool:
+    def _accepts(self, value: object, wanted: Wanted) -> bool:
+        if value is Nothing:
+            return False
         if isinstance(value, Enum):
             value = value.value
+        return is_accepted(value, wanted, self._equal, self._directory.shortened)
+
+    def _equal(self, value: object, wanted: Plain) -> bool:
         if isinstance(wanted, str):
             return isinstance(value, str) and (value == wanted or self._names(wanted, value))
         return type(value) is type(wanted) and value == wanted
@@ -99,11 +161,12 @@ class Matcher:
         return actor is not None and value == actor
 
 
-class _Nothing:
+class Nothing:
     """What a path leads to that a record of this kind does not have."""
 
 
-def _value_at(record: Record, path: list[str]) -> object:
+def value_at(record: Record, path: list[str]) -> object:
+    """What a record has at a path; `Nothing` when this one has nothing there."""
     if path == ["node"]:
         return record.node
     value: Any = record.what
@@ -115,13 +178,13 @@ def _value_at(record: Record, path: list[str]) -> object:
                 elif part == "type" and value.__struct_config__.tag is not None:
                     value = value.__struct_config__.tag
                 else:
-                    return _Nothing
+                    return Nothing
             case dict():
-                value = value.get(part, _Nothing)
+                value = value.get(part, Nothing)
             case list() | tuple() if part.isdigit() and int(part) < len(value):
                 value = value[int(part)]
             case _:
-                return _Nothing
+                return Nothing
     return value
 
 
@@ -162,3 +225,9 @@ def _parts(kinds: tuple[inspect.Type, ...]) -> tuple[str, ...]:
             if kind.tag is not None:
                 parts["type"] = None
     return tuple(parts)
+
+
+#: Tags of all messages.
+MESSAGE_TYPES: tuple[str, ...] = tuple(
+    str(kind.tag) for kind in kinds_at("message", "message") if isinstance(kind, inspect.StructType)
+)

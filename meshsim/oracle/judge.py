@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
+from msgspec import UNSET
 
-from meshsim.faults.kinds import Fault, InitFails
+from meshsim.faults.kinds import Fault, InitFails, targets_of
 from meshsim.model.attributes import Value
 from meshsim.model.config import Config
 from meshsim.model.revision import R2026_03
@@ -16,6 +17,7 @@ from meshsim.oracle.evidence import NOT_BEGUN, Evidence
 from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
 from meshsim.oracle.expecting import unmet
 from meshsim.oracle.invariants import INVARIANTS
+from meshsim.oracle.unexpected import unexpected_errors
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.oracle.world import World
 from meshsim.trace.directory import Directory
@@ -60,7 +62,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     """Judge a whole run from its trace alone.
 
     `violated` when an invariant that is not relaxed or an expectation does not hold, unless the scenario lists it as
-    known; a known finding that does not occur is a violation as well. Otherwise `inconclusive` when the run has no end,
+    known, or when an operation ended with an error that no expectation has; a known finding that does not occur is a
+    violation as well. Otherwise `inconclusive` when the run has no end,
     when bring-up did not complete, when an operation did not begin or did not end, or when a fault did not strike.
     Otherwise `passed`.
 
@@ -76,6 +79,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         if applies(expectation, brief.quirks_off):
             found += unmet(f"expect[{index}]", expectation, evidence, records)
     known = tuple(entry for entry in brief.known if entry.quirk not in brief.quirks_off)
+    applying = [expectation for expectation in brief.expect if applies(expectation, brief.quirks_off)]
+    found += unexpected_errors(evidence, applying, frozenset(asked.index for asked in brief.asked if asked.bring_up))
     listed, unlisted = _sorted_by_known(known, found)
     unlisted += _unused(brief, found, records)
     unlisted.sort(key=lambda violation: (violation.at, violation.invariant, violation.subject))
@@ -174,11 +179,18 @@ def _not_struck(brief: Brief, evidence: Evidence) -> str:
     if any(isinstance(expectation, RecordCount) and expectation.record == tag for expectation in brief.expect):
         return ""
     for index, fault in enumerate(brief.faults):
+        on = f"fault {index} on {' and '.join(targets_of(fault))}"
         missed = evidence.missed.get(index)
         if missed is not None and missed.kind == tag_of(fault):
-            return f"fault {index} on {fault.target} missed: {missed.why}"
-        if index not in evidence.struck and not isinstance(fault, InitFails):
-            return f"fault {index} on {fault.target} never struck"
+            return f"{on} missed: {missed.why}"
+        if isinstance(fault, InitFails):
+            continue
+        if index not in evidence.struck:
+            return f"{on} never struck"
+        due = len(targets_of(fault)) * (1 if fault.repeat is UNSET else fault.repeat.times)
+        done = len(evidence.strike_records[index])
+        if done < due:
+            return f"{on} struck {done} of {due} times"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from meshsim.model.quirks import QUIRKS
 from meshsim.oracle.invariants import INVARIANTS
@@ -23,8 +23,11 @@ def evidence_of(result: RunResult) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def finding_lines(verdict: Verdict, evidence: Sequence[Sequence[str]]) -> list[str]:
-    """What was violated, each with the records that led to it, and what may be behind it; or why nothing is known."""
+def finding_lines(verdict: Verdict, evidence: Sequence[Sequence[str]], quirks_off: Collection[str] = ()) -> list[str]:
+    """What was violated, each with the records that led to it, and what may be behind it; or why nothing is known.
+
+    Quirks that were off in the run are not behind it.
+    """
     if verdict.outcome == "inconclusive":
         return [verdict.reason]
     lines: list[str] = []
@@ -33,17 +36,18 @@ def finding_lines(verdict: Verdict, evidence: Sequence[Sequence[str]]) -> list[s
         lines.append(f"{violation.invariant} ({violation.kind}) at {violation.at / S:.3f}s: {violation.message}")
         lines += [f"  {line}" for line in (["(the same records)"] if told and told == shown else told)]
         shown = told
-    return lines + _hints({violation.invariant for violation in verdict.violations})
+    return lines + _hints({violation.invariant for violation in verdict.violations}, quirks_off)
 
 
-def _hints(violated: set[str]) -> list[str]:
+def _hints(violated: set[str], quirks_off: Collection[str]) -> list[str]:
     """Quirks of the modelled system that may be behind it, ready to be listed as known."""
     lines = []
     for name, invariant in INVARIANTS.items():
-        if name not in violated or not invariant.quirks:
+        quirks = [quirk for quirk in invariant.quirks if quirk not in quirks_off]
+        if name not in violated or not quirks:
             continue
         lines.append(f"{name}: perhaps a quirk of the modelled system")
-        lines += [f"  {quirk}: {QUIRKS[quirk].sentence}" for quirk in invariant.quirks]
+        lines += [f"  {quirk}: {QUIRKS[quirk].sentence}" for quirk in quirks]
         lines.append("  If it is one, and you mean it, say so in the scenario:")
-        lines.append(f'  [[known]]  invariant = "{name}"  quirk = "{invariant.quirks[0]}"  reason = "…"')
+        lines.append(f'  [[known]]  invariant = "{name}"  quirk = "{quirks[0]}"  reason = "…"')
     return lines

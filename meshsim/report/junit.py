@@ -57,7 +57,8 @@ def _case(outcome: Outcome, open_tag: str) -> ElementTree.Element:
         failure = ElementTree.SubElement(
             case, "failure", type=first.invariant, message=_clean(f"{first.invariant}: {first.message}")
         )
-        failure.text = _clean("\n".join([*finding_lines(verdict, outcome.evidence), f"reproduce: {outcome.reproduce}"]))
+        lines = finding_lines(verdict, outcome.evidence, outcome.plan.quirks_off)
+        failure.text = _clean("\n".join([*lines, f"reproduce: {outcome.reproduce}"]))
     elif verdict.outcome == "inconclusive":
         ElementTree.SubElement(case, open_tag, type="inconclusive", message=_clean(verdict.reason))
     return case

@@ -20,6 +20,7 @@ from meshsim.model.revision import REVISIONS, Revision
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.scenario.check import check, resolved_config, slices_procs
 from meshsim.scenario.decode import decode, decode_hook
+from meshsim.scenario.draws import drawn_faults
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import Loaded
 from meshsim.scenario.matrix import variant_label
@@ -118,7 +119,7 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
         clocks=value.clocks,
         clock_drifts=value.clock_drifts or UNSET,
         steps=_steps(value),
-        faults=tuple(value.faults),
+        faults=drawn_faults(value.faults, seed),
         expect=tuple(value.expect),
         known=tuple(value.known),
         relax=tuple(value.relax),

@@ -23,6 +23,8 @@ from meshsim.scenario.schema import (
     AllocateHostsOp,
     AllocateOp,
     CloneOp,
+    DrillOp,
+    GspawnOp,
     Procs,
     Scenario,
     Slice,
@@ -95,6 +97,8 @@ class World:
         self.names: dict[str, Declared] = {}
         #: Meshes whose actors spawn children by themselves.
         self.wrappers: set[str] = set()
+        #: Names of actors outside meshes, which are no targets but may be in records.
+        self.others = _outside_meshes(scenario)
         self._procs = 0
         self._topology = scenario.topology
         self._in_process = tuple(scenario.topology.in_process)
@@ -319,6 +323,12 @@ class World:
 
 def _article(noun: str) -> str:
     return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+def _outside_meshes(scenario: Scenario) -> frozenset[str]:
+    """What `gspawn` and `drill` call what they make; and the scenario itself, which sends what operations are."""
+    made = (operation.name for operation in scenario.operations if isinstance(operation, GspawnOp | DrillOp))
+    return frozenset({"scenario", *(name for name in made if name is not None)})
 
 
 def _declared_anywhere(scenario: Scenario) -> dict[str, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Union
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.model.events import ChildExited, ClockSet, TimerFired
 from meshsim.model.hosts.process import ExitStatus
@@ -95,6 +96,8 @@ class FaultStruck(msgspec.Struct, frozen=True, tag="fault"):
     kind: str
     target: str
     detail: str = ""
+    #: Of a fault that strikes more than once: which time this is, from 1.
+    strike: int | UnsetType = UNSET
 
 
 class FaultMissed(msgspec.Struct, frozen=True, tag="fault_missed"):
@@ -104,6 +107,8 @@ class FaultMissed(msgspec.Struct, frozen=True, tag="fault_missed"):
     kind: str
     target: str
     why: str
+    #: As in `FaultStruck`.
+    strike: int | UnsetType = UNSET
 
 
 class FaultEnded(msgspec.Struct, frozen=True, tag="fault_ended"):

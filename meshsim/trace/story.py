@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from msgspec import UNSET, UnsetType
+
 from meshsim.model.events import ChildExited, ClockSet, TimerFired
 from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
 from meshsim.model.messages import Envelope
@@ -178,18 +180,22 @@ def _describe_run(record: Record, directory: Directory) -> str:
         case OperationEnded(index=index, operation=operation, label=label, by=by, error=error, result=result):
             outcome = f"error: {error}" if error is not None else f"ok {result}".rstrip()
             return f"{actor(by)} ends operation {index}: {operation} {label}: {outcome}".replace(" :", ":")
-        case FaultStruck(index=index, kind=kind, target=target, detail=detail):
-            return f"FAULT {index}: {kind} {directory.name_of_node(target)} {detail}".rstrip()
+        case FaultStruck(index=index, kind=kind, target=target, detail=detail, strike=strike):
+            return f"FAULT {index}{_nth(strike)}: {kind} {directory.name_of_node(target)} {detail}".rstrip()
         case FaultEnded(index=index, kind=kind, target=target):
             return f"FAULT {index} IS OVER: {kind} {target}"
-        case FaultMissed(index=index, kind=kind, target=target, why=why):
-            return f"FAULT {index} MISSED: {kind} {target}: {why}"
+        case FaultMissed(index=index, kind=kind, target=target, why=why, strike=strike):
+            return f"FAULT {index}{_nth(strike)} MISSED: {kind} {target}: {why}"
         case RunStarted(scenario=scenario, seed=seed):
             return f"run of {scenario} starts, seed {seed}"
         case RunEnded(why=why, alive=alive):
             return f"run ends ({why}), alive: {', '.join(map(directory.name_of_node, alive)) or 'nobody'}"
         case _:
             raise AssertionError(f"no words for {type(what).__name__}")
+
+
+def _nth(strike: int | UnsetType) -> str:
+    return "" if strike is UNSET else f" (strike {strike})"
 
 
 def _envelope(envelope: Envelope, directory: Directory) -> str:

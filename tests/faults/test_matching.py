@@ -2,7 +2,7 @@
 
 import pytest
 
-from meshsim.faults.kinds import Plain
+from meshsim.faults.conditions import Condition, Plain, wanted_words
 from meshsim.faults.matching import RECORD_TYPES, ConditionError, Matcher, check_condition
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Name, Node, PortRef, actor_id, address_of_node, proc_agent_id, proc_id
@@ -180,3 +180,71 @@ def test_every_record_can_be_named() -> None:
     """Each body of a trace has a tag of its own, messages included."""
     assert {"message", "heard", "process_reaped", "run_ended"} <= set(RECORD_TYPES)
     assert all(kind.tag == tag for tag, kind in RECORD_TYPES.items())
+
+
+# --- conditions ----------------------------------------------------------------------------------------------
+
+DEAD = Heard(
+    listener=CLIENT, role="watchdog", mesh="trainer", rank=None, status="Failed", text="x", actor=CONTROLLER,
+    failure=HEARD.failure,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("what", "path", "condition", "matches"),
+    [
+        (HEARD, "rank", Condition(ge=0), True),
+        (HEARD, "rank", Condition(ge=1), False),
+        (HEARD, "rank", Condition(gt=-1, lt=1), True),
+        (HEARD, "rank", Condition(gt=0), False),
+        (HEARD, "rank", Condition(le=0), True),
+        (HEARD, "rank", Condition(lt=0), False),
+        (HEARD, "text", Condition(matches="^fail.*x$"), True),
+        (HEARD, "text", Condition(matches="^x"), False),
+        (HEARD, "actor", Condition(matches=r"^trainer\[\d\]$"), True),
+        (HEARD, "actor", Condition(matches="host0,workers"), True),
+        (HEARD, "role", Condition(one_of=["owner", "subscriber"]), True),
+        (HEARD, "role", Condition(one_of=["watchdog"]), False),
+        (HEARD, "actor", Condition(one_of=["trainer[1]", "trainer[0]"]), True),
+        (HEARD, "role", Condition(not_="watchdog"), True),
+        (HEARD, "role", Condition(not_="owner"), False),
+        (HEARD, "actor", Condition(not_="trainer[0]"), False),
+        (HEARD, "text", Condition(not_=Condition(matches="y")), True),
+        (HEARD, "rank", Condition(given=True), True),
+        (DEAD, "rank", Condition(given=True), False),
+        (DEAD, "rank", Condition(given=False), True),
+        (DEAD, "rank", Condition(ge=0), False),
+        (DEAD, "rank", Condition(not_=0), True),
+        (HEARD, "rank", Condition(ge=0, one_of=[1, 2]), False),
+        (POLL, "message.name", Condition(not_="other"), True),
+        (POLL, "message.text", Condition(not_="other"), False),
+        (POLL, "message.text", Condition(given=False), False),
+        (HEARD, "failure.event.actor_status.phase", Condition(matches="^failed$"), True),
+    ],
+    ids=repr,
+)
+def test_a_condition_wants_more_than_equality(
+    what: Body, path: str, condition: Condition, matches: bool, directory: Directory
+) -> None:
+    """Ranges, patterns, choices and their negations; nothing holds where the record has no such field."""
+    tag = str(type(what).__struct_config__.tag)
+
+    assert Matcher(tag, {path: condition}, directory).matches(record(what)) is matches
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (3, "= 3"),
+        (Condition(ge=1, lt=3), ">= 1 and < 3"),
+        (Condition(matches="a+"), 'matches "a+"'),
+        (Condition(one_of=["a", 1]), "one of a, 1"),
+        (Condition(not_="a"), "not a"),
+        (Condition(not_=Condition(gt=1)), "not > 1"),
+        (Condition(given=False), "not given"),
+    ],
+    ids=repr,
+)
+def test_a_condition_has_words(wanted: Plain | Condition, words: str) -> None:
+    """What `show` prints behind the path."""
+    assert wanted_words(wanted) == words

@@ -202,10 +202,10 @@ def test_a_bring_up_that_is_expected_to_fail_is_judged_by_its_expectation() -> N
 
 @pytest.mark.parametrize(
     ("error", "outcome"),
-    [("not begun: the process of client is gone", "inconclusive"), ("error stopping actor mesh", "passed")],
+    [("not begun: the process of client is gone", "inconclusive"), ("error stopping actor mesh", "violated")],
 )
 def test_an_operation_that_nobody_could_be_asked_for_says_nothing(error: str, outcome: str) -> None:
-    """An error is an answer; that there was nobody to ask is a scenario that does not do what it says."""
+    """An unexpected error is a violation; that nobody was there to ask means that the scenario does not do what it says."""
     trace = TraceBuilder().bring_up()
     trace.operation(CLIENT, "query_mesh", "trainer", index=1, at=3, end=3, error=error)
 

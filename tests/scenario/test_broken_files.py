@@ -589,7 +589,8 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "fault-with-unknown-key": (
         faults('kind = "signal"\ntarget = "host0"\nsginal = "SIGKILL"'),
-        'faults[0]: unknown key "sginal"; did you mean "signal"? (allowed: kind, target, at, when, signal, group)',
+        'faults[0]: unknown key "sginal"; did you mean "signal"? '
+        "(allowed: kind, target, targets, choose, at, within, when, repeat, signal, group)",
     ),
     "fault-without-target": (faults('kind = "exit"'), "faults[0].target: required, but not given"),
     "fault-at-a-negative-time": (
@@ -743,6 +744,248 @@ BROKEN: dict[str, tuple[str, str]] = {
         faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", count = 0 }'),
         "faults[0].when.count: expected a whole number of at least 1, got 0",
     ),
+    # --- whom and when, further
+    "target-and-targets": (
+        faults('kind = "exit"\ntarget = "host0"\ntargets = ["host1"]\nat = "1s"'),
+        "faults[0].targets: expected target or targets, not both",
+    ),
+    "no-targets": (
+        faults('kind = "exit"\ntargets = []\nat = "1s"'),
+        "faults[0].targets: expected at least 1 target",
+    ),
+    "targets-twice": (
+        faults('kind = "exit"\ntargets = ["host0", "host0"]\nat = "1s"'),
+        'faults[0].targets[1]: given twice, got "host0"',
+    ),
+    "targets-with-a-mistake": (
+        faults('kind = "exit"\ntargets = ["host0", "host7"]\nat = "1s"'),
+        'faults[0].targets[1]: no such host, client, proc mesh or actor mesh, got "host7"; did you mean "host1"? '
+        "(allowed: host0, host1, client, observer, workers, trainer, sleeper, logger)",
+    ),
+    "choose-without-targets": (
+        faults('kind = "exit"\ntarget = "host0"\nchoose = 1\nat = "1s"'),
+        "faults[0].choose: expected targets to choose from",
+    ),
+    "choose-more-than-there-are": (
+        faults('kind = "exit"\ntargets = ["host0", "host1"]\nchoose = 3\nat = "1s"'),
+        "faults[0].choose: expected at most 2, all targets, got 3",
+    ),
+    "within-behind-the-horizon": (
+        faults('kind = "exit"\ntarget = "host0"\nat = "19s"\nwithin = "2s"'),
+        "faults[0].within: may strike at 21s, behind the horizon, 20s",
+    ),
+    "within-nothing": (
+        faults('kind = "exit"\ntarget = "host0"\nat = "1s"\nwithin = "0s"'),
+        'faults[0].within: expected more than 0s, got "0s"',
+    ),
+    "within-of-a-spawn": (
+        faults('kind = "start_fails"\ntarget = "workers[0]"\nwithin = "1s"'),
+        "faults[0].within: start_fails strikes when its target is spawned, leave it out",
+    ),
+    "repeat-behind-the-horizon": (
+        faults('kind = "resume"\ntarget = "host0"\nat = "1s"\nrepeat = { times = 3, every = "10s" }'),
+        "faults[0].repeat: strikes at 21s at last, behind the horizon, 20s",
+    ),
+    "repeat-without-a-period": (
+        faults('kind = "resume"\ntarget = "host0"\nat = "1s"\nrepeat = { times = 3, every = "0s" }'),
+        'faults[0].repeat.every: expected more than 0s, got "0s"',
+    ),
+    "repeat-once": (
+        faults('kind = "resume"\ntarget = "host0"\nat = "1s"\nrepeat = { times = 1, every = "1s" }'),
+        "faults[0].repeat.times: expected a whole number of at least 2, got 1",
+    ),
+    "repeat-a-stall-that-lasts": (
+        faults('kind = "stall"\ntarget = "host0"\nfor = "2s"\nat = "1s"\nrepeat = { times = 2, every = "2s" }'),
+        'faults[0].repeat.every: expected more than for, 2s: it is still stopped then, got "2s"',
+    ),
+    "when-nothing": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { after = "1s" }'),
+        "faults[0].when: expected record or fault: what it waits for",
+    ),
+    "when-a-record-and-a-fault": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", fault = 0 }'),
+        "faults[0].when.record: expected a record or a fault to wait for, not both",
+    ),
+    "when-no-such-fault": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { fault = 1 }'),
+        "faults[0].when.fault: expected the number of a fault, 0..0, got 1",
+    ),
+    "when-it-strikes-itself": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { fault = 0 }'),
+        "faults[0].when: waits for itself: 0 waits for 0",
+    ),
+    "when-faults-wait-in-a-circle": (
+        faults(
+            'kind = "exit"\ntarget = "host0"\nwhen = { fault = 1 }\n[[faults]]\nkind = "exit"\ntarget = "host1"\n'
+            'when = { record = "heard", after_fault = 0 }'
+        ),
+        "faults[0].when: waits for itself: 0 waits for 1 waits for 0",
+    ),
+    "when-behind-a-fault-without-record": (
+        faults(
+            'kind = "exit"\ntarget = "host0"\nwhen = { fault = 1 }\n'
+            '[[faults]]\nkind = "init_fails"\ntarget = "trainer[0]"'
+        ),
+        "faults[0].when.fault: a failing init leaves no record of its own, name the actor_status, got 1",
+    ),
+    "when-from-behind-the-horizon": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", from = "21s" }'),
+        'faults[0].when.from: expected at most the horizon, 20s, got "21s"',
+    ),
+    "target-of-a-record-without-when": (
+        faults('kind = "exit"\ntarget = "{node}"\nat = "1s"'),
+        'faults[0].target: expected when: a target in braces is taken from the record of it, got "{node}"',
+    ),
+    "target-that-the-record-does-not-have": (
+        faults('kind = "raise"\ntarget = "trainer[{rnk}]"\nwhen = { record = "heard" }'),
+        'faults[0].target: {rnk}: heard has no "rnk", got "trainer[{rnk}]"; did you mean "rank"? '
+        "(allowed: node, listener, role, mesh, rank, status, text, actor, failure, ref)",
+    ),
+    "target-that-is-no-name": (
+        faults('kind = "exit"\ntarget = "{failure}"\nwhen = { record = "heard" }'),
+        'faults[0].target: {failure} is neither a name nor a number in heard, got "{failure}"',
+    ),
+    "target-of-a-record-in-no-mesh": (
+        faults('kind = "raise"\ntarget = "trianer[{rank}]"\nwhen = { record = "heard" }'),
+        'faults[0].target: no such actor mesh, got "trianer[{rank}]" (allowed: trainer, sleeper, logger)',
+    ),
+    "target-of-a-record-with-a-wrong-parameter": (
+        faults('kind = "signal"\nsignal = "9x"\ntarget = "{node}"\nwhen = { record = "process_stopped" }'),
+        f'faults[0].signal: expected a signal such as "SIGKILL" or "9", got "9x"{LONG_LIST}',
+    ),
+    "target-of-a-record-half-in-braces": (
+        faults('kind = "exit"\ntarget = "x{node}"\nwhen = { record = "heard" }'),
+        'faults[0].target: nobody here can be the target of exit, got "x{node}" '
+        "(allowed: host0, host1, client, observer, workers, trainer, sleeper, logger)",
+    ),
+    "condition-that-says-nothing": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", where = { rank = {} } }'),
+        "faults[0].when.where.rank: expected a condition, such as { ge = 3 } "
+        "(allowed: ge, gt, le, lt, matches, one_of, given, not)",
+    ),
+    "condition-of-a-number-on-text": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", where = { text = { ge = 3 } } }'),
+        'faults[0].when.where.text.ge: text is never a number, got "3"',
+    ),
+    "condition-of-a-text-on-a-number": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", where = { rank = { matches = "3" } } }'),
+        'faults[0].when.where.rank.matches: rank is never a text, got "3"',
+    ),
+    "condition-with-a-broken-pattern": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", where = { text = { matches = "(" } } }'),
+        "faults[0].when.where.text.matches: expected a regular expression: "
+        'missing ), unterminated subpattern at position 0, got "("',
+    ),
+    "condition-with-no-choice": (
+        faults('kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", where = { rank = { one_of = [] } } }'),
+        "faults[0].when.where.rank.one_of: expected at least 1 value",
+    ),
+    "condition-in-a-negation": (
+        faults(
+            'kind = "exit"\ntarget = "host0"\nwhen = { record = "heard", where = { rank = { not = { lt = "a" } } } }'
+        ),
+        'faults[0].when.where.rank.not.lt: expected a whole number, got "a"',
+    ),
+    "count-of-records-of-nobody": (
+        expect('kind = "record"\nrecord = "heard"\nwhere = { mesh = "trianer" }\ntimes = 0'),
+        'expect[0].where.mesh: nobody has this name, got "trianer"; did you mean "trainer"? '
+        "(allowed: host0, host1, client, observer, workers, trainer, sleeper, logger)",
+    ),
+    "count-of-records-of-none-of-those": (
+        expect('kind = "record"\nrecord = "heard"\nwhere = { actor = { not = "tranier[0]" } }\ntimes = 0'),
+        'expect[0].where.actor: nobody has this name, got "tranier[0]"; did you mean "trainer"? '
+        "(allowed: host0, host1, client, observer, workers, trainer, sleeper, logger)",
+    ),
+    # --- order, windows, messages, states of meshes
+    "silence-of-who-would-never-be-told": (
+        expect('kind = "never_hears"\nlistener = "observer"\nmesh = "trainer"'),
+        'expect[0].listener: nobody would tell it: it does not own trainer, subscribe to it, or use it, got "observer"',
+    ),
+    "silence-about-any-mesh-of-who-would-never-be-told": (
+        expect('kind = "hears"\nlistener = "observer"\ntimes = 0'),
+        "expect[0].listener: nobody would tell it: it does not own any mesh, subscribe to it, or use it, "
+        'got "observer"',
+    ),
+    "hears-a-broken-pattern": (
+        expect('kind = "hears"\nlistener = "client"\ntext_matches = "["'),
+        'expect[0].text_matches: expected a regular expression: unterminated character set at position 0, got "["',
+    ),
+    "window-between-nothing": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = {}'),
+        "expect[0].window: expected what it begins or ends with "
+        "(allowed: from, until, after_fault, before_fault, after, before, within)",
+    ),
+    "window-that-begins-twice": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = { after_fault = 0, after = { fault = 0 } }'),
+        "expect[0].window.after: expected after_fault or after, not both",
+    ),
+    "window-behind-no-fault": (
+        expect('kind = "record"\nrecord = "heard"\nwindow = { before_fault = 1 }'),
+        "expect[0].window.before_fault: expected the number of a fault, 0..0, got 1",
+    ),
+    "window-that-ends-before-it-begins": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = { from = "5s", until = "4s" }'),
+        'expect[0].window.until: expected at least from, 5s, got "4s"',
+    ),
+    "window-behind-the-horizon": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = { from = "21s" }'),
+        'expect[0].window.from: expected at most the horizon, 20s, got "21s"',
+    ),
+    "window-within-of-nothing": (
+        expect('kind = "hears"\nlistener = "client"\nwindow = { within = "4s" }'),
+        "expect[0].window.within: expected after, after_fault or from: what it counts from",
+    ),
+    "moment-of-two-things": (
+        expect('kind = "order"\nmoments = [{ fault = 0 }, { fault = 0, record = "heard" }]'),
+        "expect[0].moments[1]: expected one of fault, record and listener: what it is",
+    ),
+    "moment-of-a-fault-with-a-rank": (
+        expect('kind = "order"\nmoments = [{ fault = 0 }, { fault = 0, rank = 1 }]'),
+        "expect[0].moments[1].rank: belongs to listener",
+    ),
+    "moment-of-a-record-that-is-none": (
+        expect('kind = "order"\nmoments = [{ fault = 0 }, { record = "heard", where = { rnk = 1 } }]'),
+        'expect[0].moments[1].where.rnk: heard has no "rnk"; did you mean "rank"? '
+        "(allowed: node, listener, role, mesh, rank, status, text, actor, failure, ref, type)",
+    ),
+    "order-of-one": (
+        expect('kind = "order"\nmoments = [{ fault = 0 }]'),
+        "expect[0].moments: expected at least 2 values, got an array",
+    ),
+    "messages-of-no-type": (
+        expect('kind = "messages"\ntype = "get_stat"'),
+        f'expect[0].type: no such message, got "get_stat"; did you mean "get_state"?{LONG_LIST}',
+    ),
+    "messages-from-nobody": (
+        expect('kind = "messages"\nsrc = "trianer.controller"'),
+        "expect[0].src: no such host, client, proc mesh or actor mesh, "
+        'got "trianer"; did you mean "trainer"? '
+        "(allowed: host0, host1, client, observer, workers, trainer, sleeper, logger)",
+    ),
+    "messages-times-and-limits": (
+        expect('kind = "messages"\ntimes = 1\nat_most = 1'),
+        "expect[0].times: expected times or at_least and at_most, not both",
+    ),
+    "operation-limits-crossed": (
+        expect('kind = "operation"\ndo = "spawn_procs"\nat_least = 2\nat_most = 1'),
+        "expect[0].at_least: expected at most at_most, 1, got 2",
+    ),
+    "final-of-the-controller-of-none": (
+        expect('kind = "final"\ntarget = "logger"\ncontroller = "done"'),
+        'expect[0].target: expected a mesh with a controller, system meshes have none, got "logger"',
+    ),
+    "final-of-health-for-nobody": (
+        expect('kind = "final"\ntarget = "trainer"\nhealth = "failed"'),
+        "expect[0].by: required: who hears of the mesh, or subscribes to it",
+    ),
+    "final-of-a-process-by-somebody": (
+        expect('kind = "final"\ntarget = "host0"\nprocess = "running"\nby = "client"'),
+        "expect[0].by: belongs to health and subscription",
+    ),
+    "final-of-a-mesh-and-of-an-actor": (
+        expect('kind = "final"\ntarget = "trainer"\ncontroller = "done"\nactor = "idle"'),
+        "expect[0]: expected nothing of an actor or a process beside what is asked of a mesh",
+    ),
     # --- expectations
     "listener-unknown": (
         expect('kind = "hears"\nlistener = "obsever"'),
@@ -780,7 +1023,8 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "final-asks-nothing": (
         expect('kind = "final"\ntarget = "trainer[0]"'),
-        "expect[0]: expected actor, proc, process or text: nothing is asked of its target",
+        "expect[0]: nothing is asked of its target "
+        "(allowed: actor, proc, process, text, text_is, text_matches, controller, health, subscription)",
     ),
     "final-proc-of-a-host": (
         expect('kind = "final"\ntarget = "host0"\nproc = "Ready"'),

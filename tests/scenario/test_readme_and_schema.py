@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import FieldInfo, fields
 
+from meshsim.faults.conditions import Condition
 from meshsim.faults.kinds import Fault, When
 from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.notes import Heard
@@ -18,10 +19,14 @@ from meshsim.oracle.expectations import (
     Final,
     Hears,
     Known,
+    MessageCount,
+    Moment,
     NeverHears,
     NothingLeft,
     OperationResult,
+    Order,
     RecordCount,
+    Window,
 )
 from meshsim.run import run_plan
 from meshsim.scenario import Scenario, load_scenarios, plan, schema_json
@@ -33,10 +38,26 @@ README = Path(__file__).parents[2] / "scenarios" / "README.md"
 _TABLE = re.compile(r"<!-- (\w+) -->\n((?:\|.*\n)+)")
 _EXAMPLE = re.compile(r"```toml\n(.*?)```", re.DOTALL)
 
-STRUCTS = (Scenario, Topology, Procs, Slice, Actors, Subscriber, Network, Link, When, Hears, Final, OperationResult)
-STRUCTS += (NothingLeft, RecordCount, Known, Relaxed)
+STRUCTS = (
+    Scenario,
+    Topology,
+    Procs,
+    Slice,
+    Actors,
+    Subscriber,
+    Network,
+    Link,
+    When,
+    Condition,
+    Hears,
+    Final,
+    OperationResult,
+)
+STRUCTS += (NothingLeft, RecordCount, MessageCount, Order, Window, Moment, Known, Relaxed)
+#: Keys of every kind of fault.
+COMMON = ["target", "targets", "choose", "at", "within", "when", "repeat"]
 #: Keys of every kind of expectation, before its own.
-CONDITIONS = ["if_quirk", "unless_quirk"]
+CONDITIONS = ["if_quirk", "unless_quirk", "not"]
 
 
 def tables() -> dict[str, list[list[str]]]:
@@ -52,7 +73,7 @@ def default(field: FieldInfo) -> str:
         return "required"
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     match value:
-        case None:
+        case None | msgspec.UNSET:
             return "–"
         case Duration():
             return f'`"{format_duration(value)}"`'
@@ -78,7 +99,7 @@ def test_every_key_is_described_with_its_default(struct: type[msgspec.Struct]) -
 
 @pytest.mark.parametrize(
     ("name", "union", "key", "common"),
-    [("fault", Fault, "kind", ["target", "at", "when"]), ("operation", OperationSpec, "do", ["at", "by"])],
+    [("fault", Fault, "kind", COMMON), ("operation", OperationSpec, "do", ["at", "by"])],
 )
 def test_every_kind_is_described_with_its_keys(name: str, union: Any, key: str, common: list[str]) -> None:
     """Kinds of faults and operations: what all have in common once, the rest kind by kind."""
@@ -126,7 +147,7 @@ def test_conditions_of_expectations_are_described_once() -> None:
 
 def test_never_hears_takes_the_first_keys_of_hears() -> None:
     """The README says so in place of a table."""
-    assert own_keys(NeverHears, set(CONDITIONS)) == own_keys(Hears, set(CONDITIONS))[:6]
+    assert own_keys(NeverHears, set(CONDITIONS)) == own_keys(Hears, set(CONDITIONS))[:9]
 
 
 @pytest.mark.parametrize("example", _EXAMPLE.findall(README.read_text()), ids=lambda text: text.split('"')[1])
@@ -150,7 +171,7 @@ def test_the_schema_has_every_key_and_refuses_others() -> None:
     assert set(scenario["properties"]) == {field.encode_name for field in fields(Scenario)}
     assert scenario["required"] == ["name", "horizon"]
     assert scenario["additionalProperties"] is False
-    assert set(schema["$defs"]["Stall"]["properties"]) == {"kind", "target", "at", "when", "for"}
+    assert set(schema["$defs"]["Stall"]["properties"]) == {"kind", "for", *COMMON}
     assert schema["$defs"]["Stall"]["description"].startswith("The process of the target is stopped")
 
 

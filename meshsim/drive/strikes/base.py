@@ -6,6 +6,8 @@ from collections.abc import Callable
 from signal import SIGCONT, SIGSTOP
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET, UnsetType
+
 from meshsim.drive.false_starts import process_to_be
 from meshsim.drive.kernel import ProcessState
 from meshsim.drive.output import shouted
@@ -26,14 +28,17 @@ class MissedError(Exception):
 
 
 class Strike:
-    """One fault at the moment it strikes. `cause` is the record that triggered it, if one did."""
+    """One fault at the moment it strikes one target. `cause` is the record that triggered it, if one did; `number`
+    counts the strikes of a fault that has several.
+    """
 
-    def __init__(self, world: World, index: int, fault: Fault, cause: int) -> None:
+    def __init__(self, world: World, index: int, fault: Fault, cause: int, number: int | UnsetType = UNSET) -> None:
         self.world = world
         self.index = index
         self.fault = fault
         self.cause = cause
         self.kind = tag_of(fault)
+        self.number = number
 
     def carry_out(self, does: Callable[..., None], kind: str = "") -> None:
         """Do it as its kind does, or record why it cannot be done. The end of a fault that lasts has its own `kind`."""
@@ -41,14 +46,18 @@ class Strike:
         try:
             does(self, self.fault)
         except MissedError as missed:
-            self._record(FaultMissed(self.index, self.kind, self.fault.target, str(missed)))
+            self.missed(str(missed))
 
     def _record(self, what: FaultStruck | FaultMissed) -> int:
         return self.world.record(WORLD, self.cause, what)
 
     def struck(self, target: str, detail: str = "") -> int:
         """Record that it strikes; the number of the record, which causes what follows."""
-        return self._record(FaultStruck(self.index, self.kind, target, detail))
+        return self._record(FaultStruck(self.index, self.kind, target, detail, self.number))
+
+    def missed(self, why: str) -> int:
+        """Record that it cannot strike."""
+        return self._record(FaultMissed(self.index, self.kind, self.fault.target, why, self.number))
 
     # --- targets -------------------------------------------------------------------------------------------
 

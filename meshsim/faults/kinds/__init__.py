@@ -26,7 +26,7 @@ from meshsim.faults.kinds.actors import (
     StopItself,
 )
 from meshsim.faults.kinds.allocs import AllocFail, AllocStop
-from meshsim.faults.kinds.base import FaultBase, Plain, Rank, When
+from meshsim.faults.kinds.base import FaultBase, Plain, Rank, Repeat, When, is_repeated, targets_of
 from meshsim.faults.kinds.clocks import ClockDrift, ClockJump, ClockOffset
 from meshsim.faults.kinds.controllers import (
     ControllerExit,
@@ -107,6 +107,7 @@ __all__ = [
     "Raise",
     "Rank",
     "Reordering",
+    "Repeat",
     "Resume",
     "SelfFail",
     "SelfUngracefulFail",
@@ -120,6 +121,8 @@ __all__ = [
     "StopItself",
     "SubscriberGone",
     "When",
+    "is_repeated",
+    "targets_of",
 ]
 
 Fault = Union[
