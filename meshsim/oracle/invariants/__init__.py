@@ -9,6 +9,7 @@ from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
 from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
 from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
+from meshsim.oracle.invariants.repetition import NoEndlessRepetition
 from meshsim.oracle.invariants.waits import EveryWaitBounded
 
 __all__ = ["INVARIANTS", "Invariant"]
@@ -28,5 +29,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         EveryWaitBounded,
         ConfiguredFirst,
         QuietAfterTheEnd,
+        NoEndlessRepetition,
     )
 }
