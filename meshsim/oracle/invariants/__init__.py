@@ -10,6 +10,7 @@ from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsEr
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
 from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
 from meshsim.oracle.invariants.repetition import NoEndlessRepetition
+from meshsim.oracle.invariants.scope import StopsStayInScope
 from meshsim.oracle.invariants.waits import EveryWaitBounded
 
 __all__ = ["INVARIANTS", "Invariant"]
@@ -30,5 +31,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         ConfiguredFirst,
         QuietAfterTheEnd,
         NoEndlessRepetition,
+        StopsStayInScope,
     )
 }
