@@ -7,6 +7,7 @@ from meshsim.oracle.invariants.beginnings import ConfiguredFirst
 from meshsim.oracle.invariants.completeness import Completeness
 from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
 from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
+from meshsim.oracle.invariants.keepalives import KeepaliveSoundness
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
 from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
 from meshsim.oracle.invariants.repetition import NoEndlessRepetition
@@ -32,5 +33,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         QuietAfterTheEnd,
         NoEndlessRepetition,
         StopsStayInScope,
+        KeepaliveSoundness,
     )
 }
