@@ -12,6 +12,7 @@ from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesIts
 from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
 from meshsim.oracle.invariants.repetition import NoEndlessRepetition
 from meshsim.oracle.invariants.scope import StopsStayInScope
+from meshsim.oracle.invariants.views import ViewsAgree
 from meshsim.oracle.invariants.waits import EveryWaitBounded
 
 __all__ = ["INVARIANTS", "Invariant"]
@@ -29,10 +30,11 @@ INVARIANTS: dict[str, type[Invariant]] = {
         NothingOutlivesItsOwner,
         NoProcessLeft,
         EveryWaitBounded,
-        ConfiguredFirst,
-        QuietAfterTheEnd,
-        NoEndlessRepetition,
-        StopsStayInScope,
+        ViewsAgree,
         KeepaliveSoundness,
+        StopsStayInScope,
+        NoEndlessRepetition,
+        QuietAfterTheEnd,
+        ConfiguredFirst,
     )
 }

@@ -22,9 +22,9 @@ class KeepaliveSoundness(Invariant):
     actor was not healthy: it failed or hangs.
 
     It is excused when the controller could not: since the last keepalive that the agent took (since the spawn, if it
-    took none), the process of the controller or of the actor was stopped, its agent hung, or a message between the
-    controller and the procs of the mesh was lost or came back although the receiver's process lived. What is lost
-    because a process is gone excuses nothing: the others are well.
+    took none), the process or the host of the controller or of the actor was stopped (messages to a proc pass its host),
+    its agent hung, or a message between the controller and the procs of the mesh was lost or came back although the
+    receiver's process lived. What is lost because a process is gone excuses nothing: the others are well.
 
     Known holes: a dead proc ends the keepalives of all (Q19), as does a silent host for as long as it is waited for
     (Q56) and rank 0, through whose proc casts go (Q45); and expiries are times of another clock (Q37). An orphan
@@ -108,7 +108,7 @@ class KeepaliveSoundness(Invariant):
         own, watcher = directory.node_of_actor(actor), directory.node_of_actor(controller)
         if own is None or watcher is None or proc_agent_id(proc_of(actor)) in world.hung:
             return True
-        if world.stalled_ns(own, since) > 0 or world.stalled_ns(watcher, since) > 0:
+        if any(world.stalled_ns(place, since) > 0 for place in (*world.place_of(actor), *world.place_of(controller))):
             return True
         mesh = world.meshes[world.ranks[actor][0]].mesh
         nodes = {watcher, *(directory.node_of_actor(ActorId(member)) for member in mesh.members)}
