@@ -57,6 +57,12 @@ def test_every_invariant_has_an_id_a_sentence_and_an_explanation() -> None:
         "nothing-outlives-its-owner",
         "no-process-left",
         "every-wait-bounded",
+        "views-agree",
+        "keepalive-soundness",
+        "stops-stay-in-scope",
+        "no-endless-repetition",
+        "quiet-after-the-end",
+        "configured-first",
     ]
     for name, invariant in INVARIANTS.items():
         assert invariant.id == name

@@ -40,6 +40,7 @@ class Accuracy(Invariant):
     id = "accuracy"
     quirks = ("Q16",)
     sentence = "No failure is reported of what is healthy."
+    needs = "Somebody who hears of a failure."
     sees = (Heard,)
 
     def observe(self, record: Record) -> Iterable[Violation]:
@@ -113,6 +114,7 @@ class AtMostOnce(Invariant):
     id = "at-most-once"
     quirks = ("Q18", "Q21", "Q20")
     sentence = "Nobody hears the same failure twice."
+    needs = "Somebody who hears of a failure."
     sees = (Heard,)
 
     def __init__(self, world: World) -> None:
@@ -146,10 +148,16 @@ class AtMostOnce(Invariant):
 
 
 class OwnerHearsErrorsOnly(Invariant):
-    """An owner is told of failures; that something stopped is for subscribers (supervision.md 5.10, 5.11)."""
+    """An owner is told of failures; that something stopped is for subscribers.
+
+    Judged is what it hears in the role of the owner. As a subscriber of its own mesh it hears of stops like any other.
+
+    Source: supervision.md 5.10, 5.11.
+    """
 
     id = "owner-hears-errors-only"
     sentence = "An owner hears of failures, not of stops."
+    needs = "An owner that hears of something."
     sees = (Heard,)
 
     def observe(self, record: Record) -> Iterable[Violation]:

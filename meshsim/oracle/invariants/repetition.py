@@ -183,9 +183,7 @@ class NoEndlessRepetition(Invariant):
         self._count(("orphan", actor), actor, "was stopped as an orphan", record)
         return ()
 
-    def _count(
-        self, key: Hashable, subject: ActorId, words: str, record: Record, times_max: int = TIMES_MAX
-    ) -> None:
+    def _count(self, key: Hashable, subject: ActorId, words: str, record: Record, times_max: int = TIMES_MAX) -> None:
         said = self._said.get(key)
         if said is None:
             self._said[key] = (_Saying(subject, words, times_max), [record])

@@ -153,8 +153,8 @@ class StopsStayInScope(Invariant):
             case OrphanStopped(actor=actor):
                 self._told.add(actor)
             case FaultStruck(target=target):
-                actor = self.world.directory.actor(target)
-                self._told.add(ActorId(target) if actor is None else actor)
+                known = self.world.directory.actor(target)
+                self._told.add(ActorId(target) if known is None else known)
         return ()
 
     # --- who is touched ----------------------------------------------------------------------------------
@@ -230,11 +230,11 @@ class StopsStayInScope(Invariant):
         for label, rank in self.world.ranks_in.get(node, ()):
             actor = ActorId(self.world.meshes[label].mesh.members[rank])
             own = self.world.actors.get(actor)
-            if own is None or own.ended_at is None:
-                if proc_of(actor) not in self._ending and not self._actor_meant(actor):
-                    name, stopped = self.world.name(actor), self.world.directory.name_of_proc(told[0])
-                    message = f"{name} was lost with its process, in which {stopped} was stopped"
-                    yield self.violation(name, message, at=record.at, records=(record.seq,))
+            lives = own is None or own.ended_at is None
+            if lives and proc_of(actor) not in self._ending and not self._actor_meant(actor):
+                name, stopped = self.world.name(actor), self.world.directory.name_of_proc(told[0])
+                message = f"{name} was lost with its process, in which {stopped} was stopped"
+                yield self.violation(name, message, at=record.at, records=(record.seq,))
 
     # --- who was meant -----------------------------------------------------------------------------------
 

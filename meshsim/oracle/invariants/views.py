@@ -118,9 +118,7 @@ class ViewsAgree(Invariant):
             return self._on_controllers_answer(record, sender, known.statuses)
         return ()
 
-    def _on_agents_answer(
-        self, record: Record, agent: ActorId, status: Status, actor: ActorId
-    ) -> Iterable[Violation]:
+    def _on_agents_answer(self, record: Record, agent: ActorId, status: Status, actor: ActorId) -> Iterable[Violation]:
         facts = self.world.actors.get(actor)
         if facts is None or agent in self.world.misreporting:
             return ()
