@@ -9,7 +9,7 @@ from meshsim.model.ids import COMM, FORWARDER, MESH_AGENT, ActorId, Node, ProcId
 from meshsim.model.messages import CommMeshConfig, CommMode, Envelope, ProcReady, Undeliverable
 from meshsim.model.notes import ActorStatusChanged, LocalDelivery, MeshSpawned, PollStarted, ProcStatusChanged
 from meshsim.model.supervision import ActorPhase
-from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.invariants.base import Invariant, delivered
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import Record
@@ -71,9 +71,7 @@ class ConfiguredFirst(Invariant):
     # --- who acts ----------------------------------------------------------------------------------------
 
     def _on_message(self, record: Record) -> Iterable[Violation]:
-        what = record.what
-        envelope = what.envelope if type(what) is LocalDelivery else what
-        assert isinstance(envelope, Envelope)
+        envelope = delivered(record)
         learn = self._news.get(type(envelope.message))
         if learn is not None:
             learn(envelope)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from meshsim.model.ids import ActorId, Node, actor_id, proc_agent_id, proc_of
 from meshsim.model.messages import Envelope, KeepAlive, KeepaliveGetState
 from meshsim.model.notes import LocalDelivery, MonitoringEnded, OrphanStopped
-from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.invariants.base import Invariant, delivered
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import MessageLost, MessageReturned, Record
@@ -42,6 +42,14 @@ class KeepaliveSoundness(Invariant):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
+        self._records: dict[type, Callable[[Record], Iterable[Violation]]] = {
+            Envelope: self._on_message,
+            LocalDelivery: self._on_message,
+            MessageLost: self._on_missed,
+            MessageReturned: self._on_missed,
+            MonitoringEnded: self._on_monitoring_ended,
+            OrphanStopped: self._on_orphan,
+        }
         #: When an agent last took a keepalive for an actor, and by which record.
         self._kept_at: dict[ActorId, tuple[int, int]] = {}
         #: Messages that did not arrive though their receiver lived: when, and between whom.
@@ -52,33 +60,33 @@ class KeepaliveSoundness(Invariant):
         self._is_judged = config.mesh_orphan_timeout > config.supervision_poll_frequency
 
     def observe(self, record: Record) -> Iterable[Violation]:
-        match record.what:
-            case Envelope() as envelope:
-                self._on_message(record, envelope)
-            case LocalDelivery(envelope=envelope):
-                self._on_message(record, envelope)
-            case MessageLost(envelope=envelope) | MessageReturned(envelope=envelope):
-                self._on_missed(record, envelope)
-            case MonitoringEnded(controller=controller, why="stop"):
-                self._stopping.add(controller)
-            case OrphanStopped(actor=actor):
-                return self._on_orphan(record, actor)
-        return ()
+        return self._records[type(record.what)](record)
 
-    def _on_message(self, record: Record, envelope: Envelope) -> None:
+    def _on_message(self, record: Record) -> Iterable[Violation]:
+        envelope = delivered(record)
         message = envelope.message
         if type(message) is KeepaliveGetState or type(message) is KeepAlive:
             actor = actor_id(proc_of(envelope.dest), message.name)
             self._kept_at[actor] = (record.at, record.seq)
+        return ()
 
-    def _on_missed(self, record: Record, envelope: Envelope) -> None:
-        world = self.world
+    def _on_monitoring_ended(self, record: Record) -> Iterable[Violation]:
+        assert isinstance(record.what, MonitoringEnded)
+        if record.what.why == "stop":
+            self._stopping.add(record.what.controller)
+        return ()
+
+    def _on_missed(self, record: Record) -> Iterable[Violation]:
+        assert isinstance(record.what, MessageLost | MessageReturned)
+        envelope, world = record.what.envelope, self.world
         sender, dest = (world.directory.node_of_actor(actor) for actor in (envelope.sender, envelope.dest))
         if sender is not None and dest is not None and dest in world.nodes and world.nodes[dest].is_alive:
             self._missed.append((record.at, sender, dest))
+        return ()
 
-    def _on_orphan(self, record: Record, actor: ActorId) -> Iterable[Violation]:
-        world = self.world
+    def _on_orphan(self, record: Record) -> Iterable[Violation]:
+        assert isinstance(record.what, OrphanStopped)
+        actor, world = record.what.actor, self.world
         if actor not in world.ranks or not self._is_judged:
             return []
         spawned = world.meshes[world.ranks[actor][0]]

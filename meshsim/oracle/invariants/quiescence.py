@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from meshsim.model.events import TimerFired
-from meshsim.model.ids import ActorId, Node
+from meshsim.model.ids import ActorId
 from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.messaging.delayed import DELAYED_MESSAGES
 from meshsim.model.notes import ActorStatusChanged, LocalDelivery, MonitoringEnded, PollStarted
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import SLACK_NS
-from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.invariants.base import Invariant, delivered
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import ProcessDied, Record
@@ -45,9 +45,17 @@ class QuietAfterTheEnd(Invariant):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        #: Records in which actors and processes ended.
+        self._records: dict[type, Callable[[Record], Iterable[Violation]]] = {
+            Envelope: self._on_message,
+            LocalDelivery: self._on_message,
+            TimerFired: self._on_timer,
+            ActorStatusChanged: self._on_actor,
+            ProcessDied: self._on_process_died,
+            MonitoringEnded: self._on_monitoring_ended,
+            PollStarted: self._on_poll,
+        }
+        #: Records in which actors ended, by themselves or with their process.
         self._ended: dict[ActorId, int] = {}
-        self._dead: dict[Node, int] = {}
         #: Delayed messages of ended actors that have come due since.
         self._due: set[tuple[ActorId, str]] = set()
         #: Controllers that do not monitor any more: by which record.
@@ -57,23 +65,7 @@ class QuietAfterTheEnd(Invariant):
 
     def observe(self, record: Record) -> Iterable[Violation]:
         self._last = record
-        match record.what:
-            case Envelope() as envelope:
-                return self._on_message(record, envelope)
-            case LocalDelivery(envelope=envelope):
-                return self._on_message(record, envelope)
-            case TimerFired():
-                return self._on_timer(record, record.what)
-            case ActorStatusChanged(actor=actor, phase=phase):
-                if phase in _TERMINAL:
-                    self._ended.setdefault(actor, record.seq)
-            case ProcessDied():
-                self._dead.setdefault(Node(record.node), record.seq)
-            case MonitoringEnded(controller=controller):
-                self._unwatching.setdefault(controller, record.seq)
-            case PollStarted(controller=controller):
-                return self._on_poll(record, controller)
-        return ()
+        return self._records[type(record.what)](record)
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
         stopped_at = self._everything_stopped_at()
@@ -92,21 +84,35 @@ class QuietAfterTheEnd(Invariant):
 
     # --- those that ended ----------------------------------------------------------------------------------
 
-    def _on_message(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
+    def _on_actor(self, record: Record) -> Iterable[Violation]:
+        note = record.what
+        assert isinstance(note, ActorStatusChanged)
+        if note.phase in _TERMINAL:
+            self._ended.setdefault(note.actor, record.seq)
+        return ()
+
+    def _on_process_died(self, record: Record) -> Iterable[Violation]:
+        """Its actors say nothing of their end, and have ended all the same."""
+        directory = self.world.directory
+        for actor in self.world.actors:
+            if directory.node_of_actor(actor) == record.node:
+                self._ended.setdefault(actor, record.seq)
+        return ()
+
+    def _on_message(self, record: Record) -> Iterable[Violation]:
+        envelope = delivered(record)
         sender = envelope.sender
         end = self._ended.get(sender)
-        if end is None and self._dead:
-            end = self._death_of(sender)
         if end is None or record.cause <= end or type(envelope.message) is Undeliverable:
             return ()
         name = self.world.name(sender)
         message = f"{name} sent {message_words(envelope.message)} after its end"
         return [self.violation(name, message, at=record.at, records=(end, record.seq))]
 
-    def _on_timer(self, record: Record, timer: TimerFired) -> Iterable[Violation]:
+    def _on_timer(self, record: Record) -> Iterable[Violation]:
+        timer = record.what
+        assert isinstance(timer, TimerFired)
         end = self._ended.get(timer.actor)
-        if end is None and self._dead:
-            end = self._death_of(timer.actor)
         if end is None:
             return ()
         if timer.key in DELAYED_MESSAGES and (timer.actor, timer.key) not in self._due:
@@ -116,17 +122,20 @@ class QuietAfterTheEnd(Invariant):
         message = f"the timer {timer.key} of {name} came due after its end"
         return [self.violation(name, message, at=record.at, records=(end, record.seq))]
 
-    def _on_poll(self, record: Record, controller: ActorId) -> Iterable[Violation]:
+    def _on_monitoring_ended(self, record: Record) -> Iterable[Violation]:
+        assert isinstance(record.what, MonitoringEnded)
+        self._unwatching.setdefault(record.what.controller, record.seq)
+        return ()
+
+    def _on_poll(self, record: Record) -> Iterable[Violation]:
+        assert isinstance(record.what, PollStarted)
+        controller = record.what.controller
         end = self._unwatching.get(controller)
         if end is None:
             return ()
         name = self.world.name(controller)
         message = f"{name} polled after its monitoring had ended"
         return [self.violation(name, message, at=record.at, records=(end, record.seq))]
-
-    def _death_of(self, actor: ActorId) -> int | None:
-        node = self.world.directory.node_of_actor(actor)
-        return None if node is None else self._dead.get(node)
 
     # --- everything ----------------------------------------------------------------------------------------
 

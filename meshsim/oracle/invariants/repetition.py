@@ -20,7 +20,7 @@ from meshsim.model.messages import (
 from meshsim.model.messaging.delayed import SELF_CHECK_TIMER
 from meshsim.model.notes import Bounced, EventRecorded, LocalDelivery, OrphanStopped, PollEnded, PollStarted
 from meshsim.model.supervision import MeshFailure, status_text
-from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.invariants.base import Invariant, delivered
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import InFlight, MessageLost, MessageReturned, Record
@@ -122,9 +122,7 @@ class NoEndlessRepetition(Invariant):
     # --- the same thing ----------------------------------------------------------------------------------
 
     def _on_message(self, record: Record) -> Iterable[Violation]:
-        what = record.what
-        envelope = what.envelope if type(what) is LocalDelivery else what
-        assert isinstance(envelope, Envelope)
+        envelope = delivered(record)
         message = envelope.message
         if type(message) is MeshFailed:
             if message.failure is not None:

@@ -18,7 +18,7 @@ from meshsim.model.notes import (
     ReferenceMade,
 )
 from meshsim.model.supervision import ActorPhase
-from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.invariants.base import Invariant, delivered
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import FaultStruck, ProcessDied, ProcessStarted, Record
@@ -78,6 +78,15 @@ class StopsStayInScope(Invariant):
             MeshSpawned: self._on_spawned,
             HostsAllocated: self._on_hosts_allocated,
             ProcessStarted: self._on_process_started,
+        }
+        self._messages: dict[type, Callable[[Record, Envelope], None]] = {
+            StopAll: self._on_stop_all,
+            StopAndExit: self._on_stop_and_exit,
+            StopAlloc: self._on_stop_alloc,
+            ChaosMonkey: self._on_chaos,
+            CauseFault: self._on_order,
+            Drill: self._on_order,
+            StopActor: self._on_stop_actor,
         }
         #: Meshes of actors and of procs that somebody asked to stop, by label.
         self._asked: set[str] = set()
@@ -160,25 +169,35 @@ class StopsStayInScope(Invariant):
     # --- who is touched ----------------------------------------------------------------------------------
 
     def _on_message(self, record: Record) -> Iterable[Violation]:
-        what = record.what
-        envelope = what.envelope if type(what) is LocalDelivery else what
-        assert isinstance(envelope, Envelope)
-        match envelope.message:
-            case ShutdownHost():
-                return self._on_shutdown(record, envelope)
-            case StopAll():
-                self._ending.add(proc_of(envelope.dest))
-            case StopAndExit():
-                self._exiting.add(Node(record.node))
-            case StopAlloc():
-                self._ending.update(self._procs_of(envelope.dest))
-            case ChaosMonkey(rank=rank):
-                self._ending.update(self._procs_of(envelope.dest)[rank : rank + 1])
-            case CauseFault() | Drill():
-                self._told.add(envelope.dest)
-            case StopActor(actor_id=actor):
-                self._told.add(actor)
+        envelope = delivered(record)
+        if type(envelope.message) is ShutdownHost:
+            return self._on_shutdown(record, envelope)
+        learn = self._messages.get(type(envelope.message))
+        if learn is not None:
+            learn(record, envelope)
         return ()
+
+    def _on_stop_all(self, record: Record, envelope: Envelope) -> None:
+        self._ending.add(proc_of(envelope.dest))
+
+    def _on_stop_and_exit(self, record: Record, envelope: Envelope) -> None:
+        self._exiting.add(Node(record.node))
+
+    def _on_stop_alloc(self, record: Record, envelope: Envelope) -> None:
+        self._ending.update(self._procs_of(envelope.dest))
+
+    def _on_chaos(self, record: Record, envelope: Envelope) -> None:
+        assert isinstance(envelope.message, ChaosMonkey)
+        rank = envelope.message.rank
+        self._ending.update(self._procs_of(envelope.dest)[rank : rank + 1])
+
+    def _on_order(self, record: Record, envelope: Envelope) -> None:
+        """To an actor itself, after which it may stop."""
+        self._told.add(envelope.dest)
+
+    def _on_stop_actor(self, record: Record, envelope: Envelope) -> None:
+        assert isinstance(envelope.message, StopActor)
+        self._told.add(envelope.message.actor_id)
 
     def _on_shutdown(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         host, sender = Node(record.node), envelope.sender

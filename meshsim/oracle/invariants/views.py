@@ -18,7 +18,7 @@ from meshsim.model.notes import (
 from meshsim.model.status import ActorState, MeshState, ProcState, State, Status, StatusKind
 from meshsim.oracle.bounds import SLACK_NS
 from meshsim.oracle.health import rank_impaired
-from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.invariants.base import Invariant, delivered
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import Spawned, World
 from meshsim.trace.records import Record
@@ -93,9 +93,7 @@ class ViewsAgree(Invariant):
         return self._records[type(record.what)](record)
 
     def _on_message(self, record: Record) -> Iterable[Violation]:
-        what = record.what
-        envelope = what.envelope if type(what) is LocalDelivery else what
-        assert isinstance(envelope, Envelope)
+        envelope = delivered(record)
         message = envelope.message
         if type(message) is StateReply:
             return self._on_answer(record, envelope.sender, message.state)
