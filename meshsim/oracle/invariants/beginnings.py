@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from meshsim.model.alloc.messages import Configure
 from meshsim.model.ids import COMM, FORWARDER, MESH_AGENT, ActorId, Node, ProcId, actor_name_of, base_of, proc_of
-from meshsim.model.messages import CommMeshConfig, CommMode, Envelope, ProcReady, Undeliverable
+from meshsim.model.messages import ActorEvent, CommMeshConfig, CommMode, Envelope, ProcReady, Undeliverable
 from meshsim.model.notes import ActorStatusChanged, LocalDelivery, MeshSpawned, PollStarted, ProcStatusChanged
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.invariants.base import Invariant, delivered
@@ -20,9 +20,10 @@ class ConfiguredFirst(Invariant):
     """Whoever acts exists, has initialised and was configured before, each in the way of its kind.
 
     An *actor* sends nothing before it is there, and answers no request before its init is over; what its init itself
-    sends is its own business. A *comm actor* sends nothing before it was told its rank and its peers, and from a proc
-    on the allocated path nothing leaves before its agent was configured (`HoldMessages`). What comes back
-    undeliverable is a matter of the process, not of the actor it was for, and is not judged.
+    sends is its own business. A *comm actor* sends nothing before it was told its rank and its peers, but that it fails
+    for want of them; and from a proc on the allocated path nothing leaves before its agent was configured
+    (`HoldMessages`). What comes back undeliverable is a matter of the process, not of the actor it was for, and is not
+    judged.
 
     A *host* calls a proc Ready only after the proc called back. A *controller* polls only after its mesh was spawned.
     A mesh counts as *spawned* only when each proc was Ready and each actor had got through its init: Q31 and Q48 make
@@ -93,7 +94,7 @@ class ConfiguredFirst(Invariant):
             return "" if _is_no_actor(sender) else "before it was there"
         if record.cause in self._initializing.get(sender, ()):
             return "in answer to a request before its init was over"
-        if sender in self._unlinked:
+        if sender in self._unlinked and type(delivered(record).message) is not ActorEvent:
             return "before it was told its rank"
         if type(record.what) is Envelope and proc_of(sender) in self._unconfigured:
             return "before its proc was configured"
@@ -174,7 +175,8 @@ class ConfiguredFirst(Invariant):
             return []
         self._found.add(actor)
         name = self.world.name(actor)
-        return [self.violation(name, f"{name} {what}", at=record.at, records=(record.seq,))]
+        message = f"{name} {self.world.directory.shortened(what)}"
+        return [self.violation(name, message, at=record.at, records=(record.seq,))]
 
 
 def _is_no_actor(sender: ActorId) -> bool:

@@ -106,7 +106,8 @@ class QuietAfterTheEnd(Invariant):
         if end is None or record.cause <= end or type(envelope.message) is Undeliverable:
             return ()
         name = self.world.name(sender)
-        message = f"{name} sent {message_words(envelope.message)} after its end"
+        sent = self.world.directory.shortened(message_words(envelope.message))
+        message = f"{name} sent {sent} after its end"
         return [self.violation(name, message, at=record.at, records=(end, record.seq))]
 
     def _on_timer(self, record: Record) -> Iterable[Violation]:

@@ -132,7 +132,8 @@ class NoEndlessRepetition(Invariant):
             self._count(("subscribe", envelope.dest, message.port), envelope.sender, words, record)
         elif type(message) is Undeliverable and type(message.envelope.message) is Undeliverable:
             name = self.world.name(message.envelope.sender)
-            text = f"what came back undeliverable came back again: {message_words(message.envelope.message)}"
+            again = self.world.directory.shortened(message_words(message.envelope.message))
+            text = f"what came back undeliverable came back again: {again}"
             return [self.violation(name, text, at=record.at, records=(record.seq,))]
         return ()
 
