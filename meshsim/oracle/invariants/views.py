@@ -31,9 +31,9 @@ class ViewsAgree(Invariant):
     """No two views of one rank contradict each other for good: none has it running where another has its end.
 
     *Agent.* Asked after an actor of its proc has ended, it may not answer Running (Q10: a failure under a child's id,
-    Q55: an actor that stopped itself). What it calls Stopped or Failed has ended S + C later (Q32: it runs on), or is
-    told so by a fault. *Host.* Asked after a process was waited for, it may not answer Running, and what it calls
-    Stopped or Failed is gone 2 X, or 2 T for each batch, later.
+    Q55: an actor that stopped itself). What it calls Stopped or Failed has ended S + C later (Q32: it runs on).
+    *Host.* Asked after a process was waited for, it may not answer Running, and what it calls Stopped or Failed is gone
+    2 X, or 2 T for each batch, later.
 
     *Controller.* Asked how its mesh is, it may not have a rank Running that had ended before the last poll that is
     over began (Q18: a dead proc is never recorded), nor have one terminal that is well and has been for the detection
@@ -163,6 +163,10 @@ class ViewsAgree(Invariant):
             name, died_at = world.directory.name_of_proc(ProcId(subject)), world.nodes[node].died_at
             places = [world.directory.hosts[node]]
         deadline = world.extended(record.at + bound, record.at, places)
+        stalled_ns = deadline - bound - record.at
+        if died_at is not None:
+            took_ns = max(0, died_at - record.at - stalled_ns)
+            self.margin("stop", name, took_ns=took_ns, bound_ns=bound, record=record.seq)
         if deadline <= ended_ns and (died_at is None or died_at > deadline):
             after = format_duration(bound)
             message = f"{name} was called {status.kind.value}, and {after} later it was still there"
