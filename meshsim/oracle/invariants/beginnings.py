@@ -48,10 +48,10 @@ class ConfiguredFirst(Invariant):
             PollStarted: self._on_poll,
             MeshSpawned: self._on_spawned,
         }
-        self._news: dict[type, Callable[[Envelope], None]] = {
-            Configure: lambda envelope: self._unconfigured.discard(proc_of(envelope.dest)),
-            CommMeshConfig: lambda envelope: self._unlinked.discard(envelope.dest),
-            CommMode: lambda envelope: self._unlinked.discard(envelope.dest),
+        self._news: dict[type, Callable[[Record, Envelope], None]] = {
+            Configure: lambda _, envelope: self._unconfigured.discard(proc_of(envelope.dest)),
+            CommMeshConfig: lambda _, envelope: self._unlinked.discard(envelope.dest),
+            CommMode: lambda _, envelope: self._unlinked.discard(envelope.dest),
             ProcReady: self._on_ready,
         }
         #: Senders of whom nothing can be wrong any more: most of them, soon.
@@ -75,7 +75,7 @@ class ConfiguredFirst(Invariant):
         envelope = delivered(record)
         learn = self._news.get(type(envelope.message))
         if learn is not None:
-            learn(envelope)
+            learn(record, envelope)
         if self._initializing and envelope.port == 0 and envelope.dest in self._initializing:
             self._initializing[envelope.dest].add(record.seq)
         sender = envelope.sender
@@ -119,11 +119,9 @@ class ConfiguredFirst(Invariant):
 
     # --- who counts --------------------------------------------------------------------------------------
 
-    def _on_ready(self, envelope: Envelope) -> None:
+    def _on_ready(self, record: Record, envelope: Envelope) -> None:
         assert isinstance(envelope.message, ProcReady)
-        host = self.world.directory.node_of_actor(envelope.dest)
-        if host is not None:
-            self._called_back.add((host, envelope.message.name))
+        self._called_back.add((Node(record.node), envelope.message.name))
 
     def _on_proc(self, record: Record) -> Iterable[Violation]:
         note = record.what
