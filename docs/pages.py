@@ -5,6 +5,7 @@
     machines.md         a diagram of every machine that has a table of transitions
     reference-tests.md  each test of the reference, and its like here
     coverage.md         transitions that scenarios reach, and why the others cannot be reached
+    invariants.md       each invariant: what it judges, what breaks it, an example
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from docs.diagrams import machines_page
+from docs.invariants import invariants_page
 from meshsim.cli.coverage import both_ways, summary
 from meshsim.cli.load import plans_of
 from meshsim.run.charts import CHARTS, EVERY
@@ -152,4 +154,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "machines.md": machines_page,
     "reference-tests.md": reference_tests_page,
     "coverage.md": coverage_page,
+    "invariants.md": lambda: invariants_page(_MADE),
 }

@@ -41,6 +41,7 @@ for _name, _place, _help in (
     ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),
     ("quirks", "meshsim.cli.quirks:quirks", "Say how the modelled system surprises, and show each surprise."),
+    ("invariants", "meshsim.cli.invariants:invariants", "Say what must hold in every run, and what breaks it."),
     ("coverage", "meshsim.cli.coverage:coverage", "Say which transitions of the model scenarios reach."),
     ("schema", "meshsim.cli.scenarios:schema", "Print the JSON schema of scenario files."),
     ("doctor", "meshsim.cli.doctor:doctor", "Say what this machine can do."),

@@ -340,7 +340,7 @@ QUIRKS: dict[str, Quirk] = {
             47,
             "10.7",
             "A failed actor mesh spawn leaves actors behind that nobody owns.",
-            off="Every actor of a spawn that failed is stopped.",
+            off="Every actor of a spawn that failed is stopped, unless it goes by the name of a service.",
         ),
         _quirk(
             48,

@@ -57,6 +57,12 @@ def test_every_invariant_has_an_id_a_sentence_and_an_explanation() -> None:
         "nothing-outlives-its-owner",
         "no-process-left",
         "every-wait-bounded",
+        "views-agree",
+        "keepalive-soundness",
+        "stops-stay-in-scope",
+        "no-endless-repetition",
+        "quiet-after-the-end",
+        "configured-first",
     ]
     for name, invariant in INVARIANTS.items():
         assert invariant.id == name
@@ -247,6 +253,27 @@ def test_a_report_of_something_real_is_accurate(trace: TraceBuilder, happens: ob
     happens(trace)
     trace.heard(OBSERVER, "subscriber", 1, at=20)
     assert found(trace.end(30), "accuracy") == []
+
+
+@pytest.mark.parametrize("happens", [_mesh_is_asked_to_stop, lambda trace: trace.actor(CLIENT, "stopping", at=5)])
+def test_a_whole_mesh_that_was_stopped_may_be_called_so(trace: TraceBuilder, happens: object) -> None:
+    """Somebody asked for it, or its owner ends."""
+    assert callable(happens)
+    happens(trace)
+    trace.heard(OBSERVER, "subscriber", None, "stopped: explicit stop", at=20)
+    assert found(trace.end(30), "accuracy") == []
+
+
+def test_a_whole_mesh_that_nobody_stopped_is_not_stopped(trace: TraceBuilder) -> None:
+    """A controller that says so has made it up."""
+    seq = trace.heard(OBSERVER, "subscriber", None, "stopped: explicit stop", at=20)
+    assert found(trace.end(30), "accuracy") == [
+        (
+            "trainer",
+            'observer heard as subscriber: trainer Stopped "stopped: explicit stop", but nobody had stopped it',
+            (seq,),
+        )
+    ]
 
 
 def test_a_stall_long_ago_excuses_nothing(trace: TraceBuilder) -> None:

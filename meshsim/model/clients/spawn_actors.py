@@ -137,8 +137,12 @@ class SpawnActorsRun(msgspec.Struct):
         return self._take_back()
 
     def _take_back(self) -> list[Command]:
-        """Q47: ranks that did start keep running, and nobody owns them. Off: every agent is told to stop its own."""
-        if self.config.has("Q47"):
+        """Q47: ranks that did start keep running, and nobody owns them. Off: every agent is told to stop its own.
+
+        Actors of a service go by its name whoever spawned them: they may be somebody else's, so they are left alone.
+        Those that nobody keeps alive are orphans soon.
+        """
+        if self.config.has("Q47") or self.operation.service is not UNSET:
             return []
         stop = Stop(self.name, SPAWN_FAILED)
         return [*cast(self.me, agents_of(self.operation.procs), stop, self.config, returnable=False)]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.invariants.beginnings import ConfiguredFirst
 from meshsim.oracle.invariants.completeness import Completeness
 from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
 from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
+from meshsim.oracle.invariants.keepalives import KeepaliveSoundness
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
+from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
+from meshsim.oracle.invariants.repetition import NoEndlessRepetition
+from meshsim.oracle.invariants.scope import StopsStayInScope
+from meshsim.oracle.invariants.views import ViewsAgree
 from meshsim.oracle.invariants.waits import EveryWaitBounded
 
 __all__ = ["INVARIANTS", "Invariant"]
@@ -24,5 +30,11 @@ INVARIANTS: dict[str, type[Invariant]] = {
         NothingOutlivesItsOwner,
         NoProcessLeft,
         EveryWaitBounded,
+        ViewsAgree,
+        KeepaliveSoundness,
+        StopsStayInScope,
+        NoEndlessRepetition,
+        QuietAfterTheEnd,
+        ConfiguredFirst,
     )
 }

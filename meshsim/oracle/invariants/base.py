@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal
 
+from meshsim.model.messages import Envelope
+from meshsim.model.notes import LocalDelivery
 from meshsim.oracle.verdict import Margin, MarginKind, Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import Record
+
+
+def delivered(record: Record) -> Envelope:
+    """The message of a delivery, from another process (`Envelope`) or within one (`LocalDelivery`)."""
+    what = record.what
+    if type(what) is LocalDelivery:
+        return what.envelope
+    assert isinstance(what, Envelope), f"no delivery: {what!r}"
+    return what
 
 
 class Invariant:

@@ -91,6 +91,7 @@ class Completeness(Invariant):
     id = "completeness"
     quirks = ("Q28", "Q19", "Q18", "Q10", "Q17")
     sentence = "Every failure reaches owner and subscribers in time."
+    needs = "A monitored mesh with an owner or subscribers, and a rank or a controller of it that fails."
     sees = (
         ActorStatusChanged,
         ProcessDied,

@@ -36,6 +36,7 @@ class TerminalIsFinal(Invariant):
 
     id = "terminal-is-final"
     sentence = "Nothing leaves a terminal state."
+    needs = "Statuses of actors and procs, and what happens to processes."
     sees = (
         ActorStatusChanged,
         ProcStatusChanged,
@@ -111,6 +112,7 @@ class KernelAgrees(Invariant):
 
     id = "kernel-agrees"
     sentence = "The kernel does what the model expects."
+    needs = "Real processes: simulation cannot disagree with itself."
     sees = (KernelDisagreed,)
 
     def observe(self, record: Record) -> Iterable[Violation]:

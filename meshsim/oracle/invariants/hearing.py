@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshsim.model.ids import ActorId, host_agent_id, proc_agent_id, proc_of
+from meshsim.model.ids import ActorId
 from meshsim.model.notes import Heard, OperationEnded
+from meshsim.oracle.health import rank_impaired
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import Spawned, World
@@ -30,8 +31,8 @@ class Accuracy(Invariant):
     its agent recorded an event for it, a fault made it, its agent or its host's agent hang, or its agent answer
     wrongly, its process or its host died or was asked to stop, its mesh was asked to stop or its owner has ended; or
     when its process or its host was stopped, or messages between them and the controller were lost, within the last
-    detection bound. Reports without a rank are answers to a request to stop the mesh and state no failure of a rank;
-    they are not judged.
+    detection bound. Reports without a rank say that the whole mesh is stopped: somebody must have asked for that, or
+    its owner or its controller must be ending. That everything is well again is no failure.
 
     A *watchdog* concludes that a controller is dead. True when the controller has ended or its process died; excused
     when that process was stopped, or messages between it and the listener were lost, within the watchdog time. Else
@@ -43,6 +44,7 @@ class Accuracy(Invariant):
     id = "accuracy"
     quirks = ("Q16",)
     sentence = "No failure is reported of what is healthy."
+    needs = "Somebody who hears of a failure."
     sees = (Heard,)
 
     def observe(self, record: Record) -> Iterable[Violation]:
@@ -56,21 +58,36 @@ class Accuracy(Invariant):
         elif heard.role == "watchdog":
             true = self._controller_gone(heard, spawned, record.at)
         else:
-            true = heard.rank is None or self._rank_impaired(spawned, heard.rank, record.at)
+            true = self._rank_failed(heard, spawned, record.at)
         if true:
             return ()
         listener = self.world.name(heard.listener)
         message = f"{listener} heard as {heard.role}: {sentence_of(self.world, heard)}, but {self._denial(heard)}"
         return [self.violation(self._subject(heard), message, at=record.at, records=(record.seq,))]
 
+    def _rank_failed(self, heard: Heard, spawned: Spawned, at: int) -> bool:
+        if heard.rank is not None:
+            return heard.status == "Recovered" or rank_impaired(self.world, spawned, heard.rank, at)
+        if heard.status == "Recovered" or spawned.mesh.label in self.world.stop_asked:
+            return True
+        keepers = (spawned.mesh.by, spawned.mesh.controller)
+        return any(keeper is not None and self._is_over(keeper) for keeper in keepers)
+
+    def _is_over(self, actor: ActorId) -> bool:
+        return self.world.is_ending(actor) or self.world.ended_at(actor) is not None
+
     def _subject(self, heard: Heard) -> str:
         if heard.role == "parent":
             return self.world.name(heard.actor)
-        return f"{heard.mesh}.controller" if heard.role == "watchdog" else f"{heard.mesh}[{heard.rank}]"
+        if heard.role == "watchdog":
+            return f"{heard.mesh}.controller"
+        return heard.mesh if heard.rank is None else f"{heard.mesh}[{heard.rank}]"
 
     def _denial(self, heard: Heard) -> str:
         if heard.role == "watchdog":
             return "the controller and its process are alive and were reachable"
+        if heard.rank is None and heard.role != "parent":
+            return "nobody had stopped it"
         return f"{self._subject(heard)} is alive" if heard.role == "parent" else "actor and process are healthy"
 
     def _child_ended(self, actor: ActorId) -> bool:
@@ -88,36 +105,6 @@ class Accuracy(Invariant):
             return True
         return world.stalled_ns(node, since) > 0 or world.lost_between(node, own, since)
 
-    def _rank_impaired(self, spawned: Spawned, rank: int, at: int) -> bool:
-        world, mesh = self.world, spawned.mesh
-        if rank >= len(mesh.members):
-            return False
-        actor = ActorId(mesh.members[rank])
-        if mesh.label in world.stop_asked or world.is_ending(actor) or actor in world.recorded or actor in world.hung:
-            return True
-        return world.ended_at(mesh.by) is not None or self._place_impaired(actor, mesh.controller, at)
-
-    def _place_impaired(self, actor: ActorId, controller: ActorId | None, at: int) -> bool:
-        """Whether the process or the host of an actor is, or was lately, not what it should be."""
-        world = self.world
-        places = world.place_of(actor)
-        agents = [proc_agent_id(proc_of(actor)), *(host_agent_id(host) for host in places[1:])]
-        if agents[0] in world.misreporting:
-            return True
-        if not places or any(agent in world.hung or world.is_ending(agent) for agent in agents):
-            return True
-        since = at - world.bounds.detection_ns
-        watcher = None if controller is None else world.directory.node_of_actor(controller)
-        for place in places:
-            facts = world.nodes.get(place)
-            if facts is None or not facts.is_alive or world.proc_is_ending(place):
-                return True
-            if world.stalled_ns(place, since) > 0:
-                return True
-            if watcher is not None and world.lost_between(watcher, place, since):
-                return True
-        return False
-
 
 class AtMostOnce(Invariant):
     """The same listener hears the same thing at most once.
@@ -133,6 +120,7 @@ class AtMostOnce(Invariant):
     id = "at-most-once"
     quirks = ("Q18", "Q21", "Q20")
     sentence = "Nobody hears the same failure twice."
+    needs = "Somebody who hears of a failure."
     sees = (Heard, OperationEnded)
 
     def __init__(self, world: World) -> None:
@@ -186,10 +174,16 @@ class AtMostOnce(Invariant):
 
 
 class OwnerHearsErrorsOnly(Invariant):
-    """An owner is told of failures; that something stopped is for subscribers (supervision.md 5.10, 5.11)."""
+    """An owner is told of failures; that something stopped is for subscribers.
+
+    Judged is what it hears in the role of the owner. As a subscriber of its own mesh it hears of stops like any other.
+
+    Source: supervision.md 5.10, 5.11.
+    """
 
     id = "owner-hears-errors-only"
     sentence = "An owner hears of failures, not of stops."
+    needs = "An owner that hears of something."
     sees = (Heard,)
 
     def observe(self, record: Record) -> Iterable[Violation]:

@@ -33,6 +33,7 @@ class NothingOutlivesItsOwner(Invariant):
     id = "nothing-outlives-its-owner"
     quirks = ("Q36", "Q37", "Q9")
     sentence = "Actors end after their owner, procs with their host."
+    needs = "An owner or a host that ends, and enough time after that."
     sees = (ActorStatusChanged, ProcessDied)
 
     def __init__(self, world: World) -> None:
@@ -110,6 +111,7 @@ class NoProcessLeft(Invariant):
     id = "no-process-left"
     quirks = ("Q39",)
     sentence = "Procs that were stopped successfully end."
+    needs = "A stop of procs or a shutdown of hosts that ends well, and enough time after that."
     sees = (OperationEnded,)
 
     def __init__(self, world: World) -> None:

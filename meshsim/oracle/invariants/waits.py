@@ -38,6 +38,7 @@ class EveryWaitBounded(Invariant):
 
     id = "every-wait-bounded"
     sentence = "Every operation and every poll ends."
+    needs = "Operations and polls, and enough time for them."
     sees = (OperationStarted, OperationEnded, PollStarted, PollEnded)
 
     def __init__(self, world: World) -> None:
