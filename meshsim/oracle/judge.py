@@ -9,13 +9,15 @@ import msgspec
 from meshsim.faults.kinds import Fault, InitFails
 from meshsim.model.attributes import Value
 from meshsim.model.config import Config
+from meshsim.model.messages import Envelope
+from meshsim.model.notes import LocalDelivery
 from meshsim.model.revision import R2026_03
 from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.evidence import Evidence
 from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
 from meshsim.oracle.expecting import unmet
-from meshsim.oracle.invariants import INVARIANTS
+from meshsim.oracle.invariants import INVARIANTS, Invariant
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.oracle.world import World
 from meshsim.trace.directory import Directory
@@ -71,7 +73,7 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         KeyError, ConfigError: the brief's configuration is none.
     """
     directory = Directory.of(records)
-    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), directory)
+    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), directory, records)
     evidence = Evidence(world)
     found = _watch(brief, records, world, evidence)
     end = records[-1] if records and isinstance(records[-1].what, RunEnded) else None
@@ -98,6 +100,8 @@ def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evid
     for invariant in invariants:
         for kind in invariant.sees:
             observers.setdefault(kind, []).append(invariant.observe)
+    for carrier in (Envelope, LocalDelivery):
+        observers.setdefault(carrier, []).append(_deliverer(invariants))
     found: list[Violation] = []
     for record in records:
         for observe in observers.get(type(record.what), ()):
@@ -108,6 +112,23 @@ def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evid
     for invariant in invariants:
         found += invariant.finish(ended_ns)
     return found
+
+
+def _deliverer(invariants: Sequence[Invariant]) -> _Handler:
+    """Shows a delivery to the invariants that take messages of its type."""
+    takers: dict[type, list[Callable[[Record, Envelope], Iterable[Violation]]]] = {}
+    for invariant in invariants:
+        for kind in invariant.takes:
+            takers.setdefault(kind, []).append(invariant.deliver)
+
+    def deliver(record: Record) -> Iterable[Violation] | None:
+        what = record.what
+        assert isinstance(what, Envelope | LocalDelivery)
+        envelope = what if isinstance(what, Envelope) else what.envelope
+        interested = takers.get(type(envelope.message))
+        return None if interested is None else [each for take in interested for each in take(record, envelope)]
+
+    return deliver
 
 
 def _ended_ns(records: Sequence[Record]) -> int:

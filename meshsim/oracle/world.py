@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -80,8 +80,10 @@ class Spawned(msgspec.Struct, frozen=True):
 class World:
     """Facts of a run, updated record by record through `handlers` before any invariant sees the record."""
 
-    def __init__(self, config: Config, directory: Directory) -> None:
+    def __init__(self, config: Config, directory: Directory, records: Sequence[Record]) -> None:
         self.config = config
+        #: The whole trace, to look up what led to a record.
+        self.records = records
         self.bounds = Bounds(config)
         #: Knows the whole run, so that a message can use names that were given later.
         self.directory = directory
@@ -147,6 +149,10 @@ class World:
         died_at = None if facts is None else facts.died_at
         ended_at = None if own is None else own.ended_at
         return min((end for end in (died_at, ended_at) if end is not None), default=None)
+
+    def cause_of(self, record: Record) -> Record | None:
+        """The record whose handling led to this one: of a message, the step that sent it, at that moment."""
+        return self.records[record.cause] if record.cause >= 0 else None
 
     def stalled_ns(self, node: Node, start: int) -> int:
         """How long a process was stopped since `start`; FOREVER_NS when it still is."""

@@ -6,6 +6,7 @@ from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.invariants.completeness import Completeness
 from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
 from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
+from meshsim.oracle.invariants.infrastructure import InfrastructureSurvives
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
 from meshsim.oracle.invariants.waits import EveryWaitBounded
 
@@ -24,5 +25,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         NothingOutlivesItsOwner,
         NoProcessLeft,
         EveryWaitBounded,
+        InfrastructureSurvives,
     )
 }
