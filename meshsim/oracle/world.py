@@ -92,6 +92,8 @@ class World:
         #: Last status of each proc by host and full name.
         self.procs: dict[tuple[Node, Name], ProcStatusChanged] = {}
         self.meshes: dict[str, Spawned] = {}
+        #: Meshes by the controller that watches them.
+        self.watched_by: dict[ActorId, Spawned] = {}
         #: Label and rank of each actor of a mesh.
         self.ranks: dict[ActorId, tuple[str, int]] = {}
         #: Labels and ranks of the actors in each node.
@@ -160,6 +162,12 @@ class World:
         if facts is None:
             return 0
         return min(FOREVER_NS, sum(end - max(begin, start) for begin, end in facts.stalls if end > start))
+
+    def stalled_between(self, node: Node, start: int, end: int) -> int:
+        """How long a process was stopped from `start` to `end`."""
+        facts = self.nodes.get(node)
+        stalls = [] if facts is None else facts.stalls
+        return sum(min(until, end) - max(since, start) for since, until in stalls if until > start and since < end)
 
     def extended(self, deadline: int, start: int, nodes: list[Node]) -> int:
         """A deadline, later by the time that these processes were stopped since `start`."""
@@ -276,6 +284,8 @@ class World:
         mesh = record.what
         assert isinstance(mesh, MeshSpawned)
         self.meshes[mesh.label] = Spawned(mesh, record.at, record.seq)
+        if mesh.controller is not None:
+            self.watched_by[mesh.controller] = self.meshes[mesh.label]
         if mesh.kind != "actors":
             return
         for rank, member in enumerate(mesh.members):

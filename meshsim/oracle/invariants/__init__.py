@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from meshsim.oracle.invariants.answering import AgentsAnswer, ControllersPoll
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.invariants.completeness import Completeness
 from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
 from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
 from meshsim.oracle.invariants.infrastructure import InfrastructureSurvives
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
+from meshsim.oracle.invariants.stopping import StopHappens, StopIsTrue
 from meshsim.oracle.invariants.waits import EveryWaitBounded
 
 __all__ = ["INVARIANTS", "Invariant"]
@@ -26,5 +28,9 @@ INVARIANTS: dict[str, type[Invariant]] = {
         NoProcessLeft,
         EveryWaitBounded,
         InfrastructureSurvives,
+        StopIsTrue,
+        StopHappens,
+        AgentsAnswer,
+        ControllersPoll,
     )
 }
