@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshsim.oracle.invariants.answering import AgentsAnswer, ControllersPoll
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.invariants.completeness import Completeness
+from meshsim.oracle.invariants.delivery import LastWords, NothingVanishes
 from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
 from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
 from meshsim.oracle.invariants.infrastructure import InfrastructureSurvives
@@ -32,5 +33,7 @@ INVARIANTS: dict[str, type[Invariant]] = {
         StopHappens,
         AgentsAnswer,
         ControllersPoll,
+        NothingVanishes,
+        LastWords,
     )
 }

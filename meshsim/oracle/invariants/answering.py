@@ -16,6 +16,7 @@ from meshsim.model.messages import (
     GetSubscriberCount,
     KeepaliveGetState,
     ListResources,
+    PassOn,
     RankStatus,
     ResourceNames,
     StateReply,
@@ -72,7 +73,7 @@ class AgentsAnswer(Invariant):
     sentence = "Who is alive and is asked answers in time."
     needs = "Deliveries of queries to agents and controllers, and what became of the replies."
     sees = (OrphanStopped, ProcStatusChanged, MeshSpawned, MessageLost, MessageReturned, Bounced, InFlight)
-    takes = (*_QUERIES, *_REPLIES, *AgentLoad.TYPES, *HostLoad.TYPES)
+    takes = (*_QUERIES, *_REPLIES, PassOn, *AgentLoad.TYPES, *HostLoad.TYPES)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -90,14 +91,12 @@ class AgentsAnswer(Invariant):
         elif isinstance(note, MeshSpawned):
             self._starts.spawned(note)
         elif isinstance(note, MessageLost | MessageReturned | Bounced | InFlight):
-            if type(note.envelope.message) in _REPLIES:
-                return self._on_reply(record, note.envelope)
-            return ()
+            return self._on_reply(record, note.envelope)
         return ()
 
     def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         message = envelope.message
-        if type(message) in _REPLIES:
+        if type(message) in _REPLIES or isinstance(message, PassOn):
             return self._on_reply(record, envelope)
         if isinstance(message, _Ask):
             self._on_query(record, envelope.dest, message)
@@ -143,7 +142,14 @@ class AgentsAnswer(Invariant):
         return record.at + world.bounds.poll_ns(ranks) + (ranks + 1) * world.config.actor_spawn_max_idle
 
     def _on_reply(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
-        """The first open query to this port is the one that is answered: their order is that of the mailbox."""
+        """The first open query to this port is the one that is answered: their order is that of the mailbox.
+
+        An allocated proc may hand its answer to the process of its creator; then it has left.
+        """
+        if isinstance(envelope.message, PassOn):
+            envelope = envelope.message.envelope
+        if type(envelope.message) not in _REPLIES:
+            return
         key = (envelope.sender, envelope.dest, envelope.port)
         queries = self._open.get(key)
         if not queries:
