@@ -100,8 +100,9 @@ def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evid
     for invariant in invariants:
         for kind in invariant.sees:
             observers.setdefault(kind, []).append(invariant.observe)
+    deliver = _deliverer(invariants)
     for carrier in (Envelope, LocalDelivery):
-        observers.setdefault(carrier, []).append(_deliverer(invariants))
+        observers.setdefault(carrier, []).append(deliver)
     found: list[Violation] = []
     for record in records:
         for observe in observers.get(type(record.what), ()):
@@ -121,12 +122,16 @@ def _deliverer(invariants: Sequence[Invariant]) -> _Handler:
         for kind in invariant.takes:
             takers.setdefault(kind, []).append(invariant.deliver)
 
-    def deliver(record: Record) -> Iterable[Violation] | None:
+    def deliver(record: Record) -> Iterable[Violation]:
         what = record.what
         assert isinstance(what, Envelope | LocalDelivery)
-        envelope = what if isinstance(what, Envelope) else what.envelope
-        interested = takers.get(type(envelope.message))
-        return None if interested is None else [each for take in interested for each in take(record, envelope)]
+        envelope = what if type(what) is Envelope else what.envelope
+        found: list[Violation] = []
+        for take in takers.get(type(envelope.message), ()):
+            violations = take(record, envelope)
+            if violations:
+                found += violations
+        return found
 
     return deliver
 

@@ -43,6 +43,7 @@ class NodeFacts(msgspec.Struct):
     """One process, as the trace tells it. Times are None for what has not happened."""
 
     started: ProcessStarted
+    at: int = 0
     died_at: int | None = None
     died_seq: int = -1
     reaped: ExitStatus | None = None
@@ -227,7 +228,7 @@ class World:
         assert isinstance(started, ProcessStarted)
         if node in self.nodes:
             return  # Nobody comes back; `terminal-is-final` says so.
-        self.nodes[node] = NodeFacts(started)
+        self.nodes[node] = NodeFacts(started, record.at)
         if started.parent:
             self._children.setdefault(Node(started.parent), []).append(node)
 

@@ -7,9 +7,11 @@ from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.invariants.completeness import Completeness
 from meshsim.oracle.invariants.delivery import LastWords, NothingVanishes
 from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
+from meshsim.oracle.invariants.grace import GracePeriods
 from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
 from meshsim.oracle.invariants.infrastructure import InfrastructureSurvives
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
+from meshsim.oracle.invariants.naming import RightCause
 from meshsim.oracle.invariants.stopping import StopHappens, StopIsTrue
 from meshsim.oracle.invariants.waits import EveryWaitBounded
 
@@ -35,5 +37,7 @@ INVARIANTS: dict[str, type[Invariant]] = {
         ControllersPoll,
         NothingVanishes,
         LastWords,
+        RightCause,
+        GracePeriods,
     )
 }

@@ -13,7 +13,6 @@ from meshsim.model.ids import (
     Node,
     actor_id,
     actor_name_of,
-    base_of,
     pid_of,
     proc_of,
 )
@@ -87,7 +86,6 @@ class NothingVanishes(Invariant):
         self._relayed: dict[tuple[ActorId, int], list[Record]] = {}
         #: The first answer that a comm actor has taken to merge and not passed on.
         self._merging: dict[ActorId, Record] = {}
-        self._is_comm: dict[ActorId, bool] = {}
 
     def observe(self, record: Record) -> Iterable[Violation]:
         note = record.what
@@ -104,7 +102,7 @@ class NothingVanishes(Invariant):
     def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         self._account_for(record, envelope)
         kind = type(envelope.message)
-        if (kind is StateReply or kind is RankStatus) and self._takes_to_relay(envelope):
+        if (kind is StateReply or kind is RankStatus) and envelope.port and _is_comm(envelope.dest):
             step = record.seq if record.what is envelope else record.cause
             if kind is StateReply:
                 self._relayed.setdefault((envelope.dest, step), []).append(record)
@@ -131,7 +129,16 @@ class NothingVanishes(Invariant):
     def _account_for(self, record: Record, envelope: Envelope) -> None:
         """Something became of a message: whoever had it has done his part."""
         message = envelope.message
-        if isinstance(message, Undeliverable):
+        if isinstance(message, StateReply):
+            due = self._relayed.get((envelope.sender, record.cause)) if self._relayed else None
+            if due:
+                due.pop()
+        elif isinstance(message, RankStatus):
+            taken = self._merging.get(envelope.sender)
+            sent = None if taken is None else self.world.cause_of(record)
+            if taken is not None and sent is not None and sent.at >= taken.at:
+                del self._merging[envelope.sender]
+        elif isinstance(message, Undeliverable):
             self._returned.pop(record.cause, None)
             key = _sent(message.envelope)
             if self._bounced[key] > 0:
@@ -143,22 +150,6 @@ class NothingVanishes(Invariant):
             self._forwards.setdefault(edge, set()).add(message.seq)
             if message.last_seq:
                 self._sent_before.setdefault(edge, {})[message.last_seq] = record
-        elif isinstance(message, StateReply):
-            due = self._relayed.get((envelope.sender, record.cause))
-            if due:
-                due.pop()
-        elif isinstance(message, RankStatus) and envelope.sender in self._merging:
-            sent = self.world.cause_of(record)
-            if sent is not None and sent.at >= self._merging[envelope.sender].at:
-                del self._merging[envelope.sender]
-
-    def _takes_to_relay(self, envelope: Envelope) -> bool:
-        if envelope.port == 0:
-            return False
-        known = self._is_comm.get(envelope.dest)
-        if known is None:
-            known = self._is_comm[envelope.dest] = base_of(actor_name_of(envelope.dest)) == COMM
-        return known
 
     def _gaps(self) -> Iterable[Violation]:
         for edge, before in self._sent_before.items():
@@ -183,6 +174,10 @@ class NothingVanishes(Invariant):
         sender, dest = self.world.name(envelope.sender), self.world.name(envelope.dest)
         message = f"{type(envelope.message).__name__} from {sender} to {dest} {how}"
         return self.violation(sender, message, at=record.at, records=(record.seq,))
+
+
+def _is_comm(actor: ActorId) -> bool:
+    return actor_name_of(actor).startswith(f"{COMM}-")
 
 
 def _sent(envelope: Envelope) -> _Sent:
