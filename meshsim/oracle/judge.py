@@ -124,8 +124,8 @@ def _deliverer(invariants: Sequence[Invariant]) -> _Handler:
 
     def deliver(record: Record) -> Iterable[Violation]:
         what = record.what
-        assert isinstance(what, Envelope | LocalDelivery)
-        envelope = what if type(what) is Envelope else what.envelope
+        envelope = what.envelope if isinstance(what, LocalDelivery) else what
+        assert isinstance(envelope, Envelope)
         found: list[Violation] = []
         for take in takers.get(type(envelope.message), ()):
             violations = take(record, envelope)

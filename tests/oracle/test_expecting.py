@@ -116,7 +116,7 @@ def test_an_expectation_that_is_met_says_nothing(trace: TraceBuilder, expectatio
         (Final(target="trainer[0]", actor="failed"), "actor trainer[0] is stopped, expected failed"),
         (Final(target="trainer[1]", actor="idle"), "actor trainer[1] is dead, expected idle"),
         (Final(target="workers[1]", proc="Stopped"), "proc workers[1] is Killed, expected Stopped"),
-        (Final(target="workers[0]", proc="Stopped"), "proc workers[0] is unknown, expected Stopped"),
+        (Final(target="workers[0]", proc="Stopped"), "proc workers[0] is Ready, expected Stopped"),
         (Final(target="workers[1]", process="exited 0"), "process workers[1] is killed 9, expected exited 0"),
         (
             Final(target="trainer[0]", text="orphaned"),

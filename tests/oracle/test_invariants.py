@@ -57,6 +57,15 @@ def test_every_invariant_has_an_id_a_sentence_and_an_explanation() -> None:
         "nothing-outlives-its-owner",
         "no-process-left",
         "every-wait-bounded",
+        "infrastructure-survives",
+        "stop-is-true",
+        "stop-happens",
+        "agents-answer",
+        "controllers-poll",
+        "nothing-vanishes",
+        "last-words",
+        "right-cause",
+        "grace-periods",
     ]
     for name, invariant in INVARIANTS.items():
         assert invariant.id == name

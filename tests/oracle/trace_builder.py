@@ -17,6 +17,7 @@ from meshsim.model.ids import (
     proc_agent_id,
     proc_id,
 )
+from meshsim.model.messages import Envelope, ProcReady
 from meshsim.model.notes import (
     ActorStatusChanged,
     Heard,
@@ -84,6 +85,11 @@ class TraceBuilder:
             self.actor(actor, "idle", node=client, at=0)
         for host, node, proc in zip(HOSTS, NODES, PROCS, strict=True):
             self.add(ProcessStarted("proc", host, proc.rsplit(",", 1)[1], True), node=node, at=0.5)
+        for rank, (node, agent) in enumerate(zip(NODES, AGENTS, strict=True)):
+            self.actor(agent, "idle", node=node)
+            ready = ProcReady(Name(PROCS[rank].rsplit(",", 1)[1]), "", agent)
+            self.add(Envelope(agent, HOST_AGENTS[rank], ready), node=HOSTS[rank], at=0.6)
+            self.proc(rank, "Running", "Ready")
         self.add(spawned("procs", "workers", PROCS, None, owner), node="client", at=0.9)
         for node, trainer in zip(NODES, TRAINERS, strict=True):
             self.actor(trainer, "idle", node=node, at=1)

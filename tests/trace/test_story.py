@@ -130,6 +130,12 @@ LINES = """\
      0.000s  observer       observer is idle
      0.500s  workers[0]     process of the proc started by host0
      0.500s  workers[1]     process of the proc started by host1
+     0.500s  workers[0]     workers[0].proc_agent is idle
+     0.600s  host0          workers[0].proc_agent -> host0.host_agent: ProcReady workers_0
+     0.600s  host0          workers[0]: Running -> Ready
+     0.600s  workers[1]     workers[1].proc_agent is idle
+     0.600s  host1          workers[1].proc_agent -> host1.host_agent: ProcReady workers_0
+     0.600s  host1          workers[1]: Running -> Ready
      0.900s  client         client has spawned procs workers {hosts: 2}
      1.000s  workers[0]     trainer[0] is idle
      1.000s  workers[1]     trainer[1] is idle

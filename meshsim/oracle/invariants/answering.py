@@ -22,7 +22,15 @@ from meshsim.model.messages import (
     StateReply,
     SubscriberCount,
 )
-from meshsim.model.notes import Bounced, MeshSpawned, MonitoringEnded, OrphanStopped, PollEnded, PollStarted, ProcStatusChanged
+from meshsim.model.notes import (
+    Bounced,
+    MeshSpawned,
+    MonitoringEnded,
+    OrphanStopped,
+    PollEnded,
+    PollStarted,
+    ProcStatusChanged,
+)
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
 from meshsim.oracle.invariants.base import Invariant
@@ -58,13 +66,14 @@ class AgentsAnswer(Invariant):
     An answer counts from the moment it was sent; that it was lost, came back or is still on its way is as good. An
     agent of a proc answers at once, or when it has done what it was told to stop before (`AgentLoad`). An agent of a
     host answers behind its procs that start, R for each (`HostLoad`); while Q1 is off it answers for a proc that stops
-    when its process has ended, within 2 X. A controller answers behind the longest poll and a stop, n + 1 times the idle limit of a spawn.
+    when its process has ended, within 2 X. A controller answers behind the longest poll and a stop, n + 1 times the
+    idle limit of a spawn.
 
     Nothing is due from who ended by then, hangs by a fault, or was made to answer wrongly; nor from a host that was
     told to shut down: afterwards it may be deaf (9.3 step 5). An agent that had nothing else to do when it was asked,
-    and lived on beyond that moment, has answered: these last words count although it died before the bound. While Q31
-    is off an agent answers for an actor whose init runs when that is over; such a query is not judged. Time in which the
-    process is stopped does not count.
+    and lived on beyond that moment, has answered: these last words count although it died before the bound. While
+    Q31 is off an agent answers for an actor whose init runs when that is over; such a query is not judged. Time in
+    which the process is stopped does not count.
 
     Source: supervision.md 2.3, 5.7, 8.3, 8.6, 9.3.
     """

@@ -55,13 +55,13 @@ class NothingVanishes(Invariant):
 
     - A message that bounced and is returnable comes back to its sender, as `Undeliverable`; so does one that the
       network gave back (`returned`). Who gets it back may be gone: then the trace says that it is lost.
-    - Comm actors say with each forward which one they sent before it to the same peer (mesh_model.md 4.4): that one, too,
-      arrived, came back, was lost or is on its way.
+    - Comm actors say with each forward which one they sent before it to the same peer (mesh_model.md 4.4): that one,
+      too, arrived, came back, was lost or is on its way.
     - A comm actor that takes an answer for a split port passes it on: at once if answers are passed on one by one,
       within a second when they are merged (supervision.md 10.2).
 
-    That replies to queries leave those who were asked is `agents-answer`'s. Excused is a comm actor that ended, hangs by
-    a fault or whose process was stopped.
+    That replies to queries leave those who were asked is `agents-answer`'s. Excused is a comm actor that ended, hangs
+    by a fault or whose process was stopped.
 
     Known holes: overlay_merge_defect (answers that overlap cannot be merged) and error_removes_port.
     """

@@ -33,6 +33,7 @@ from meshsim.oracle.world import World
 from meshsim.trace.records import FaultStruck, ProcessDied, ProcessReaped, ProcessSignalled, Record
 from meshsim.units import format_duration
 
+
 class _Climb(msgspec.Struct):
     """What one process was put through: when each ladder began for it, and what it was sent."""
 
@@ -50,14 +51,15 @@ class _Climb(msgspec.Struct):
 class GracePeriods(Invariant):
     """No process gets SIGTERM or SIGKILL from its host, no actor is aborted, before its time is over, or out of order.
 
-    SIGTERM, where the first counts: X after the proc became Stopping by a `Stop`; T, as the shutdown says, after its host was told to shut down
-    or, if it was its turn later, after its agent was told; at once when the host shuts down and the proc never called
-    back. SIGKILL: the same grace after the SIGTERM; or at once when a proc is late to be Ready (R after its start, Q39
-    off), or when its host's agent ends and drops its launcher. Without any of these a host sends no signal.
+    SIGTERM, where the first counts: X after the proc became Stopping by a `Stop`; T, as the shutdown says, after its
+    host was told to shut down or, if it was its turn later, after its agent was told; at once when the host shuts down
+    and the proc never called back. SIGKILL: the same grace after the SIGTERM; or at once when a proc is late to be
+    Ready (R after its start, Q39 off), or when its host's agent ends and drops its launcher. Without any of these a
+    host sends no signal.
 
-    An agent that is told to stop an actor aborts it no sooner than S later, and answers nobody before that time is over
-    or the actor has ended; judged when the agent was free, as what waits in its mailbox may be older. One that is told to
-    stop all aborts and exits no sooner than S later, unless every root actor has ended.
+    An agent that is told to stop an actor aborts it no sooner than S later, and answers nobody before that time is
+    over or the actor has ended; judged when the agent was free, as what waits in its mailbox may be older. One that is
+    told to stop all aborts and exits no sooner than S later, unless every root actor has ended.
 
     Known holes: Q63 (shutdown cuts the grace of a stop short).
 
@@ -115,9 +117,9 @@ class GracePeriods(Invariant):
             case StopAll():
                 self._on_stop_all(record, envelope)
             case Stop(name=name) if actor_name_of(dest) == HOST_AGENT:
-                node = self.world.directory.node_of_proc(proc_id(address_of(proc_of(dest)), name))
-                if node is not None:
-                    self._climb(node).is_told = True
+                told = self.world.directory.node_of_proc(proc_id(address_of(proc_of(dest)), name))
+                if told is not None:
+                    self._climb(told).is_told = True
             case Stop(name=name) if actor_name_of(dest) in (PROC_AGENT, MESH_AGENT):
                 self._on_stop(record, envelope, actor_id(proc_of(dest), name))
             case _:

@@ -48,8 +48,10 @@ class InfrastructureSurvives(Invariant):
     was ending; actors of user meshes; and the bootstrap of an allocated process, which ends when its allocator is gone
     because it is meant to.
 
-    Source: supervision.md 2.3, 4.6, 5.9, 9.6, 9.7. Known holes: Q57 (controllers), Q60 (agents whose asker is gone), Q44
-    (who asks a slice), Q62 (casts that come back).
+    Known holes: Q57 (controllers), Q60 (agents whose asker is gone), Q44 (who asks a slice), Q62 (casts that come
+    back).
+
+    Source: supervision.md 2.3, 4.6, 5.9, 9.6, 9.7.
     """
 
     id = "infrastructure-survives"

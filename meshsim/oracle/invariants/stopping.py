@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from meshsim.model.alloc.messages import StopActor
 from meshsim.model.ids import (
     HOST_AGENT,
     MESH_AGENT,
@@ -22,7 +23,6 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
-from meshsim.model.alloc.messages import StopActor
 from meshsim.model.messages import Envelope, ShutdownHost, Stop, StopAll
 from meshsim.model.notes import MonitoringEnded, OperationEnded, OrphanStopped, ProcStatusChanged, ReferenceMade
 from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
@@ -126,9 +126,9 @@ class StopHappens(Invariant):
 
     `Stop` of an actor at its agent: the actor ends within S, behind what the agent was told to stop before
     (`AgentLoad`). `StopAll` at an agent: its process, or each actor of a proc in a process of others, ends within
-    the same time. `Stop` of a proc at its host's agent: within R for each proc of the host (it may be starting them), then
-    2 X. `ShutdownHost`: 2 T for each batch after that, with the T and the batch size that the host was told. `Stop` at a
-    controller: it ends its polling behind the longest poll.
+    the same time. `Stop` of a proc at its host's agent: within R for each proc of the host (it may be starting them),
+    then 2 X. `ShutdownHost`: 2 T for each batch after that, with the T and the batch size that the host was told.
+    `Stop` at a controller: it ends its polling behind the longest poll.
 
     Nothing is due from an agent or controller that ended before, or hangs by a fault; nor of a proc whose start
     failed. Time in which the process of the agent or of the actor is stopped does not count for actors; a proc that is
