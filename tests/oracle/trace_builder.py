@@ -99,10 +99,12 @@ class TraceBuilder:
             self.operation(subscriber, "subscribe_to", "trainer", index=100 + index, at=1, end=1)
         return self
 
-    def actor(self, actor: ActorId, text: str, *, node: str = "", at: float | None = None) -> int:
+    def actor(
+        self, actor: ActorId, text: str, *, node: str = "", at: float | None = None, cause: int = NO_CAUSE
+    ) -> int:
         """The status of an actor, by the text that it prints."""
-        place = node or _node_of(actor)
-        return self.add(ActorStatusChanged(actor, ActorPhase(text.split(":", maxsplit=1)[0]), text), node=place, at=at)
+        status = ActorStatusChanged(actor, ActorPhase(text.split(":", maxsplit=1)[0]), text)
+        return self.add(status, node=node or _node_of(actor), at=at, cause=cause)
 
     def proc(self, rank: int, before: str, phase: str, text: str = "", *, at: float | None = None) -> int:
         """What the host of a rank says of its proc."""
