@@ -10,10 +10,13 @@ from meshsim.model.ids import (
     MESH_AGENT,
     PROC_AGENT,
     ActorId,
+    Name,
     Node,
     actor_id,
     actor_name_of,
+    address_of_node,
     pid_of,
+    proc_id,
     proc_of,
 )
 from meshsim.model.messages import (
@@ -189,7 +192,7 @@ class LastWords(Invariant):
 
     - A root actor that fails on a proc with an agent: the agent records an event of that actor, at once, or when it
       has done what it was told to stop before (`AgentLoad`), unless its process or the agent has ended by then.
-    - A proc whose process its host has waited for: the host says how it ended, in that very step.
+    - A proc whose process its host has waited for: the host says how it ended, at that moment.
     - A failure that was delivered to an owner's handler port: the owner, a client, has heard it, in that very step.
 
     How failures reach owners and subscribers from there is `completeness`'s. Failures of children are their parent's,
@@ -212,7 +215,8 @@ class LastWords(Invariant):
         self._load = AgentLoad(world.config)
         #: Actors that failed and were not recorded: the record, and by when it had to be.
         self._failed: dict[ActorId, tuple[Record, int]] = {}
-        self._reaped: dict[int, Record] = {}
+        #: Processes whose hosts have waited for them and did not say how they ended.
+        self._reaped: dict[Node, Record] = {}
         #: Failures on their way into the ears of owners, by owner and step.
         self._told: dict[tuple[ActorId, int], Record] = {}
 
@@ -223,9 +227,9 @@ class LastWords(Invariant):
             case EventRecorded(actor=actor):
                 self._failed.pop(actor, None)
             case ProcessReaped(by=by) if by and self.world.directory.kinds.get(Node(record.node)) == "proc":
-                self._reaped[record.seq] = record
-            case ProcStatusChanged():
-                self._reaped.pop(record.cause, None)
+                self._reaped[Node(record.node)] = record
+            case ProcStatusChanged(name=name):
+                self._on_proc_status(record, name)
             case Heard(listener=listener, role="owner"):
                 self._told.pop((listener, record.cause), None)
             case OrphanStopped(actor=actor):
@@ -263,6 +267,11 @@ class LastWords(Invariant):
                 name = world.name(owner)
                 message = f"{name} was told of a failure as owner, and did not hear it"
                 yield self.violation(name, message, at=record.at, records=(record.seq,))
+
+    def _on_proc_status(self, record: Record, name: Name) -> None:
+        node = self.world.directory.node_of_proc(proc_id(address_of_node(record.node), name))
+        if node is not None and node in self._reaped and self._reaped[node].at == record.at:
+            del self._reaped[node]
 
     def _on_failed(self, actor: ActorId, record: Record) -> None:
         agent = _agent_of(self.world, actor)

@@ -17,6 +17,7 @@ from meshsim.model.ids import (
     actor_id,
     actor_name_of,
     address_of,
+    address_of_node,
     host_agent_id,
     pid_of,
     proc_id,
@@ -132,7 +133,7 @@ class GracePeriods(Invariant):
         return self._climbs.setdefault(node, _Climb())
 
     def _on_proc_status(self, record: Record, note: ProcStatusChanged) -> None:
-        node = self.world.directory.node_of_proc(proc_id(f"unix:@{record.node}", note.name))
+        node = self.world.directory.node_of_proc(proc_id(address_of_node(record.node), note.name))
         if node is None:
             return
         if note.phase == "Ready":

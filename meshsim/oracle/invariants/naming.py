@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.model.ids import ActorId, Node, ProcId, pid_of, proc_agent_id, proc_id, proc_of
+from meshsim.model.ids import ActorId, Node, ProcId, address_of_node, pid_of, proc_agent_id, proc_id, proc_of
 from meshsim.model.notes import ActorStatusChanged, EventRecorded, Heard, MeshSpawned, ProcStatusChanged, ReferenceMade
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.invariants.base import Invariant
@@ -82,7 +82,7 @@ class RightCause(Invariant):
         return ()
 
     def _on_proc_status(self, record: Record, note: ProcStatusChanged) -> Iterable[Violation]:
-        node = self.world.directory.node_of_proc(proc_id(f"unix:@{record.node}", note.name))
+        node = self.world.directory.node_of_proc(proc_id(address_of_node(record.node), note.name))
         if node is None or node == record.node:
             return
         self._noted.setdefault(node, set()).add(note.text)

@@ -28,7 +28,6 @@ EXAMPLES = (
         "infrastructure-survives",
         holds=_comes_back(text=""),
         breaks=_comes_back(text="failed: undeliverable message error: to host1"),
-        finding="trainer.controller died of a message that came back: "
-        "failed: undeliverable message error: to host1",
+        finding="trainer.controller died of a message that came back: failed: undeliverable message error: to host1",
     ),
 )
