@@ -172,6 +172,7 @@ def proc_name_of(proc: ProcId) -> Name:
     return Name(proc.rsplit(",", 1)[1])
 
 
+@lru_cache(maxsize=1 << 17)
 def actor_name_of(actor: ActorId) -> Name:
     """The name part of an actor id, without address, proc and pid."""
     return Name(actor.rsplit(",", 1)[1].rsplit("[", 1)[0])

@@ -10,13 +10,15 @@ from msgspec import UNSET
 from meshsim.faults.kinds import Fault, InitFails, targets_of
 from meshsim.model.attributes import Value
 from meshsim.model.config import Config
+from meshsim.model.messages import Envelope
+from meshsim.model.notes import LocalDelivery
 from meshsim.model.revision import R2026_03
 from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.evidence import NOT_BEGUN, Evidence
 from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
 from meshsim.oracle.expecting import unmet
-from meshsim.oracle.invariants import INVARIANTS
+from meshsim.oracle.invariants import INVARIANTS, Invariant
 from meshsim.oracle.unexpected import unexpected_errors
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.oracle.world import World
@@ -71,7 +73,7 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         KeyError, ConfigError: the brief's configuration is none.
     """
     directory = Directory.of(records)
-    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), directory)
+    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), directory, records)
     evidence = Evidence(world)
     found = _watch(brief, records, world, evidence)
     end = records[-1] if records and isinstance(records[-1].what, RunEnded) else None
@@ -100,6 +102,9 @@ def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evid
     for invariant in invariants:
         for kind in invariant.sees:
             observers.setdefault(kind, []).append(invariant.observe)
+    deliver = _deliverer(invariants)
+    for carrier in (Envelope, LocalDelivery):
+        observers.setdefault(carrier, []).append(deliver)
     found: list[Violation] = []
     for record in records:
         for observe in observers.get(type(record.what), ()):
@@ -110,6 +115,27 @@ def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evid
     for invariant in invariants:
         found += invariant.finish(ended_ns)
     return found
+
+
+def _deliverer(invariants: Sequence[Invariant]) -> _Handler:
+    """Shows a delivery to the invariants that take messages of its type."""
+    takers: dict[type, list[Callable[[Record, Envelope], Iterable[Violation]]]] = {}
+    for invariant in invariants:
+        for kind in invariant.takes:
+            takers.setdefault(kind, []).append(invariant.deliver)
+
+    def deliver(record: Record) -> Iterable[Violation]:
+        what = record.what
+        envelope = what.envelope if isinstance(what, LocalDelivery) else what
+        assert isinstance(envelope, Envelope)
+        found: list[Violation] = []
+        for take in takers.get(type(envelope.message), ()):
+            violations = take(record, envelope)
+            if violations:
+                found += violations
+        return found
+
+    return deliver
 
 
 def _ended_ns(records: Sequence[Record]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -46,6 +46,7 @@ class NodeFacts(msgspec.Struct):
     """One process, as the trace tells it. Times are None for what has not happened."""
 
     started: ProcessStarted
+    at: int = 0
     died_at: int | None = None
     died_seq: int = -1
     reaped: ExitStatus | None = None
@@ -83,8 +84,10 @@ class Spawned(msgspec.Struct, frozen=True):
 class World:
     """Facts of a run, updated record by record through `handlers` before any invariant sees the record."""
 
-    def __init__(self, config: Config, directory: Directory) -> None:
+    def __init__(self, config: Config, directory: Directory, records: Sequence[Record]) -> None:
         self.config = config
+        #: The whole trace, to look up what led to a record.
+        self.records = records
         self.bounds = Bounds(config)
         #: Knows the whole run, so that a message can use names that were given later.
         self.directory = directory
@@ -93,6 +96,8 @@ class World:
         #: Last status of each proc by host and full name.
         self.procs: dict[tuple[Node, Name], ProcStatusChanged] = {}
         self.meshes: dict[str, Spawned] = {}
+        #: Meshes by the controller that watches them.
+        self.watched_by: dict[ActorId, Spawned] = {}
         #: Label and rank of each actor of a mesh.
         self.ranks: dict[ActorId, tuple[str, int]] = {}
         #: Labels and ranks of the actors in each node.
@@ -156,12 +161,22 @@ class World:
         ended_at = None if own is None else own.ended_at
         return min((end for end in (died_at, ended_at) if end is not None), default=None)
 
+    def cause_of(self, record: Record) -> Record | None:
+        """The record whose handling led to this one: of a message, the step that sent it, at that moment."""
+        return self.records[record.cause] if record.cause >= 0 else None
+
     def stalled_ns(self, node: Node, start: int) -> int:
         """How long a process was stopped since `start`; FOREVER_NS when it still is."""
         facts = self.nodes.get(node)
         if facts is None:
             return 0
         return min(FOREVER_NS, sum(end - max(begin, start) for begin, end in facts.stalls if end > start))
+
+    def stalled_between(self, node: Node, start: int, end: int) -> int:
+        """How long a process was stopped from `start` to `end`."""
+        facts = self.nodes.get(node)
+        stalls = [] if facts is None else facts.stalls
+        return sum(min(until, end) - max(since, start) for since, until in stalls if until > start and since < end)
 
     def extended(self, deadline: int, start: int, nodes: list[Node]) -> int:
         """A deadline, later by the time that these processes were stopped, or cut from others, since `start`."""
@@ -232,7 +247,7 @@ class World:
         assert isinstance(started, ProcessStarted)
         if node in self.nodes:
             return  # Nobody comes back; `terminal-is-final` says so.
-        self.nodes[node] = NodeFacts(started)
+        self.nodes[node] = NodeFacts(started, record.at)
         if started.parent:
             self._children.setdefault(Node(started.parent), []).append(node)
 
@@ -289,6 +304,8 @@ class World:
         mesh = record.what
         assert isinstance(mesh, MeshSpawned)
         self.meshes[mesh.label] = Spawned(mesh, record.at, record.seq)
+        if mesh.controller is not None:
+            self.watched_by[mesh.controller] = self.meshes[mesh.label]
         if mesh.kind != "actors":
             return
         for rank, member in enumerate(mesh.members):

@@ -63,6 +63,15 @@ def test_every_invariant_has_an_id_a_sentence_and_an_explanation() -> None:
         "no-endless-repetition",
         "quiet-after-the-end",
         "configured-first",
+        "infrastructure-survives",
+        "stop-is-true",
+        "stop-happens",
+        "agents-answer",
+        "controllers-poll",
+        "nothing-vanishes",
+        "last-words",
+        "right-cause",
+        "grace-periods",
     ]
     for name, invariant in INVARIANTS.items():
         assert invariant.id == name

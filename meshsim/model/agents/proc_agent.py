@@ -12,7 +12,7 @@ expiry; `SelfCheck` stops what expired.
 
 What belongs to the allocated path alone is in `meshsim.model.agents.agent_v0`.
 
-Source: supervision.md 8, 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36, Q37, Q55.
+Source: supervision.md 8, 6.3. Quirks: Q10, Q30, Q31, Q32, Q33, Q36, Q37, Q55, Q60.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ from meshsim.model.messages import (
 )
 from meshsim.model.messaging.delayed import SELF_CHECK_TIMER
 from meshsim.model.messaging.undeliverable import default_undeliverable
-from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped
+from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped, Warned
 from meshsim.model.status import NOT_EXIST, ActorState, State, Status
 from meshsim.model.supervision import (
     ActorStatus,
@@ -250,8 +250,8 @@ class ProcAgent(msgspec.Struct):
             case Misreport() as misreport:
                 self.misreports.begin(misreport)
                 return []
-            case Undeliverable(envelope=returned) as undeliverable:
-                return [] if self.watch.returned(returned) else default_undeliverable(self.me, undeliverable)
+            case Undeliverable() as undeliverable:
+                return self._on_undeliverable(undeliverable)
             case message:
                 raise AssertionError(f"{self.me} cannot handle {message!r}")
 
@@ -508,6 +508,15 @@ class ProcAgent(msgspec.Struct):
         return [KillTask(self.stopping)]
 
     # --- supervision events (8.5) ----------------------------------------------------------------------------
+
+    def _on_undeliverable(self, undeliverable: Undeliverable) -> list[Command]:
+        """A reply that finds nobody ends the agent, as it ends that of a host (Q60). Off: it is logged."""
+        returned = undeliverable.envelope
+        if self.watch.returned(returned):
+            return []
+        if not self.config.has("Q60"):
+            return [Warned(self.me, f"message not delivered: to {returned.dest}: {'; '.join(undeliverable.errors)}")]
+        return default_undeliverable(self.me, undeliverable)
 
     def _on_actor_event(self, event: ActorSupervisionEvent) -> list[Command]:
         """Recorded under the event's own actor id (Q10), and passed on to a supervisor, if there is one."""

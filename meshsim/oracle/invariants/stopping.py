@@ -1,0 +1,253 @@
+"""A stop that succeeded has happened, and one that was asked for leads to an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from meshsim.model.alloc.messages import StopActor
+from meshsim.model.ids import (
+    HOST_AGENT,
+    MESH_AGENT,
+    PROC_AGENT,
+    ActorId,
+    Name,
+    Node,
+    ProcId,
+    actor_id,
+    actor_name_of,
+    address_of,
+    pid_of,
+    proc_id,
+    proc_of,
+)
+from meshsim.model.messages import Envelope, ShutdownHost, Stop, StopAll
+from meshsim.model.notes import MonitoringEnded, OperationEnded, OrphanStopped, ProcStatusChanged, ReferenceMade
+from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
+from meshsim.oracle.invariants.base import Invariant
+from meshsim.oracle.load import AgentLoad
+from meshsim.oracle.verdict import Violation
+from meshsim.oracle.world import World
+from meshsim.trace.records import Record
+from meshsim.units import format_duration
+
+_AGENTS = (PROC_AGENT, MESH_AGENT)
+
+
+class StopIsTrue(Invariant):
+    """Whoever was told that actors or procs are stopped can rely on it.
+
+    `stop_actors` that ends without error: every actor of the mesh has ended by then, or its process has; the agents
+    answer only when they have. `stop_procs` that ends without error: every actor on the procs of the mesh has ended
+    within 2 X, those of procs that have no process of their own included (the processes are `no-process-left`'s).
+
+    Known holes: Q53 and Q32 (actors that do not answer, or run on, count as stopped), Q13 (nothing is done for a mesh
+    whose ranks are all terminal).
+
+    Source: supervision.md 8.3, 10.6, 12.5.
+    """
+
+    id = "stop-is-true"
+    sentence = "What was stopped successfully has stopped."
+    needs = "The end of stop_actors or stop_procs without error, and the actors of the mesh."
+    quirks = ("Q53", "Q32", "Q13")
+    sees = (OperationEnded, ReferenceMade)
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        #: Mesh of each slice or copy.
+        self._mesh_of: dict[str, str] = {}
+        #: Procs that were stopped: when, and in which record.
+        self._stopped: list[tuple[ProcId, int, int]] = []
+
+    def observe(self, record: Record) -> Iterable[Violation]:
+        note = record.what
+        if isinstance(note, ReferenceMade):
+            self._mesh_of[note.label] = note.mesh
+            return ()
+        assert isinstance(note, OperationEnded)
+        spawned = self.world.meshes.get(self._mesh_of.get(note.label, note.label))
+        if note.error is not None or spawned is None:
+            return ()
+        if note.operation == "stop_actors":
+            return self._on_actors_stopped(spawned.mesh.members, record)
+        if note.operation == "stop_procs":
+            self._stopped += [(ProcId(proc), record.at, record.seq) for proc in spawned.mesh.procs]
+        return ()
+
+    def finish(self, ended_ns: int) -> Iterable[Violation]:
+        if not self._stopped:
+            return
+        on_proc: dict[ProcId, list[ActorId]] = {}
+        for actor in self.world.actors:
+            on_proc.setdefault(proc_of(actor), []).append(actor)
+        bound = self.world.bounds.proc_exit_ns
+        for proc, at, seq in self._stopped:
+            for actor in on_proc.get(proc, ()):
+                yield from self._still_there(actor, at, seq, bound, ended_ns)
+
+    def _on_actors_stopped(self, members: tuple[str, ...], record: Record) -> Iterator[Violation]:
+        for member in members:
+            actor = ActorId(member)
+            if actor in self.world.actors and self.world.ended_at(actor) is None:
+                name = self.world.name(actor)
+                message = f"{name} was not stopped when the stop of its mesh ended well"
+                yield self.violation(name, message, at=record.at, records=(record.seq,))
+
+    def _still_there(self, actor: ActorId, at: int, seq: int, bound: int, ended_ns: int) -> Iterator[Violation]:
+        host = self.world.directory.node_of_address(address_of(proc_of(actor)))
+        deadline = self.world.extended(at + bound, at, [] if host is None else [host])
+        ended_at = self.world.ended_at(actor)
+        if deadline <= ended_ns and (ended_at is None or ended_at > deadline):
+            name = self.world.name(actor)
+            message = f"{name} was still there {format_duration(bound)} after the stop of its proc ended well"
+            yield self.violation(name, message, at=deadline, records=(seq,), kind="liveness")
+
+
+class _Asked(msgspec.Struct, frozen=True):
+    """A request to stop something that has reached whoever must carry it out."""
+
+    by: ActorId
+    kind: Literal["actor", "proc", "procs", "mesh"]
+    #: What must end: a root actor, a proc, all procs of a host, or the polling of a controller (itself).
+    about: str
+    at: int
+    seq: int
+    #: How long it may take an agent; what a host was told for its procs: grace, and how many at a time.
+    bound: int = 0
+    grace_ns: int = 0
+    in_flight: int = 1
+
+
+class StopHappens(Invariant):
+    """A stop that has reached who must carry it out leads to an end, in time.
+
+    `Stop` of an actor at its agent: the actor ends within S, behind what the agent was told to stop before
+    (`AgentLoad`). `StopAll` at an agent: its process, or each actor of a proc in a process of others, ends within
+    the same time. `Stop` of a proc at its host's agent: within R for each proc of the host (it may be starting them),
+    then 2 X. `ShutdownHost`: 2 T for each batch after that, with the T and the batch size that the host was told.
+    `Stop` at a controller: it ends its polling behind the longest poll.
+
+    Nothing is due from an agent or controller that ended before, or hangs by a fault; nor of a proc whose start
+    failed. Time in which the process of the agent or of the actor is stopped does not count for actors; a proc that is
+    stopped is no excuse, since SIGKILL ends it.
+
+    Known holes: Q32 (an actor that outlives its time to stop runs on), Q39 (a child that was late is not stopped).
+
+    Source: supervision.md 3.8, 5.8, 8.3, 8.4, 9.3.
+    """
+
+    id = "stop-happens"
+    sentence = "What is told to stop ends in time."
+    needs = "Deliveries of Stop, StopAll or ShutdownHost to agents, hosts and controllers."
+    quirks = ("Q32", "Q39")
+    sees = (MonitoringEnded, ProcStatusChanged, OrphanStopped)
+    takes = (*AgentLoad.TYPES, ShutdownHost)
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self._asked: list[_Asked] = []
+        self._unwatched_at: dict[ActorId, int] = {}
+        #: Procs that were Ready once: whose start did not fail.
+        self._ready: set[tuple[str, Name]] = set()
+        self._load = AgentLoad(world.config)
+
+    def observe(self, record: Record) -> Iterable[Violation]:
+        note = record.what
+        if isinstance(note, MonitoringEnded):
+            self._unwatched_at.setdefault(note.controller, record.at)
+        elif isinstance(note, ProcStatusChanged) and note.phase == "Ready":
+            self._ready.add((record.node, note.name))
+        elif isinstance(note, OrphanStopped):
+            self._load.orphan(record, note.actor)
+        return ()
+
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
+        by, message = envelope.dest, envelope.message
+        name = actor_name_of(by)
+        match message:
+            case ShutdownHost(timeout_ns=grace_ns, max_in_flight=in_flight):
+                asked = _Asked(by, "procs", record.node, record.at, record.seq, grace_ns=grace_ns, in_flight=in_flight)
+                self._asked.append(asked)
+            case StopAll():
+                self._ask_agent(record, envelope, "proc", proc_of(by))
+            case StopActor():
+                self._load.take(record, envelope)
+            case Stop(name=stopped) if name in _AGENTS:
+                self._ask_agent(record, envelope, "actor", actor_id(proc_of(by), stopped))
+            case Stop(name=stopped) if name == HOST_AGENT:
+                if (record.node, stopped) in self._ready and Node(record.node) not in self.world.shutdowns:
+                    proc = proc_id(address_of(proc_of(by)), stopped)
+                    self._asked.append(_Asked(by, "proc", proc, record.at, record.seq))
+            case Stop() if by in self.world.watched_by:
+                self._asked.append(_Asked(by, "mesh", by, record.at, record.seq))
+        return ()
+
+    def _ask_agent(self, record: Record, envelope: Envelope, kind: Literal["actor", "proc"], about: str) -> None:
+        bound = self._load.take(record, envelope) - record.at + SLACK_NS
+        self._asked.append(_Asked(envelope.dest, kind, about, record.at, record.seq, bound))
+
+    def finish(self, ended_ns: int) -> Iterable[Violation]:
+        for asked in self._asked:
+            bound = self._bound(asked)
+            for name, places, end in self._ends(asked):
+                deadline = self.world.extended(asked.at + bound, asked.at, places)
+                if end is not None and end < asked.at:
+                    continue
+                if end is not None and end <= ended_ns:
+                    took = end - asked.at - sum(self.world.stalled_between(node, asked.at, end) for node in places)
+                    self.margin("stop", name, took_ns=max(took, 0), bound_ns=bound, record=asked.seq)
+                late = deadline <= ended_ns and (end is None or end > deadline)
+                if late and self._could(asked.by, deadline):
+                    asker = self.world.name(asked.by)
+                    message = f"{name} had to end within {format_duration(bound)} after {asker} was told to stop it"
+                    yield self.violation(name, message, at=deadline, records=(asked.seq,), kind="liveness")
+
+    def _bound(self, asked: _Asked) -> int:
+        """How long it may take; never more than what a run lasts."""
+        bounds = self.world.bounds
+        if asked.kind == "mesh":
+            return bounds.poll_ns(len(self.world.watched_by[asked.by].mesh.members))
+        if asked.bound:
+            return asked.bound
+        host = self.world.directory.node_of_actor(asked.by)
+        children = 0 if host is None else len(self.world.children(host))
+        behind = bounds.host_ns(children)
+        if asked.kind == "procs":
+            behind += bounds.termination_ns(asked.grace_ns, max(children, 1), asked.in_flight)
+        return min(behind, FOREVER_NS)
+
+    def _ends(self, asked: _Asked) -> Iterator[tuple[str, list[Node], int | None]]:
+        """What must end: its name, the processes whose stalls excuse it, and when it ended."""
+        world = self.world
+        agent = world.directory.node_of_actor(asked.by)
+        place = [] if agent is None else [agent]
+        if asked.kind == "mesh":
+            yield world.name(asked.by), place, self._unwatched_at.get(asked.by)
+        elif asked.kind == "actor":
+            actor = ActorId(asked.about)
+            if actor in world.actors:
+                yield world.name(actor), place, world.ended_at(actor)
+        elif asked.kind == "procs":
+            for node in world.children(Node(asked.about)):
+                if world.directory.kinds[node] == "proc":
+                    yield world.directory.name_of_node(node), place, world.nodes[node].died_at
+        else:
+            yield from self._proc_ends(ProcId(asked.about), place, asked.by)
+
+    def _proc_ends(self, proc: ProcId, place: list[Node], by: ActorId) -> Iterator[tuple[str, list[Node], int | None]]:
+        """The process of a proc; or its actors but for the agent, when it has none of its own."""
+        world = self.world
+        node = world.directory.node_of_proc(proc)
+        if node is not None and world.directory.kinds[node] in ("proc", "allocated"):
+            yield world.directory.name_of_node(node), place, world.nodes[node].died_at
+            return
+        for actor in world.actors:
+            if proc_of(actor) == proc and actor != by and pid_of(actor) == 0:
+                yield world.name(actor), place, world.ended_at(actor)
+
+    def _could(self, by: ActorId, deadline: int) -> bool:
+        ended_at = self.world.ended_at(by)
+        return by not in self.world.hung and (ended_at is None or ended_at > deadline)
