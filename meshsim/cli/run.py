@@ -12,11 +12,13 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED, console
+from meshsim.cli.bounds import warn
 from meshsim.cli.console import err, table
 from meshsim.cli.errors import UsageError
 from meshsim.cli.load import plans_of
 from meshsim.model.quirks import QUIRKS, ProfileName
 from meshsim.oracle.invariants import INVARIANTS
+from meshsim.report.margins import closest_text
 from meshsim.report.stories import evidence_lines
 from meshsim.run import RunResult, compared, prepare, program_of, reproduce_line, run_plan, write_run
 from meshsim.scenario.matrix import variant_label
@@ -76,6 +78,7 @@ def run(
     """
     plans = plans_of(paths or (Path("scenarios"),), seed=seed, variant=variant, profile=profile)
     jobs = jobs_of(plans, backend)
+    warn([plan for plan, _ in jobs])
     kept = run_jobs(jobs, out, print_json if json else None)
     if not json:
         _print_summary(kept)
@@ -157,6 +160,7 @@ def print_json(one: Kept) -> None:
         "verdict": result.verdict.outcome,
         "reason": result.verdict.reason,
         "violations": result.verdict.violations,
+        "margins": result.verdict.margins,
         "digest": result.digest,
         "virtual_ns": result.virtual_ns,
         "wall_s": result.wall_s,
@@ -167,7 +171,7 @@ def print_json(one: Kept) -> None:
 
 def _print_summary(kept: Sequence[Kept]) -> None:
     table(
-        ("scenario", "backend", "seed", "verdict", "virtual", "wall", "digest"),
+        ("scenario", "backend", "seed", "verdict", "closest", "virtual", "wall", "digest"),
         [_row(one.result) for one in kept],
         right=("seed", "virtual", "wall"),
     )
@@ -200,6 +204,7 @@ def _row(result: RunResult) -> tuple[str, ...]:
         result.backend,
         str(plan.seed),
         result.verdict.outcome,
+        closest_text(result.verdict),
         format_duration(result.virtual_ns),
         result.wall_text,
         result.digest[:_DIGEST_DIGITS],

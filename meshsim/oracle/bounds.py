@@ -14,7 +14,7 @@ from __future__ import annotations
 from meshsim.model.config import Config
 from meshsim.model.hosts.ladder import AGENT_MARGIN_NS
 from meshsim.oracle.derivation import Bound, Largest, Term
-from meshsim.units import S
+from meshsim.units import DURATION_NS_MAX, S
 
 #: Round trips of an undisturbed network, however many an operation needs. Source: chosen here; supervision.md 14
 #: calls the duration of a healthy poll "network, far below 1 s".
@@ -40,6 +40,7 @@ SYMBOLS: dict[str, str] = {
     "K": "PROC_STOP_MAX_IDLE",
     "R": "HOST_SPAWN_READY_TIMEOUT",
     "B": "MESH_ATTACH_CONFIG_TIMEOUT",
+    "I": "MESSAGE_ACK_TIME_INTERVAL",
 }
 
 #: Letters that are no attribute, with what they stand for.
@@ -49,8 +50,15 @@ COUNTS: dict[str, str] = {
     "k": "actors of meshes on one proc",
     "b": "batches in which a host ends its children: children / MESH_TERMINATE_CONCURRENCY, rounded up",
     "d": "network and scheduling: 1s, chosen here",
-    "m": "one second more that an agent has while Q5 is off",
+    "m": "what an agent has beside its actors while Q5 is off: 1s, chosen here",
+    "p": "procs of one mesh that one host starts",
+    "c": "how long a stopping parent waits for a silent child: 500ms (4.5)",
+    "l": "the slowest way of a message from one process to another",
+    "s": "how far the clock of a host is ahead of that of an owner",
 }
+
+#: What zero means where it is no time-out at all (supervision.md 13).
+_WITHOUT_LIMIT = {"R": DURATION_NS_MAX}
 
 #: Batches of a host's shutdown are clamped to this (supervision.md 9.3).
 _IN_FLIGHT_MAX = 256
@@ -74,7 +82,9 @@ _AT_ONCE = frozenset(
     }
 )
 
-_D = Term("d", SLACK_NS)
+SLACK = Term("d", SLACK_NS)
+#: Q5 off.
+AGENT_MARGIN = Term("m", AGENT_MARGIN_NS)
 
 
 class Bounds:
@@ -90,7 +100,7 @@ class Bounds:
         return self._bound(
             "detect-prompt",
             "From a failure to the end of the first poll that begins after it, while every poll takes less than d.",
-            (self._one("P"), _D),
+            (self.term("P"), SLACK),
             "14.1, 14.2",
             ("Q10", "Q19"),
         )
@@ -102,17 +112,16 @@ class Bounds:
         return self._bound(
             "detect",
             "From a failure to the end of the first poll that begins after it, every reply of both polls just in time.",
-            (self._one("P"), self._many("H", ranks, "n"), self._many("A", 2 * ranks, "2 n"), _D),
+            (self.term("P"), self.term("H", ranks, "n"), self.term("A", 2 * ranks, "2 n"), SLACK),
             "14.1, 14.2",
             ("Q10", "Q19"),
         )
 
     def prompt_report(self) -> Bound:
-        detect = self.prompt_detect()
         return self._bound(
             "report-prompt",
             "From a failure to its last listener, while every poll takes less than d.",
-            (*detect.terms, _D),
+            (*self.prompt_detect().terms[:-1], Term("d", SLACK_NS, 2, "2")),
             "14.2",
             ("Q10", "Q18", "Q19", "Q28", "Q49"),
         )
@@ -122,7 +131,7 @@ class Bounds:
         return self._bound(
             "report",
             "From a failure to its last listener, every reply of both polls just in time.",
-            (*self.detect(ranks).terms, self._one("D")),
+            (*self.detect(ranks).terms, self.term("D")),
             "14, 14.1, 14.2",
             ("Q10", "Q18", "Q19", "Q28", "Q49"),
         )
@@ -130,14 +139,14 @@ class Bounds:
     def push(self) -> Bound:
         """What a streaming controller is told it passes on at once (17)."""
         return self._bound(
-            "push", "From what the stream brought to a streaming controller to its last listener.", (_D,), "17"
+            "push", "From what the stream brought to a streaming controller to its last listener.", (SLACK,), "17"
         )
 
     def silent_agent(self) -> Bound:
         return self._bound(
             "detect-silent-agent",
             "From the moment a proc hangs to the end of the poll that waited for its agent.",
-            (self._one("P"), self._one("A"), _D),
+            (self.term("P"), self.term("A"), SLACK),
             "14.2",
         )
 
@@ -145,7 +154,7 @@ class Bounds:
         return self._bound(
             "detect-silent-host",
             "From the moment a host hangs or crashes to the end of the poll that waited for it.",
-            (self._one("P"), self._one("H"), _D),
+            (self.term("P"), self.term("H"), SLACK),
             "14.2",
             ("Q28",),
         )
@@ -154,7 +163,7 @@ class Bounds:
         return self._bound(
             "watchdog",
             "From the end of a controller to the conclusion of each of its subscribers.",
-            (self._one("W"), _D),
+            (self.term("W"), SLACK),
             "12.3, 14.2",
         )
 
@@ -165,7 +174,7 @@ class Bounds:
         return self._bound(
             "aftermath",
             "From the end of a disturbance to the last news of it.",
-            (self._one("P"), self._many("H", 2, "2"), self._many("A", 2, "2"), _D),
+            (self.term("P"), self.term("H", 2, "2"), self.term("A", 2, "2"), SLACK),
             "14.1, 14.2",
         )
 
@@ -176,7 +185,7 @@ class Bounds:
         return self._bound(
             "poll",
             "From the beginning of a poll to its end, every reply just in time.",
-            (self._many("H", max(ranks, 1), "n"), self._many("A", max(ranks, 1), "n"), _D),
+            (self.term("H", max(ranks, 1), "n"), self.term("A", max(ranks, 1), "n"), SLACK),
             "14.1",
         )
 
@@ -191,7 +200,7 @@ class Bounds:
         return self._bound(
             "reap",
             "From the end of an owner's process to the end of its actors.",
-            (self._many("O", 2, "2"), self._many("S", actors, "k"), _D),
+            (self.term("O", 2, "2"), self.term("S", actors, "k"), SLACK),
             "14.3",
             ("Q32", "Q36", "Q37"),
         )
@@ -213,7 +222,7 @@ class Bounds:
     def parent_death(self) -> Bound:
         """The kernel sends SIGKILL as the parent dies."""
         return self._bound(
-            "parent-death", "From the death of a host's process to that of its procs, with PDEATHSIG.", (_D,), "3.7"
+            "parent-death", "From the death of a host's process to that of its procs, with PDEATHSIG.", (SLACK,), "3.7"
         )
 
     def stop(self) -> Bound:
@@ -221,7 +230,7 @@ class Bounds:
         return self._bound(
             "stop",
             "From the stop of a proc mesh to the end of its processes.",
-            (self._many("X", 2, "2"), *self._margin(1), _D),
+            (self.term("X", 2, "2"), *self._margin(1), SLACK),
             "3.8 A, 14.4",
             ("Q39",),
         )
@@ -237,7 +246,7 @@ class Bounds:
         return self._bound(
             "terminate",
             "From the shutdown of a host to the end of its procs.",
-            (Term("T", timeout_ns, 2 * batches, "2 b"), *self._margin(batches, "b"), _D),
+            (Term("T", timeout_ns, 2 * batches, "2 b"), *self._margin(batches, "b"), SLACK),
             "3.8 B, 14.4",
         )
 
@@ -253,16 +262,16 @@ class Bounds:
         if found is None:
             return None
         terms, source = found
-        return self._bound(name, f"From the beginning of {name} to its end.", (*terms, _D), source)
+        return self._bound(name, f"From the beginning of {name} to its end.", (*terms, SLACK), source)
 
     def _operation_terms(self, name: str, n: int, h: int) -> tuple[tuple[Term | Largest, ...], str] | None:
         def each(symbol: str) -> Term:
-            return self._many(symbol, n + 1, "(n + 1)")
+            return self.term(symbol, n + 1, "(n + 1)")
 
         match name:
             case "spawn_procs":
                 # The wait, then GetState about the rank that failed or the spawn of the comm actors.
-                return (each("J"), Largest((self._one("J"), each("E")))), "9.5, 10.1, 11.3"
+                return (each("J"), Largest((self.term("J"), each("E")))), "9.5, 10.1, 11.3"
             case "spawn_actors":
                 # The wait of spawning, behind a proc query.
                 return (each("E"), each("H")), "10.7, 11.3"
@@ -276,12 +285,11 @@ class Bounds:
             case "stop_procs":
                 return (each("K"),), "9.6, 11.3"
             case "attach_hosts":
-                return (self._one("B"),), "9.4"
+                return (self.term("B"),), "9.4"
             case "shutdown_hosts":
                 # A host acknowledges behind one spawn, or the message is known to be undeliverable.
-                return (self._many("R", h, "h"), self._many("D", h, "h")), (
-                    "chosen here: 14.4 has no limit for a dead host"
-                )
+                waits = (self.term("R", h, "h"), self.term("D", h, "h"))
+                return (*waits, *self._acknowledged_late(n, h)), "chosen here: 14.4 has no limit for a dead host"
             case _:
                 return ((), "no wait but the network") if name in _AT_ONCE else None
 
@@ -304,14 +312,23 @@ class Bounds:
 
     # --- parts -------------------------------------------------------------------------------------------
 
-    def _one(self, symbol: str) -> Term:
-        return self._many(symbol, 1, "")
-
-    def _many(self, symbol: str, times: int, factor: str) -> Term:
-        return Term(symbol, getattr(self._config, SYMBOLS[symbol].lower()), times, factor)
+    def term(self, symbol: str, times: int = 1, factor: str = "") -> Term:
+        """So many times an attribute of the configuration."""
+        value: int = getattr(self._config, SYMBOLS[symbol].lower())
+        return Term(symbol, value or _WITHOUT_LIMIT.get(symbol, 0), times, factor)
 
     def _margin(self, times: int, factor: str = "") -> tuple[Term, ...]:
         return () if self._config.has("Q5") else (Term("m", AGENT_MARGIN_NS, times, factor),)
+
+    def _acknowledged_late(self, procs: int, hosts: int) -> tuple[Term, ...]:
+        """Q41 off: a host acknowledges its shutdown when its last process has ended."""
+        if self._config.has("Q41"):
+            return ()
+        return tuple(
+            Term(term.symbol, term.each_ns, hosts * term.times, f"h {term.factor}")
+            for term in self.terminate(procs).terms[:-1]
+            if isinstance(term, Term)
+        )
 
     def _bound(
         self, name: str, sentence: str, terms: tuple[Term | Largest, ...], source: str, holes: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from meshsim.units import format_duration
+from meshsim.units import DURATION_NS_MAX, format_duration
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -15,6 +15,7 @@ class Term(msgspec.Struct, frozen=True):
 
     #: The duration's letter.
     symbol: str
+    #: `DURATION_NS_MAX` stands for no limit.
     each_ns: int
     times: int = 1
     #: How the formula writes `times`; empty for once.
@@ -26,7 +27,7 @@ class Term(msgspec.Struct, frozen=True):
 
     @property
     def numbers(self) -> str:
-        each = format_duration(self.each_ns)
+        each = format_duration(self.each_ns) if self.each_ns < DURATION_NS_MAX else "no limit"
         return f"{self.times} × {each}" if self.factor else each
 
     @property
@@ -77,4 +78,4 @@ class Bound(msgspec.Struct, frozen=True):
 
     @property
     def total_ns(self) -> int:
-        return sum(term.total_ns for term in self.terms)
+        return min(sum(term.total_ns for term in self.terms), DURATION_NS_MAX)

@@ -45,6 +45,11 @@ class Margin(msgspec.Struct, frozen=True, kw_only=True):
         """Part of the bound that was used: over 1 is a violation."""
         return self.took_ns / self.bound_ns
 
+    @property
+    def percent(self) -> str:
+        """The share as tables show it: `41 %`, or `over` for what came too late or never."""
+        return "over" if self.took_ns > self.bound_ns else f"{self.share:.0%}".replace("%", " %")
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """`inconclusive`: the run was not what the scenario asked for, and nothing was found wrong in what there is."""
