@@ -59,21 +59,21 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether there is anything that the rule is about.
     applies: Callable[[Setting], bool]
 
-    def breach(self, setting: Setting) -> Breach | None:
-        """How a setting breaks this rule; None when it keeps it, or has nothing to do with it."""
-        if not self.applies(setting):
-            return None
-        longer, shorter = self.longer(setting), self.shorter(setting)
-        spare_ns = total_ns(longer) - total_ns(shorter)
-        return None if spare_ns > 0 or (self.or_equal and spare_ns == 0) else Breach(self, longer, shorter)
+    def compare(self, setting: Setting) -> Comparison | None:
+        """Both sides in a setting; None when there is nothing in it that the rule is about."""
+        return Comparison(self, self.longer(setting), self.shorter(setting)) if self.applies(setting) else None
 
 
-class Breach(msgspec.Struct, frozen=True):
-    """A rule that a configuration breaks, with the two numbers."""
+class Comparison(msgspec.Struct, frozen=True):
+    """A rule with the two numbers of a configuration."""
 
     rule: Rule
     longer: Sum
     shorter: Sum
+
+    @property
+    def holds(self) -> bool:
+        return self.shortfall_ns <= 0 if self.rule.or_equal else self.shortfall_ns < 0
 
     @property
     def formula(self) -> str:
@@ -81,7 +81,7 @@ class Breach(msgspec.Struct, frozen=True):
 
     @property
     def shortfall_ns(self) -> int:
-        """By how much the one side is too short."""
+        """By how much the one side is too short; below zero it is longer."""
         return total_ns(self.shorter) - total_ns(self.longer)
 
     @property
@@ -94,9 +94,14 @@ def total_ns(terms: Sum) -> int:
     return sum(term.total_ns for term in terms)
 
 
-def breaches(setting: Setting) -> tuple[Breach, ...]:
-    """Every rule that a setting breaks, in the order of the table."""
-    return tuple(breach for rule in RULES if (breach := rule.breach(setting)) is not None)
+def comparisons(setting: Setting) -> tuple[Comparison, ...]:
+    """Every rule that has to do with a setting, in the order of the table."""
+    return tuple(compared for rule in RULES if (compared := rule.compare(setting)) is not None)
+
+
+def breaches(setting: Setting) -> tuple[Comparison, ...]:
+    """The rules that a setting breaks."""
+    return tuple(compared for compared in comparisons(setting) if not compared.holds)
 
 
 def _formula(terms: Sum) -> str:

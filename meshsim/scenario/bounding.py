@@ -10,7 +10,7 @@ from meshsim.model.quirks import REVISION_OF
 from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import Bounds
 from meshsim.oracle.derivation import Bound
-from meshsim.oracle.rules import Breach, Setting, breaches
+from meshsim.oracle.rules import Comparison, Setting, breaches
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Network
 from meshsim.scenario.shape import MeshShape, PlanShape, shape_of
@@ -70,7 +70,8 @@ def bounds_of(plan: Plan) -> tuple[Group, ...]:
 def warnings_of(plan: Plan) -> tuple[RuleWarning, ...]:
     """The rules of configuration that a plan breaks. Nothing fails because of them."""
     setting = _setting(plan)
-    usual = msgspec.structs.replace(setting, config=Config.of({}, plan.quirks_off, REVISION_OF[plan.profile]))
+    defaults = Config.of({}, plan.quirks_off, REVISION_OF[plan.profile])
+    usual = msgspec.structs.replace(setting, config=defaults, latency_ns=_slowest(Network()), skew_ns=0)
     shortfalls = {breach.rule.id: breach.shortfall_ns for breach in breaches(usual)}
     return tuple(
         _warning(breach, by_default=breach.shortfall_ns <= shortfalls.get(breach.rule.id, -1))
@@ -130,7 +131,7 @@ def _slowest(network: Network) -> int:
     )
 
 
-def _warning(breach: Breach, *, by_default: bool) -> RuleWarning:
+def _warning(breach: Comparison, *, by_default: bool) -> RuleWarning:
     rule = breach.rule
     return RuleWarning(
         rule=rule.id,
