@@ -303,6 +303,10 @@ class Bounds:
     def watchdog_ns(self) -> int:
         return self.watchdog().total_ns
 
+    @property
+    def proc_exit_ns(self) -> int:
+        return self.stop().total_ns
+
     def poll_ns(self, ranks: int) -> int:
         return self.poll(ranks).total_ns
 

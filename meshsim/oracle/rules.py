@@ -157,7 +157,7 @@ def _way(setting: Setting) -> Sum:
 
 
 def _skewed_period(setting: Setting) -> Sum:
-    return Term("s", setting.skew_ns), Bounds(setting.config).term("P"), SLACK
+    return Term("s", setting.skew_ns), Bounds(setting.config).term("P")
 
 
 # --- what a rule is about ------------------------------------------------------------------------------------
@@ -214,7 +214,7 @@ RULES: tuple[Rule, ...] = (
         source="14.3",
         consequence="actors of a healthy mesh are stopped as orphans",
         longer=_one("O"),
-        shorter=lambda setting: (Bounds(setting.config).term("P"), SLACK),
+        shorter=_one("P"),
         applies=_kept_alive,
     ),
     Rule(

@@ -22,10 +22,10 @@ def setting(config: dict[str, int], profile: str = "2026-03", quirks_off: tuple[
 LIMITS = [
     ("watchdog-outlasts-a-poll", {"W": 100_000}, {}, {"W": 99_999}, {}),
     ("watchdog-outlasts-late-replies", {"W": 190_000}, {"ranks": 2}, {}, {"ranks": 3}),
-    ("keepalive-outlasts-the-period", {"O": 11_001}, {}, {"P": 10_001}, {}),
+    ("keepalive-outlasts-the-period", {"O": 10_001}, {}, {"P": 10_001}, {}),
     ("keepalive-outlasts-a-poll", {"O": 100_001}, {}, {"O": 100_000}, {}),
     ("keepalive-outlasts-late-replies", {"O": 190_001}, {"ranks": 2}, {"A": 30_001}, {"ranks": 2}),
-    ("keepalive-outlasts-the-clocks", {"O": 14_001}, {"skew_ns": 3 * S}, {}, {"skew_ns": 4 * S}),
+    ("keepalive-outlasts-the-clocks", {"O": 13_001}, {"skew_ns": 3 * S}, {}, {"skew_ns": 4 * S}),
     ("stop-outlasts-its-actors", {"X": 10_001}, {}, {"X": 10_000}, {}),
     ("termination-outlasts-its-actors", {"T": 10_001}, {}, {"S": 10_001}, {}),
     ("cleanup-outlasts-an-actor", {"C": 10_001}, {}, {"C": 10_000}, {}),
