@@ -79,7 +79,7 @@ def warn(plans: Sequence[Plan]) -> None:
     """
     lines: dict[str, list[str]] = {}
     sources: dict[str, list[str]] = {}
-    for plan in plans:
+    for plan in {(each.source, plan_label(each)): each for each in plans}.values():  # Seeds change nothing.
         for warning in warnings_of(plan):
             if not warning.by_default:
                 lines.setdefault(f"{plan.source}: warning: {warning.text}", []).append(plan.source)

@@ -307,6 +307,9 @@ class Bounds:
     def proc_exit_ns(self) -> int:
         return self.stop().total_ns
 
+    def termination_ns(self, timeout_ns: int, children: int, in_flight: int) -> int:
+        return self.terminate(children, timeout_ns, in_flight).total_ns
+
     def poll_ns(self, ranks: int) -> int:
         return self.poll(ranks).total_ns
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from meshsim.oracle.verdict import Margin, Verdict
 from meshsim.units import format_duration
 
 
-def closest_text(verdict: Verdict) -> str:
-    """What came closest to its bound, or went beyond it: `report 41 %`; `-` when nothing had one."""
-    closest = verdict.closest
+def closest_text(verdicts: Iterable[Verdict]) -> str:
+    """What came closest to its bound in any of these runs, or went beyond it: `report 41 %`; `-` for nothing."""
+    margins = (verdict.closest for verdict in verdicts)
+    found = (margin for margin in margins if margin is not None)
+    closest = max(found, key=lambda margin: margin.share, default=None)
     return "-" if closest is None else f"{closest.kind} {closest.percent}"
 
 

@@ -138,7 +138,7 @@ def _run_view(run: RunResult) -> RunView:
     return RunView(
         backend=run.backend,
         verdict=run.verdict.outcome,
-        closest=closest_text(run.verdict),
+        closest=closest_text([run.verdict]),
         digest=run.digest[:DIGEST_DIGITS],
         virtual=format_duration(run.virtual_ns),
         wall=run.wall_text,

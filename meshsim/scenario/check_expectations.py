@@ -16,7 +16,8 @@ from meshsim.oracle.expectations import (
     OperationResult,
     RecordCount,
 )
-from meshsim.scenario.check_faults import check_positive, check_record
+from meshsim.scenario.check_faults import check_record
+from meshsim.scenario.check_targets import check_positive
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import Scenario
 from meshsim.scenario.subjects import subject_of

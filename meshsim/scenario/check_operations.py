@@ -11,7 +11,7 @@ from typing import assert_never
 
 from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.config import ConfigError, attribute_by_key, parse_value
-from meshsim.scenario.check_faults import check_positive
+from meshsim.scenario.check_targets import check_positive
 from meshsim.scenario.children import WRAPPER, declare_children
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (

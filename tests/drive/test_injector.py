@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from small_worlds import at, found, mesh, run_sim, times
 
-from meshsim.drive.injector import STRIKES
+from meshsim.drive.strikes import STRIKES
 from meshsim.faults.kinds import (
     Abort,
     ControllerExit,
