@@ -22,7 +22,8 @@ _HEAD = f"""# Bounds and rules of configuration
 How long things may take at most, derived from the configuration: here that of the profile `2026-03` with every
 default, for one mesh of {RANKS} ranks on {HOSTS} hosts. `meshsim bounds FILE` says the same of a scenario. Invariants
 compare with these very sums, and each run says how close it came: `closest` in the table of `meshsim run`, all of it in
-`--json`, `verdict.json`, the page of `--report`, and `meshsim bounds --run DIR`. Sections are those of supervision.md.
+`--json`, `verdict.json`, the page of `--report`, and `meshsim bounds --run DIR`; `over` is what came too late or never,
+in a run that passed a known finding. Sections are those of supervision.md.
 
 A run is held to `detect` and `report`, or, when everybody whom the polls asked answered at once, to `detect-prompt`
 and `report-prompt`; `detect-silent-agent` and `detect-silent-host` are the cases between them that table 14.2 names.

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from small_worlds import at, run_sim, times
 
-from meshsim.faults.kinds import ControllerKill, Fault, Raise, Stall
+from meshsim.faults.kinds import ControllerKill, Fault, Raise, Signal, Stall
 from meshsim.model.config import Config
 from meshsim.model.notes import PollEnded, PollStarted
 from meshsim.oracle.judge import judge
 from meshsim.oracle.verdict import Margin, Verdict
 from meshsim.run import brief_of
-from meshsim.scenario.plan import Plan, plan
+from meshsim.scenario.plan import Plan, plan, with_profile
 from meshsim.scenario.schema import (
     Actors,
     OperationSpec,
@@ -166,3 +168,43 @@ def test_replies_just_in_time_come_close_to_the_longest_bound() -> None:
     assert margin.took_ns / S == pytest.approx(2 * A + P + 2 * H + 2 * A, abs=1)
     assert margin.bound_ns / S == P + 3 * H + 6 * A + 1
     assert 0.6 < margin.share <= 1
+
+
+@st.composite
+def troubles(draw: st.DrawFn) -> Plan:
+    """Three ranks with short time-outs, some of which fail, end or are stopped at any time."""
+    moments = st.integers(2_000, 40_000).map(lambda ms: at(ms / 1000))
+    ranks, lengths = st.integers(0, 2), st.integers(100, 15_000).map(lambda ms: at(ms / 1000))
+    faults = draw(
+        st.lists(
+            st.one_of(
+                st.builds(lambda rank, when: Raise(target=f"trainer[{rank}]", at=when), ranks, moments),
+                st.builds(
+                    lambda place, rank, when, length: Stall(target=place.format(rank), at=when, for_=length),
+                    st.sampled_from(["workers[{}]", "host{}", "observer"]),
+                    ranks,
+                    moments,
+                    lengths,
+                ),
+                st.builds(
+                    lambda rank, when: Signal(target=f"workers[{rank}]", at=when, signal="SIGKILL"), ranks, moments
+                ),
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    seconds = st.integers(1, 12).map(lambda count: f"{count}s")
+    names = ("supervision_poll_frequency", "get_actor_state_max_idle", "get_proc_state_max_idle", "stop_actor_timeout")
+    return world(200, *faults, hosts=3, **{name: draw(seconds) for name in names})
+
+
+@settings(max_examples=40, deadline=None, derandomize=True, database=None)
+@given(troubles(), st.sampled_from(["2026-03", "fixed"]))
+def test_whatever_goes_wrong_nothing_comes_after_its_bound(plan: Plan, profile: str) -> None:
+    """What never comes is another matter: quirks see to that."""
+    verdict = verdict_of(with_profile(plan, profile))
+    late = [margin for margin in verdict.margins if margin.took_ns > margin.bound_ns + 1]
+
+    assert late == []
+    assert [violation.message for violation in verdict.violations if "only" in violation.message] == []

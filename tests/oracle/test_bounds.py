@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from meshsim.model.config import Config
@@ -134,10 +134,12 @@ def test_every_letter_of_a_formula_is_explained() -> None:
             assert letters <= SYMBOLS.keys() | COUNTS.keys(), bound.formula
 
 
+SEARCH = settings(deadline=None, derandomize=True, database=None)
 DURATIONS = st.integers(1, 3600).map(lambda seconds: seconds * S)
 CONFIGS = st.fixed_dictionaries(dict.fromkeys(SYMBOLS.values(), DURATIONS))
 
 
+@SEARCH
 @given(CONFIGS, st.integers(1, 50), st.sampled_from(["2026-03", "fixed"]))
 def test_a_bound_is_the_sum_of_its_terms(config: dict[str, int], ranks: int, profile: str) -> None:
     """The formula that is printed is the number that is compared with."""
@@ -150,6 +152,7 @@ def test_a_bound_is_the_sum_of_its_terms(config: dict[str, int], ranks: int, pro
         assert bound.formula.count(" + d") <= 1
 
 
+@SEARCH
 @given(CONFIGS, st.sampled_from(sorted(SYMBOLS.values())), DURATIONS, st.integers(1, 50))
 def test_no_bound_gets_shorter_when_a_timeout_gets_longer(
     config: dict[str, int], name: str, more: int, ranks: int
@@ -160,6 +163,7 @@ def test_no_bound_gets_shorter_when_a_timeout_gets_longer(
     assert all(one.total_ns <= other.total_ns for one, other in zip(shorter, longer, strict=True))
 
 
+@SEARCH
 @given(CONFIGS, st.integers(1, 50), st.integers(1, 50))
 def test_no_bound_gets_shorter_when_a_mesh_grows(config: dict[str, int], ranks: int, more: int) -> None:
     small, large = (all_of(Bounds(Config.of(config)), count) for count in (ranks, ranks + more))
