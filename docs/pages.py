@@ -4,6 +4,7 @@
     model.md            each section and table of the specification: module, tests, scenarios
     machines.md         a diagram of every machine that has a table of transitions
     reference-tests.md  each test of the reference, and its like here
+    bounds.md           bounds and rules of configuration, for the defaults
     coverage.md         transitions that scenarios reach, and why the others cannot be reached
     invariants.md       each invariant: what it judges, what breaks it, an example
 """
@@ -14,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from docs.bounds_page import bounds_page
 from docs.diagrams import machines_page
 from docs.invariants import invariants_page
 from meshsim.cli.coverage import both_ways, summary
@@ -152,6 +154,7 @@ def _exists(name: str, scenarios: dict[str, str]) -> bool:
 PAGES: dict[str, Callable[[], str]] = {
     "model.md": model_page,
     "machines.md": machines_page,
+    "bounds.md": bounds_page,
     "reference-tests.md": reference_tests_page,
     "coverage.md": coverage_page,
     "invariants.md": lambda: invariants_page(_MADE),

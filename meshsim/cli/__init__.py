@@ -37,6 +37,7 @@ for _name, _place, _help in (
     ("list", "meshsim.cli.scenarios:list_scenarios", "List scenarios."),
     ("check", "meshsim.cli.scenarios:check", "Validate scenario files; run nothing."),
     ("show", "meshsim.cli.show:show", "Show the plan of a scenario, in words and as a table."),
+    ("bounds", "meshsim.cli.bounds:bounds", "Say how long things may take at most, and why."),
     ("trace", "meshsim.cli.traces:trace", "Print the records of a run."),
     ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),

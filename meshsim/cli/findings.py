@@ -10,6 +10,7 @@ import msgspec
 from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED, console
 from meshsim.cli.console import table
 from meshsim.report.findings import finding_lines
+from meshsim.report.margins import closest_text
 from meshsim.run import Outcome, Suite
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import plan_label
@@ -42,6 +43,7 @@ def print_json(one: Outcome) -> None:
         "verdict": one.verdict.outcome,
         "reason": one.verdict.reason,
         "violations": one.verdict.violations,
+        "margins": one.verdict.margins,
         "digest": one.digest,
         "virtual_ns": one.virtual_ns,
         "wall_s": one.wall_s,
@@ -52,25 +54,28 @@ def print_json(one: Outcome) -> None:
 
 def print_table(outcomes: Sequence[Outcome]) -> None:
     table(
-        ("scenario", "backend", "seed", "verdict", "virtual", "wall", "digest"),
+        ("scenario", "backend", "seed", "verdict", "closest", "virtual", "wall", "digest"),
         [_row(one) for one in outcomes],
         right=("seed", "virtual", "wall"),
     )
 
 
 def print_seeds(outcomes: Sequence[Outcome]) -> None:
-    """A row for each plan and backend, whatever the seed: how many seeds ended how, and the longest run."""
+    """A row for each plan and backend, whatever the seed: how many seeds ended how, what came closest to a
+    bound, and the longest run.
+    """
     rows: dict[tuple[str, str], list[Outcome]] = {}
     for one in outcomes:
         rows.setdefault((plan_label(one.plan), one.backend), []).append(one)
     table(
-        ("scenario", "backend", "seeds", *_VERDICTS, "slowest"),
+        ("scenario", "backend", "seeds", *_VERDICTS, "closest", "slowest"),
         [
             (
                 label,
                 backend,
                 str(len(runs)),
                 *(str(sum(each.verdict.outcome == name for each in runs)) for name in _VERDICTS),
+                closest_text([each.verdict for each in runs]),
                 max(runs, key=lambda each: each.wall_s).wall_text,
             )
             for (label, backend), runs in rows.items()
@@ -114,6 +119,7 @@ def _row(one: Outcome) -> tuple[str, ...]:
         one.backend,
         str(one.plan.seed),
         one.verdict.outcome,
+        closest_text([one.verdict]),
         format_duration(one.virtual_ns),
         one.wall_text,
         one.digest[:_DIGEST_DIGITS],

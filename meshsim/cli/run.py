@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from meshsim.cli.bounds import warn
 from meshsim.cli.console import err
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
@@ -137,6 +138,7 @@ def run(
     chosen_seeds = drawn or (None if seed is None else [seed])
     plans = plans_of(paths or (Path("scenarios"),), seeds=chosen_seeds, variant=variant, profile=profile)
     chosen = jobs_of(plans, backend)
+    warn([job.plan for job in chosen])
     if check_determinism is not None:
         chosen = repeat_share(chosen, share("--check-determinism", check_determinism))
     if junit is not None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from meshsim.cli import BAD_INPUT, PASSED
+from meshsim.cli.bounds import warn
 from meshsim.cli.console import err, out, table
 from meshsim.cli.load import Loaded, load, plans_of
 from meshsim.scenario.matrix import variant_label
@@ -54,7 +55,8 @@ def list_scenarios(*paths: Path, json: bool = False) -> int:
 def check(*paths: Path) -> int:
     """Validate scenario files: syntax, types, names, targets, ranks, times. Nothing is run.
 
-    Prints a line for each good file; a line for each bad one on standard error, and ends with code 2.
+    Prints a line for each good file; a line for each bad one on standard error, and ends with code 2. Rules of
+    configuration that a good file breaks are warnings on standard error and change nothing.
 
     Parameters
     ----------
@@ -66,6 +68,7 @@ def check(*paths: Path) -> int:
         out(f"ok  {source}  {count} {'plan' if count == 1 else 'plans'}")
     for error in loaded.errors:
         err(str(error))
+    warn(loaded.plans)
     return BAD_INPUT if loaded.errors else PASSED
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import msgspec
 from msgspec import UNSET
@@ -20,7 +21,7 @@ from meshsim.oracle.expectations import Expectation, Known, OperationResult, Rec
 from meshsim.oracle.expecting import unmet
 from meshsim.oracle.invariants import INVARIANTS, Invariant
 from meshsim.oracle.unexpected import unexpected_errors
-from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.oracle.verdict import Margin, Verdict, Violation, closest
 from meshsim.oracle.world import World
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import FaultMissed, Record, RunEnded
@@ -75,7 +76,7 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     directory = Directory.of(records)
     world = World(Config.of(brief.config, brief.quirks_off, brief.revision), directory, records)
     evidence = Evidence(world)
-    found = _watch(brief, records, world, evidence)
+    found, margins = _watch(brief, records, world, evidence)
     end = records[-1] if records and isinstance(records[-1].what, RunEnded) else None
     for index, expectation in enumerate(brief.expect):
         if applies(expectation, brief.quirks_off):
@@ -87,14 +88,25 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     unlisted += _unused(brief, found, records)
     unlisted.sort(key=lambda violation: (violation.at, violation.invariant, violation.subject))
     if unlisted:
-        return Verdict(outcome="violated", violations=tuple(unlisted), known=tuple(listed), reason=_summary(unlisted))
+        return Verdict(
+            outcome="violated",
+            violations=tuple(unlisted),
+            known=tuple(listed),
+            margins=margins,
+            reason=_summary(unlisted),
+        )
     reason = "the trace has no end: the run was cut off" if end is None else ""
     reason = reason or _not_done(brief, world, evidence) or _not_struck(brief, evidence)
-    return Verdict(outcome="inconclusive" if reason else "passed", known=tuple(listed), reason=reason)
+    outcome: Literal["passed", "inconclusive"] = "inconclusive" if reason else "passed"
+    return Verdict(outcome=outcome, known=tuple(listed), margins=margins, reason=reason)
 
 
-def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evidence) -> list[Violation]:
-    """Show every record to the world, then to the invariants that see its type; collect what they find."""
+def _watch(
+    brief: Brief, records: Sequence[Record], world: World, evidence: Evidence
+) -> tuple[list[Violation], tuple[Margin, ...]]:
+    """Show every record to the world, then to the invariants that see its type; collect what they find, and how close
+    the closest came to its bound.
+    """
     invariants = [kind(world) for name, kind in INVARIANTS.items() if name not in brief.relax]
     observers: dict[type, list[_Handler]] = {kind: [handler] for kind, handler in world.handlers.items()}
     for kind, handler in evidence.handlers.items():
@@ -114,7 +126,7 @@ def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evid
     ended_ns = _ended_ns(records)
     for invariant in invariants:
         found += invariant.finish(ended_ns)
-    return found
+    return found, closest(margin for invariant in invariants for margin in invariant.margins)
 
 
 def _deliverer(invariants: Sequence[Invariant]) -> _Handler:

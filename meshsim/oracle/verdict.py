@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Iterable
+from typing import Literal, get_args
 
 import msgspec
 
@@ -44,6 +45,11 @@ class Margin(msgspec.Struct, frozen=True, kw_only=True):
         """Part of the bound that was used: over 1 is a violation."""
         return self.took_ns / self.bound_ns
 
+    @property
+    def percent(self) -> str:
+        """The share as tables show it: `41 %`, or `over` for what came too late or never."""
+        return "over" if self.took_ns > self.bound_ns else f"{self.share:.0%}".replace("%", " %")
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """`inconclusive`: the run was not what the scenario asked for, and nothing was found wrong in what there is."""
@@ -57,3 +63,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     margins: tuple[Margin, ...] = ()
     #: Why a verdict is inconclusive, or what was violated in one line; empty when it passed.
     reason: str = ""
+
+    @property
+    def closest(self) -> Margin | None:
+        """The margin that is closest of all, or furthest beyond; the first of several."""
+        return max(self.margins, key=lambda margin: margin.share, default=None)
+
+
+def closest(margins: Iterable[Margin]) -> tuple[Margin, ...]:
+    """Of each kind the one with the largest share, the first of several; in the order of `MarginKind`."""
+    best: dict[str, Margin] = {}
+    for margin in margins:
+        if margin.kind not in best or margin.share > best[margin.kind].share:
+            best[margin.kind] = margin
+    return tuple(best[kind] for kind in get_args(MarginKind) if kind in best)

@@ -41,6 +41,16 @@ _TERMINAL = frozenset({ActorPhase.STOPPED, ActorPhase.FAILED})
 _ENDING = _TERMINAL | {ActorPhase.STOPPING}
 _EXITED = frozenset(phase.value for phase in EXITED)
 
+#: Faults that strike actors and processes: messages between those that are well go as ever.
+_LEAVE_LINKS_ALONE = frozenset(
+    {
+        *("exit", "signal", "stall", "resume", "raise", "panic", "sigsegv", "process_exit", "self_fail"),
+        *("self_ungraceful_fail", "kill_pid", "abort", "exit_process", "hang", "stop_itself", "init_fails", "shout"),
+        *("start_fails", "host_crash", "controller_exit", "controller_kill", "subscriber_gone", "misreport"),
+        *("alloc_stop", "alloc_fail"),
+    }
+)
+
 
 class NodeFacts(msgspec.Struct):
     """One process, as the trace tells it. Times are None for what has not happened."""
@@ -108,6 +118,8 @@ class World:
         self.hung: set[ActorId] = set()
         #: Agents that a fault made answer wrongly.
         self.misreporting: set[ActorId] = set()
+        #: Whether messages may have been held back on their way, by a fault or by a network that loses some.
+        self.links_disturbed = False
         #: Meshes that somebody asked to stop.
         self.stop_asked: set[str] = set()
         #: Actors with a recorded supervision event.
@@ -165,12 +177,17 @@ class World:
         """The record whose handling led to this one: of a message, the step that sent it, at that moment."""
         return self.records[record.cause] if record.cause >= 0 else None
 
-    def stalled_ns(self, node: Node, start: int) -> int:
-        """How long a process was stopped since `start`; FOREVER_NS when it still is."""
+    def stalled_ns(self, node: Node, start: int, until: int = FOREVER_NS) -> int:
+        """How long a process was stopped from `start` to `until`; to the end of the run FOREVER_NS if it still is."""
         facts = self.nodes.get(node)
         if facts is None:
             return 0
-        return min(FOREVER_NS, sum(end - max(begin, start) for begin, end in facts.stalls if end > start))
+        overlaps = (min(end, until) - max(begin, start) for begin, end in facts.stalls if end > start and begin < until)
+        return min(FOREVER_NS, sum(overlaps))
+
+    def took_ns(self, start: int, end: int, nodes: list[Node]) -> int:
+        """How long something took from `start` to `end`, without the time that these processes were stopped."""
+        return end - start - sum(self.stalled_ns(node, start, end) for node in dict.fromkeys(nodes))
 
     def stalled_between(self, node: Node, start: int, end: int) -> int:
         """How long a process was stopped from `start` to `end`."""
@@ -328,6 +345,7 @@ class World:
     def _on_fault(self, record: Record) -> None:
         fault = record.what
         assert isinstance(fault, FaultStruck)
+        self.links_disturbed |= fault.kind not in _LEAVE_LINKS_ALONE
         if fault.kind == "hang":
             target = self.directory.actor(fault.target)
             self.hung.add(ActorId(fault.target) if target is None else target)
@@ -346,6 +364,7 @@ class World:
     def _on_lost(self, record: Record) -> None:
         what = record.what
         assert isinstance(what, MessageLost | MessageReturned | Bounced)
+        self.links_disturbed |= isinstance(what, MessageLost)
         sender = self.directory.node_of_actor(what.envelope.sender)
         dest = self.directory.node_of_actor(what.envelope.dest)
         if sender is not None and dest is not None:

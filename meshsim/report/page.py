@@ -13,6 +13,7 @@ import msgspec
 
 from meshsim.report.figure import LEGEND, css_variables, inline_svg
 from meshsim.report.lanes import ENDS, chart_of
+from meshsim.report.margins import closest_text, margin_words
 from meshsim.report.stories import FaultStory, fault_stories
 from meshsim.run import RunResult, reproduce_line
 from meshsim.scenario.matrix import variant_label
@@ -29,6 +30,8 @@ class RunView(msgspec.Struct, frozen=True):
 
     backend: str
     verdict: str
+    #: What came closest to its bound.
+    closest: str
     digest: str
     virtual: str
     wall: str
@@ -63,6 +66,8 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     charts: tuple[ChartView, ...]
     stories: tuple[FaultStory, ...]
     known: tuple[str, ...]
+    #: How close the runs came to their bounds, of each kind the closest.
+    margins: tuple[str, ...]
 
 
 def write_page(results: Sequence[RunResult], path: Path, *, title: str = "meshsim runs") -> None:
@@ -125,6 +130,7 @@ def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
         charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
         stories=tuple(fault_stories(runs[0].records)),
         known=tuple(dict.fromkeys(f"{v.invariant}: {v.message}" for run in runs for v in run.verdict.known)),
+        margins=tuple(dict.fromkeys(margin_words(margin) for run in runs for margin in run.verdict.margins)),
     )
 
 
@@ -132,6 +138,7 @@ def _run_view(run: RunResult) -> RunView:
     return RunView(
         backend=run.backend,
         verdict=run.verdict.outcome,
+        closest=closest_text([run.verdict]),
         digest=run.digest[:DIGEST_DIGITS],
         virtual=format_duration(run.virtual_ns),
         wall=run.wall_text,

@@ -52,8 +52,8 @@ def test_a_passed_run_is_a_row_of_a_plain_table(meshsim: Command, folder: Path) 
 
     assert (said.code, said.err) == (0, "")
     header, row, blank, summary = said.out.splitlines()
-    assert header.split() == ["scenario", "backend", "seed", "verdict", "virtual", "wall", "digest"]
-    assert re.fullmatch(r"kill-one  sim +7  passed +8s +(\d+ms|\d+\.\d\ds)  [0-9a-f]{12}", row)
+    assert header.split() == ["scenario", "backend", "seed", "verdict", "closest", "virtual", "wall", "digest"]
+    assert re.fullmatch(r"kill-one  sim +7  passed +detect +\d+ % +8s +(\d+ms|\d+\.\d\ds)  [0-9a-f]{12}", row)
     assert (blank, summary) == ("", "1 runs: 1 passed, 0 violated, 0 inconclusive")
     assert (folder / "out" / "kill-one" / "sim-seed7" / "trace.jsonl").is_file()
 
@@ -109,8 +109,8 @@ def test_json_is_one_object_a_line_and_nothing_else(meshsim: Command) -> None:
         "run_dir": "out/kill-one/sim-seed3",
     }
     assert set(line) == {
-        "schema", "scenario", "variant", "profile", "backend", "seed", "verdict", "reason", "violations", "digest",
-        "virtual_ns", "wall_s", "run_dir",
+        "schema", "scenario", "variant", "profile", "backend", "seed", "verdict", "reason", "violations", "margins",
+        "digest", "virtual_ns", "wall_s", "run_dir",
     }  # fmt: skip
     assert (len(line["digest"]), line["virtual_ns"]) == (64, 8_000_000_000)
 

@@ -99,7 +99,9 @@ def _run_elsewhere(hash_seed: str, backend: str, files: Sequence[Path], folder: 
         check=False,
         timeout=PATIENCE_S,
     )
-    assert (done.returncode, done.stderr.decode()) == (0, "")
+    # Some scenarios break rules of configuration on purpose.
+    said = [line for line in done.stderr.decode().splitlines() if "warning: " not in line]
+    assert (done.returncode, said) == (0, [])
     return _digests(done.stdout)
 
 

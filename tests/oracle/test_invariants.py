@@ -24,7 +24,6 @@ from meshsim.model.messages import ActorStateChanged, CheckState, Envelope, Mesh
 from meshsim.model.notes import EventRecorded, MonitoringEnded, ReferenceMade, SubscriberRemoved
 from meshsim.model.status import ActorState, State, failed
 from meshsim.oracle.invariants import INVARIANTS
-from meshsim.oracle.verdict import Verdict
 from meshsim.trace.records import (
     FaultStruck,
     KernelDisagreed,
@@ -82,7 +81,8 @@ def test_every_invariant_has_an_id_a_sentence_and_an_explanation() -> None:
 def test_a_quiet_healthy_run_passes(trace: TraceBuilder) -> None:
     """Nothing happens for an hour, and nobody says that anything did."""
     trace.poll(1, at=11, end=11.1)
-    assert verdict(trace.end(3600)) == Verdict(outcome="passed")
+    judged = verdict(trace.end(3600))
+    assert (judged.outcome, judged.violations, judged.known) == ("passed", (), ())
 
 
 def test_a_reported_crash_passes(trace: TraceBuilder) -> None:
@@ -92,7 +92,8 @@ def test_a_reported_crash_passes(trace: TraceBuilder) -> None:
     trace.poll(1, at=20, end=20.1, outcome="proc_dead")
     trace.heard(CLIENT, "owner", 1, "failed: process failure: Killed(sig=9)", at=20.2)
     trace.heard(OBSERVER, "subscriber", 1, "failed: process failure: Killed(sig=9)")
-    assert verdict(trace.end(600)) == Verdict(outcome="passed")
+    judged = verdict(trace.end(600))
+    assert (judged.outcome, judged.violations, judged.known) == ("passed", (), ())
 
 
 # --- terminal-is-final -------------------------------------------------------------------------------------
@@ -511,21 +512,29 @@ def test_what_the_stream_did_not_bring_is_due_with_the_poll(trace: TraceBuilder)
 
 
 def test_a_failure_is_not_due_before_its_bound(trace: TraceBuilder) -> None:
-    """No poll began since: the run ended too early to say anything (P + 2 (H + A) + slack = 191 s)."""
+    """No poll began since: the run ended too early to say anything (P + 2 H + 4 A + d = 251 s)."""
     trace.actor(TRAINERS[1], FAILED, at=15)
-    assert found(trace.end(15 + 190), "completeness") == []
+    assert found(trace.end(15 + 250), "completeness") == []
 
 
 def test_a_failure_without_any_poll_is_due_at_the_bound(trace: TraceBuilder) -> None:
-    """A controller that stops polling cannot hide behind its silence."""
+    """A controller that stops polling cannot hide behind its silence: it never looked, and so nobody heard."""
     trace.actor(TRAINERS[1], FAILED, at=15)
-    assert len(found(trace.end(15 + 191), "completeness")) == 2
+    records = trace.end(15 + 251 + 30)
+    looked = "its controller never looked: 4m 11s is the most (P + n H + 2 n A + d)"
+    owner, subscriber = "client (owner) never heard of it", "observer (subscriber) never heard of it"
+
+    early = [*records[:-1], msgspec.structs.replace(records[-1], at=(15 + 251) * S)]
+    assert [text for _, text, _ in found(early, "completeness")] == [f"trainer[1] became 'failed: boom', and {looked}"]
+    assert [text for _, text, _ in found(records, "completeness")] == [
+        f"trainer[1] became 'failed: boom', and {how}" for how in (looked, owner, subscriber)
+    ]
 
 
 def test_a_quiet_end_makes_everything_due(trace: TraceBuilder) -> None:
     """A run that ended because nothing could happen any more has lasted for ever."""
     trace.actor(TRAINERS[1], FAILED, at=15)
-    assert len(found(trace.end(16, why="quiet"), "completeness")) == 2
+    assert len(found(trace.end(16, why="quiet"), "completeness")) == 3
 
 
 def test_a_failure_before_the_spawn_was_over_counts_from_the_spawn() -> None:

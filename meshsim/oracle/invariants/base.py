@@ -74,3 +74,7 @@ class Invariant:
     def margin(self, kind: MarginKind, subject: str, *, took_ns: int, bound_ns: int, record: int) -> None:
         """Note how long something took that has a bound; whoever judges a deadline says so, kept or not."""
         self.margins.append(Margin(kind=kind, subject=subject, took_ns=took_ns, bound_ns=bound_ns, record=record))
+
+    def overdue(self, kind: MarginKind, subject: str, *, bound_ns: int, record: int) -> None:
+        """Note that something did not come within its bound, nor later: how long it takes nobody knows."""
+        self.margin(kind, subject, took_ns=bound_ns + 1, bound_ns=bound_ns, record=record)

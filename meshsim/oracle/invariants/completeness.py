@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from operator import itemgetter
 from typing import Literal
 
-import msgspec
-
-from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.notes import (
     ActorStatusChanged,
@@ -23,42 +18,14 @@ from meshsim.model.notes import (
     ReferenceMade,
     SubscriberRemoved,
 )
-from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import SLACK_NS
+from meshsim.oracle.derivation import Bound
 from meshsim.oracle.invariants.base import Invariant
-from meshsim.oracle.verdict import Violation
-from meshsim.oracle.world import Spawned, World
+from meshsim.oracle.invariants.watching import Ear, Failure, Watched, Watching
+from meshsim.oracle.verdict import MarginKind, Violation
+from meshsim.oracle.world import World
 from meshsim.trace.records import ProcessDied, ProcessReaped, Record
-
-#: Who listens through which reference to a mesh: a slice has some of its ranks, and health of its own.
-_Ear = tuple[ActorId, str]
-
-
-class _Failure(msgspec.Struct, frozen=True):
-    """The first thing that went wrong with a rank, or with a controller (rank None), and who had to hear of it."""
-
-    rank: int | None
-    what: str
-    at: int
-    seq: int
-    subscribers: tuple[_Ear, ...]
-
-
-class _Watched(msgspec.Struct):
-    """An actor mesh that a controller polls."""
-
-    spawned: Spawned
-    controller: ActorId
-    subscribers: dict[_Ear, None] = {}
-    failures: dict[int | None, _Failure] = {}
-    #: Start, end and last record of the polls that are over; start of the one that runs.
-    polls: list[tuple[int, int, int]] = []
-    poll_started_at: int | None = None
-    #: Whether monitoring has ended; record in which somebody asked for it (`stop`, `cleanup`), and when.
-    is_unwatched: bool = False
-    stopped: Record | None = None
-    #: When any process of the mesh was stopped; complete when the run is over.
-    stalls: list[tuple[int, int]] = []
+from meshsim.units import format_duration
 
 
 class Completeness(Invariant):
@@ -69,12 +36,16 @@ class Completeness(Invariant):
     from the spawn.
 
     It has reached a listener that was told anything of this rank, before or after. Due is the end of the first poll
-    that began after the failure; while a process of the mesh is stopped, or no such poll ends, it is P + 2 (H + A)
-    after the failure (`Bounds.detection_ns`). A streaming controller owes it at once when the stream told it so; what
+    that began after the failure; while a process of the mesh is stopped, or no such poll ends, it is `Bounds.report`
+    after the failure. A streaming controller owes it at once when the stream told it so; what
     the stream did not bring is due as from any other. Time in which the controller's, the listener's or the rank's
     processes are stopped does not count. Nothing is due to a listener that has ended by then, nor when the mesh was
     asked to stop, or its controller ended, before such a poll was over. A controller that ends after it has had its
     chance, and its child failure heard by the owner, excuse nothing: they do not name the rank.
+
+    The poll itself is due within `Bounds.detect` of the failure, and the first that a listener hears of it afterwards
+    within `Bounds.report`. Where both polls, the one that ran and the one that began after the failure, took less than
+    d together, and nothing held messages back, the bounds are the prompt ones: P and d, whatever the idle limits are.
 
     The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
     within W, unless the mesh was stopped before.
@@ -109,216 +80,165 @@ class Completeness(Invariant):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._watched: dict[str, _Watched] = {}
-        self._controllers: dict[ActorId, str] = {}
-        #: Ranks (None: the controller) of which a listener was told, by listener and reference.
-        self._told: dict[_Ear, set[int | None]] = {}
-        self._subscriptions: dict[str, dict[_Ear, None]] = {}
-        #: References with names of their own, by name.
-        self._references: dict[str, ReferenceMade] = {}
+        self._watching = Watching(world)
 
     def observe(self, record: Record) -> Iterable[Violation]:
-        match record.what:
-            case ActorStatusChanged(actor=actor, phase=ActorPhase.FAILED, text=text):
-                self._on_actor_failed(actor, text, record)
-            case ProcessReaped(status=status):
-                self._on_process_ended(Node(record.node), status, record)
-            case ProcessDied():
-                self._on_process_died(Node(record.node), record)
-            case Heard():
-                self._on_heard(record.what)
-            case PollStarted(controller=controller):
-                if controller in self._controllers:
-                    self._watched[self._controllers[controller]].poll_started_at = record.at
-            case PollEnded(controller=controller):
-                self._on_poll_ended(controller, record)
-            case MonitoringEnded():
-                self._on_monitoring_ended(record.what, record)
-            case MeshSpawned():
-                self._on_spawned(record.what, record)
-            case OperationStarted() | OperationEnded():
-                self._on_operation(record.what, record)
-            case SubscriberRemoved(controller=controller, subscriber=subscriber):
-                self._forget(self._controllers.get(controller, ""), subscriber)
-            case ReferenceMade(label=label):
-                self._references[label] = record.what
-            case _:
-                pass
+        self._watching.take(record)
         return ()
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
-        for label, watched in self._watched.items():
-            watched.stalls = list(self._stalls(watched))
+        for watched in self._watching.watched.values():
+            watched.stalls = list(self._watching.stalls_of(watched))
             for failure in watched.failures.values():
-                listeners: list[tuple[_Ear, Literal["owner", "subscriber"]]] = []
                 if failure.rank is not None:
-                    listeners.append(((watched.spawned.mesh.by, label), "owner"))
-                listeners += [(subscriber, "subscriber") for subscriber in failure.subscribers]
-                for ear, role in listeners:
-                    listener, told = ear[0], self._told.get(ear, set())
-                    if failure.rank in told or (None in told and role == "subscriber"):
-                        continue
-                    deadline = self._deadline(watched, failure, listener)
-                    if deadline is not None and deadline <= ended_ns:
-                        yield self._unheard(label, failure, listener, role, deadline)
+                    yield from self._judge_detection(watched, failure, failure.rank, ended_ns)
+                for ear, role in self._listeners(watched, failure):
+                    yield from self._judge_hearing(watched, failure, ear, role, ended_ns)
 
-    # --- what happened -----------------------------------------------------------------------------------
+    # --- the controller has looked -----------------------------------------------------------------------
 
-    def _on_spawned(self, mesh: MeshSpawned, record: Record) -> None:
-        if mesh.kind != "actors" or mesh.controller is None or not self.world.config.revision.monitors:
+    def _judge_detection(self, watched: Watched, failure: Failure, rank: int, ended_ns: int) -> Iterator[Violation]:
+        world, subject = self.world, self._subject(watched, failure)
+        places = [*world.place_of(watched.controller), *world.place_of(self._member(watched, rank))]
+        found = self._found(watched, failure, rank)
+        if found is not None:
+            if watched.stopped is not None and watched.stopped.seq < found[1]:
+                return
+            bound = world.bounds.prompt_detect() if self._is_prompt(watched, failure) else self._detect(watched)
+            took_ns = world.took_ns(failure.at, found[0], places)
+            self.margin("detect", subject, took_ns=took_ns, bound_ns=bound.total_ns, record=found[1])
+            if took_ns > bound.total_ns and watched.controller not in world.hung:
+                how = f"its controller had looked only {format_duration(took_ns)} later"
+                yield self._late(watched, failure, how, bound, found)
             return
-        subscribers = self._subscriptions.setdefault(mesh.label, {})
-        watched = _Watched(Spawned(mesh, record.at, record.seq), mesh.controller, subscribers)
-        self._watched[mesh.label] = watched
-        self._controllers[mesh.controller] = mesh.label
-        for rank, member in enumerate(mesh.members):
-            self._take_stock(watched, rank, ActorId(member), record)
+        bound = self._detect(watched)
+        due = world.extended(failure.at + bound.total_ns, failure.at, places)
+        ended = (watched.unwatched_at, None if watched.stopped is None else watched.stopped.at)
+        if due <= ended_ns and all(at is None or at > due for at in ended) and self._is_due(watched.controller, due):
+            self.overdue("detect", subject, bound_ns=bound.total_ns, record=failure.seq)
+            yield self._late(watched, failure, "its controller never looked", bound, (due, failure.seq))
 
-    def _take_stock(self, watched: _Watched, rank: int, actor: ActorId, record: Record) -> None:
-        """What had happened to a rank before its spawn was over."""
-        own, node = self.world.actors.get(actor), self.world.directory.node_of_actor(actor)
-        facts = None if node is None else self.world.nodes.get(node)
-        if own is not None and own.phase is ActorPhase.FAILED:
-            self._fail(watched, rank, f"became {own.text!r}", record)
-        elif facts is not None and facts.reaped is not None and _is_abnormal(facts.reaped):
-            self._fail(watched, rank, f"lost its process, which {_ended(facts.reaped)}", record)
+    def _found(self, watched: Watched, failure: Failure, rank: int) -> tuple[int, int] | None:
+        """When, and by which record, a controller knew or could have known: from its stream, or from a poll."""
+        pushed = self.world.pushed.get((watched.controller, rank), (-1, -1))
+        poll = watched.first_poll_after(failure.at)
+        ends = [pushed] if pushed[0] >= failure.at else []
+        return min([*ends, *([] if poll is None else [poll[1:]])], default=None)
 
-    def _on_actor_failed(self, actor: ActorId, text: str, record: Record) -> None:
-        if actor in self._controllers:
-            watched = self._watched[self._controllers[actor]]
-            self._fail(watched, None, f"became {text!r}", record)
-        elif actor in self.world.ranks:
-            label, rank = self.world.ranks[actor]
-            if label in self._watched:
-                self._fail(self._watched[label], rank, f"became {text!r}", record)
+    def _is_prompt(self, watched: Watched, failure: Failure) -> bool:
+        """Whether everybody whom the polls around a failure asked answered at once."""
+        poll = watched.first_poll_after(failure.at)
+        if poll is None or self.world.links_disturbed or watched.is_stalled_in(failure.at, poll[1]):
+            return False
+        return watched.polling_ns(failure.at) + poll[1] - poll[0] < SLACK_NS
 
-    def _on_process_ended(self, node: Node, status: ExitStatus, record: Record) -> None:
-        facts = self.world.nodes.get(node)
-        if not _is_abnormal(status) or facts is None or facts.stop_asked_at is not None:
+    def _detect(self, watched: Watched) -> Bound:
+        return self.world.bounds.detect(len(watched.spawned.mesh.members))
+
+    def _report(self, watched: Watched) -> Bound:
+        return self.world.bounds.report(len(watched.spawned.mesh.members))
+
+    def _late(self, watched: Watched, failure: Failure, how: str, bound: Bound, by: tuple[int, int]) -> Violation:
+        subject = self._subject(watched, failure)
+        what = self.world.directory.shortened(failure.what)
+        message = f"{subject} {what}, and {how}: {format_duration(bound.total_ns)} is the most ({bound.formula})"
+        records = tuple(dict.fromkeys((failure.seq, by[1])))
+        return self.violation(subject, message, at=by[0], records=records, kind="liveness")
+
+    # --- who had to hear ---------------------------------------------------------------------------------
+
+    def _listeners(self, watched: Watched, failure: Failure) -> Iterator[tuple[Ear, Literal["owner", "subscriber"]]]:
+        mesh = watched.spawned.mesh
+        if failure.rank is not None:
+            yield (mesh.by, mesh.label), "owner"
+        for subscriber in failure.subscribers:
+            yield subscriber, "subscriber"
+
+    def _judge_hearing(
+        self, watched: Watched, failure: Failure, ear: Ear, role: str, ended_ns: int
+    ) -> Iterator[Violation]:
+        told = self._watching.told.get(ear, {})
+        heard = min((by for by in told.get(failure.rank, ()) if by[0] >= failure.at), default=None)
+        if heard is not None:
+            yield from self._judge_delay(watched, failure, ear[0], heard)
+        elif failure.rank not in told and not (None in told and role == "subscriber"):
+            deadline = self._deadline(watched, failure, ear[0])
+            if deadline is not None and deadline <= ended_ns:
+                bound = self.world.bounds.watchdog() if failure.rank is None else self._report(watched)
+                kind: MarginKind = "watchdog" if failure.rank is None else "report"
+                self.overdue(kind, self._subject(watched, failure), bound_ns=bound.total_ns, record=failure.seq)
+                yield self._unheard(watched, failure, ear[0], role, deadline)
+
+    def _judge_delay(
+        self, watched: Watched, failure: Failure, listener: ActorId, heard: tuple[int, int]
+    ) -> Iterator[Violation]:
+        """Whether it was heard in time. News of what has been stopped meanwhile is nobody's business."""
+        world = self.world
+        if watched.stopped is not None and watched.stopped.at <= heard[0] and failure.rank is not None:
             return
-        for label, rank in self.world.ranks_in.get(node, ()):
-            if label in self._watched:
-                self._fail(self._watched[label], rank, f"lost its process, which {_ended(status)}", record)
+        places = self._places_of(watched, failure, listener)
+        if failure.rank is None:
+            bound = world.bounds.watchdog()
+        elif self._is_prompt(watched, failure):
+            bound = world.bounds.prompt_report()
+        else:
+            bound = self._report(watched)
+        kind: MarginKind = "watchdog" if failure.rank is None else "report"
+        took_ns = world.took_ns(failure.at, heard[0], places)
+        self.margin(kind, self._subject(watched, failure), took_ns=took_ns, bound_ns=bound.total_ns, record=heard[1])
+        if took_ns > bound.total_ns and not {listener, watched.controller} & world.hung:
+            how = f"{world.name(listener)} heard of it only {format_duration(took_ns)} later"
+            yield self._late(watched, failure, how, bound, heard)
 
-    def _on_process_died(self, node: Node, record: Record) -> None:
-        for controller, label in self._controllers.items():
-            if self.world.directory.node_of_actor(controller) == node:
-                self._fail(self._watched[label], None, "lost its process", record)
-
-    def _fail(self, watched: _Watched, rank: int | None, what: str, record: Record) -> None:
-        over = watched.is_unwatched if rank is not None else watched.stopped is not None
-        if not over and watched.spawned.mesh.label not in self.world.stop_asked:
-            ears = tuple(ear for ear in watched.subscribers if self._concerns(ear[1], watched, rank))
-            failure = _Failure(rank, what, record.at, record.seq, ears)
-            watched.failures.setdefault(rank, failure)
-
-    def _on_heard(self, heard: Heard) -> None:
-        mesh, rank = heard.mesh, heard.rank
-        if heard.role == "parent":
-            mesh = self._controllers.get(heard.actor, "")
-        elif heard.role == "watchdog":
-            rank = None
-            self._unsubscribe(heard.ref or mesh, heard.listener)
-        elif rank is None:
-            return
-        self._told.setdefault((heard.listener, heard.ref or mesh), set()).add(rank)
-
-    def _on_poll_ended(self, controller: ActorId, record: Record) -> None:
-        watched = self._watched.get(self._controllers.get(controller, ""))
-        if watched is not None and watched.poll_started_at is not None:
-            watched.polls.append((watched.poll_started_at, record.at, record.seq))
-            watched.poll_started_at = None
-
-    def _on_monitoring_ended(self, note: MonitoringEnded, record: Record) -> None:
-        watched = self._watched.get(self._controllers.get(note.controller, ""))
-        if watched is not None:
-            watched.is_unwatched = True
-            if note.why != "all_terminal" and watched.stopped is None:
-                watched.stopped = record
-
-    def _on_operation(self, note: OperationStarted | OperationEnded, record: Record) -> None:
-        if note.operation == "subscribe_to" and isinstance(note, OperationEnded) and note.error is None:
-            self._subscriptions.setdefault(self._mesh_of(note.label), {})[note.by, note.label] = None
-        elif note.operation in ("drop_ref", "unsubscribe"):
-            self._unsubscribe(note.label, note.by)
-        elif note.operation == "stop_actors" and note.label in self._watched:
-            watched = self._watched[note.label]
-            if watched.stopped is None:
-                watched.stopped = record
-
-    def _unsubscribe(self, label: str, listener: ActorId) -> None:
-        self._subscriptions.get(self._mesh_of(label), {}).pop((listener, label), None)
-
-    def _forget(self, mesh: str, listener: ActorId) -> None:
-        """The controller dropped a subscriber; through which reference it does not say."""
-        subscriptions = self._subscriptions.get(mesh, {})
-        for ear in [ear for ear in subscriptions if ear[0] == listener]:
-            del subscriptions[ear]
-
-    def _mesh_of(self, label: str) -> str:
-        """The mesh that a reference is to; itself if it has no other name."""
-        made = self._references.get(label)
-        return label if made is None else made.mesh
-
-    def _concerns(self, label: str, watched: _Watched, rank: int | None) -> bool:
-        """Whether a rank is one of a reference; a controller concerns all."""
-        made = self._references.get(label)
-        return made is None or rank is None or watched.spawned.mesh.procs[rank] in made.procs
-
-    # --- what had to follow ------------------------------------------------------------------------------
-
-    def _deadline(self, watched: _Watched, failure: _Failure, listener: ActorId) -> int | None:
+    def _deadline(self, watched: Watched, failure: Failure, listener: ActorId) -> int | None:
         """When this listener had to know; None when nothing was due to it."""
         world = self.world
-        node = world.directory.node_of_actor(listener)
-        own = [] if node is None else [node]
+        places = self._places_of(watched, failure, listener)
         if failure.rank is None:
-            due = world.extended(failure.at + world.bounds.watchdog_ns, failure.at, own)
+            due = world.extended(failure.at + world.bounds.watchdog_ns, failure.at, places)
             return due if self._is_due(listener, due) else None
-        places = [*own, *world.place_of(watched.controller)]
         pushed_at, pushed_in = world.pushed.get((watched.controller, failure.rank), (-1, -1))
+        places_of_both = self._places_of(watched, failure, listener, rank=False)
         if pushed_at >= failure.at:
-            due = world.extended(pushed_at + SLACK_NS, failure.at, places)
+            due = world.extended(pushed_at + world.bounds.push().total_ns, failure.at, places_of_both)
             stopped_before = watched.stopped is not None and watched.stopped.seq < pushed_in
             return due if not stopped_before and self._is_due(listener, due) else None
-        poll = self._first_poll_after(watched, failure.at)
-        if poll is not None and not any(begin < poll[1] and end > failure.at for begin, end in watched.stalls):
-            due = world.extended(poll[1] + SLACK_NS, failure.at, places)
+        poll = watched.first_poll_after(failure.at)
+        if poll is not None and not watched.is_stalled_in(failure.at, poll[1]):
+            due = world.extended(poll[1] + SLACK_NS, failure.at, places_of_both)
             stopped_before = watched.stopped is not None and watched.stopped.seq < poll[2]
             return due if not stopped_before and self._is_due(listener, due) else None
-        rank_places = world.place_of(ActorId(watched.spawned.mesh.members[failure.rank]))
-        due = world.extended(failure.at + world.bounds.detection_ns, failure.at, [*places, *rank_places])
+        due = world.extended(failure.at + self._report(watched).total_ns, failure.at, places)
         if watched.stopped is not None and watched.stopped.at <= due:
             return None
         return due if self._is_due(listener, due) and self._is_due(watched.controller, due) else None
 
-    @staticmethod
-    def _first_poll_after(watched: _Watched, at: int) -> tuple[int, int, int] | None:
-        index = bisect_right(watched.polls, at, key=itemgetter(0))
-        return watched.polls[index] if index < len(watched.polls) else None
+    def _places_of(self, watched: Watched, failure: Failure, listener: ActorId, *, rank: bool = True) -> list[Node]:
+        """Processes whose stalls excuse a delay: the listener's; for a rank its own and the controller's, too."""
+        world = self.world
+        node = world.directory.node_of_actor(listener)
+        own = [] if node is None else [node]
+        if failure.rank is None:
+            return own
+        both = [*own, *world.place_of(watched.controller)]
+        return [*both, *world.place_of(self._member(watched, failure.rank))] if rank else both
 
     def _is_due(self, actor: ActorId, deadline: int) -> bool:
         """Whether an actor still lived at the deadline, and could do its part."""
         ended_at = self.world.ended_at(actor)
         return actor not in self.world.hung and (ended_at is None or ended_at > deadline)
 
-    def _stalls(self, watched: _Watched) -> Iterator[tuple[int, int]]:
-        for member in watched.spawned.mesh.members:
-            for node in self.world.place_of(ActorId(member)):
-                if node in self.world.nodes:
-                    yield from self.world.nodes[node].stalls
-
-    def _unheard(self, label: str, failure: _Failure, listener: ActorId, role: str, deadline: int) -> Violation:
-        name = self.world.name(listener)
-        subject = f"{label}.controller" if failure.rank is None else f"{label}[{failure.rank}]"
+    def _unheard(self, watched: Watched, failure: Failure, listener: ActorId, role: str, deadline: int) -> Violation:
+        name, subject = self.world.name(listener), self._subject(watched, failure)
         what = self.world.directory.shortened(failure.what)
         message = f"{subject} {what}, and {name} ({role}) never heard of it"
         return self.violation(subject, message, at=deadline, records=(failure.seq,), kind="liveness")
 
+    @staticmethod
+    def _member(watched: Watched, rank: int) -> ActorId:
+        return ActorId(watched.spawned.mesh.members[rank])
 
-def _is_abnormal(status: ExitStatus) -> bool:
-    return status.signal is not None or status.code != 0
-
-
-def _ended(status: ExitStatus) -> str:
-    return f"was {status}" if status.signal is not None else str(status)
+    @staticmethod
+    def _subject(watched: Watched, failure: Failure) -> str:
+        label = watched.spawned.mesh.label
+        return f"{label}.controller" if failure.rank is None else f"{label}[{failure.rank}]"

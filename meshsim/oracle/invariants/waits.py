@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from meshsim.model.ids import ActorId
+from meshsim.model.ids import ActorId, Node
 from meshsim.model.notes import OperationEnded, OperationStarted, PollEnded, PollStarted
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
@@ -29,7 +29,7 @@ class _Wait(msgspec.Struct, frozen=True):
 class EveryWaitBounded(Invariant):
     """Operations and polls end within the bound that follows from the idle limits, well or with an error.
 
-    `Bounds.operation_ns` and `Bounds.poll_ns` say how long each may take. Nothing is due from an actor that ended
+    `Bounds.operation` and `Bounds.poll` say how long each may take. Nothing is due from an actor that ended
     or hangs by a fault, and time in which its process is stopped does not count.
 
     Known holes: the reply to a stop or a query of a dead controller, and the acknowledgement of a dead host, are
@@ -52,9 +52,9 @@ class EveryWaitBounded(Invariant):
             case PollStarted(controller=by, count=index):
                 self._start_poll(record, record.what)
             case OperationEnded(index=index, by=by):
-                return self._end((by, "operation", index), record.at)
+                return self._end((by, "operation", index), record)
             case PollEnded(controller=by, count=index):
-                return self._end((by, "poll", index), record.at)
+                return self._end((by, "poll", index), record)
         return ()
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
@@ -62,6 +62,7 @@ class EveryWaitBounded(Invariant):
             ended_at = self.world.ended_at(wait.by)
             deadline = self._deadline(wait)
             if wait.by not in self.world.hung and deadline <= ended_ns and (ended_at is None or ended_at > deadline):
+                self.overdue("wait", wait.what, bound_ns=wait.bound, record=wait.seq)
                 yield self._overdue(wait, deadline, "it never ended")
 
     def _start_operation(self, record: Record, note: OperationStarted) -> None:
@@ -82,15 +83,22 @@ class EveryWaitBounded(Invariant):
             note.controller, name, what, record.at, record.seq, bound
         )
 
-    def _end(self, key: tuple[ActorId, str, int], at: int) -> Iterable[Violation]:
+    def _end(self, key: tuple[ActorId, str, int], record: Record) -> Iterable[Violation]:
         wait = self._waits.pop(key, None)
-        if wait is None or at <= self._deadline(wait):
+        if wait is None:
             return ()
-        return [self._overdue(wait, at, f"it took {format_duration(at - wait.at)}")]
+        took_ns = self.world.took_ns(wait.at, record.at, self._place(wait))
+        self.margin("wait", wait.what, took_ns=took_ns, bound_ns=wait.bound, record=record.seq)
+        if took_ns <= wait.bound:
+            return ()
+        return [self._overdue(wait, record.at, f"it took {format_duration(record.at - wait.at)}")]
 
     def _deadline(self, wait: _Wait) -> int:
+        return self.world.extended(wait.at + wait.bound, wait.at, self._place(wait))
+
+    def _place(self, wait: _Wait) -> list[Node]:
         node = self.world.directory.node_of_actor(wait.by)
-        return self.world.extended(wait.at + wait.bound, wait.at, [] if node is None else [node])
+        return [] if node is None else [node]
 
     def _overdue(self, wait: _Wait, at: int, how: str) -> Violation:
         message = f"{wait.what} had to end within {format_duration(wait.bound)}, {how}"
