@@ -15,19 +15,16 @@ from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED, console
 from meshsim.cli.console import err, table
 from meshsim.cli.errors import UsageError
 from meshsim.cli.load import plans_of
-from meshsim.model.quirks import QUIRKS, ProfileName
-from meshsim.oracle.invariants import INVARIANTS
-from meshsim.report.stories import evidence_lines
+from meshsim.model.quirks import ProfileName
+from meshsim.report.findings import finding_lines, headline
 from meshsim.run import RunResult, compared, prepare, program_of, reproduce_line, run_plan, write_run
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, plan_label
-from meshsim.units import S, format_duration
+from meshsim.units import format_duration
 
 #: Version of the lines that `--json` prints.
 JSON_SCHEMA = 1
 
-#: Records shown for one violation. Source: chosen here; the whole story is one `meshsim trace` away.
-_STORY_LINES_MAX = 12
 _DIGEST_DIGITS = 12
 
 
@@ -210,14 +207,13 @@ def _print_red(one: Kept, before: Sequence[Kept]) -> None:
     """What was violated, the records that led to it, and how to see it again."""
     result = one.result
     console.out()
-    console.out(f"{result.verdict.outcome}: {plan_label(result.plan)} on {result.backend}, seed {result.plan.seed}")
+    console.out(headline(result))
     twin = next((other for other in before if _is_same(other.result, result)), None)
     if twin is not None:
         console.out(f"  the same as on {twin.result.backend}, record for record")
-    elif result.verdict.outcome == "inconclusive":
-        console.out(f"  {result.verdict.reason}")
     else:
-        _print_violations(result)
+        for line in finding_lines(result):
+            console.out(f"  {line}")
     console.out(f"  kept in {one.place}")
     console.out(f"  reproduce: {reproduce_line(result)}")
 
@@ -225,29 +221,6 @@ def _print_red(one: Kept, before: Sequence[Kept]) -> None:
 def _is_same(one: RunResult, other: RunResult) -> bool:
     """Whether two runs of one plan left equal traces, and so were judged alike."""
     return one.plan == other.plan and one.digest == other.digest and one.verdict == other.verdict
-
-
-def _print_violations(result: RunResult) -> None:
-    shown: list[str] = []
-    for violation in result.verdict.violations:
-        console.out(f"  {violation.invariant} ({violation.kind}) at {violation.at / S:.3f}s: {violation.message}")
-        lines = evidence_lines(result.records, violation.records, _STORY_LINES_MAX)
-        for line in ["(the same records)"] if lines and lines == shown else lines:
-            console.out(f"    {line}")
-        shown = lines
-    _print_hints({violation.invariant for violation in result.verdict.violations})
-
-
-def _print_hints(violated: set[str]) -> None:
-    """Quirks of the modelled system that may be behind it, ready to be listed as known."""
-    for name, invariant in INVARIANTS.items():
-        if name not in violated or not invariant.quirks:
-            continue
-        console.out(f"  {name}: perhaps a quirk of the modelled system")
-        for quirk in invariant.quirks:
-            console.out(f"    {quirk}: {QUIRKS[quirk].sentence}")
-        console.out("    If it is one, and you mean it, say so in the scenario:")
-        console.out(f'    [[known]]  invariant = "{name}"  quirk = "{invariant.quirks[0]}"  reason = "…"')
 
 
 def _write_report(kept: Sequence[Kept], place: Path, *, json: bool) -> None:
