@@ -1,7 +1,7 @@
 """One run: a plan in, a result out, kept as a run directory."""
 
 from meshsim.run.directory import OutputError, RunError, find_runs, prepare, read_run, run_name, write_run
-from meshsim.run.execute import RunResult, brief_of, compared, reproduce_line, run_plan
+from meshsim.run.execute import RunResult, brief_of, command_line, compared, reproduce_line, run_plan
 from meshsim.run.program import program_of
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "RunError",
     "RunResult",
     "brief_of",
+    "command_line",
     "compared",
     "find_runs",
     "prepare",

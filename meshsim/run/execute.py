@@ -198,7 +198,12 @@ def reproduce_line(result: RunResult, backend: str | None = None) -> str:
     plan = result.plan
     if any(violation.invariant == BACKENDS_AGREE for violation in result.verdict.violations):
         backend = "both"
-    words = ["meshsim", "run", plan.source, "--backend", backend or result.backend, "--seed", str(plan.seed)]
+    return command_line(plan, backend or result.backend)
+
+
+def command_line(plan: Plan, backend: str) -> str:
+    """The command that runs a plan on a backend, or on `both`."""
+    words = ["meshsim", "run", plan.source, "--backend", backend, "--seed", str(plan.seed)]
     if plan.variant:
         words += ["--variant", variant_label(plan.variant)]
     if plan.profile != DEFAULT_PROFILE or plan.replaced_profile is not UNSET:
