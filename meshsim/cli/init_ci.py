@@ -101,7 +101,8 @@ def _headers(path: Path) -> set[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from None
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise UsageError(f"{path}: cannot be read: {reason}") from None
     return {line.split("]")[0].strip("[ ").replace(" ", "") for line in lines if line.lstrip().startswith("[")}
 
 

@@ -64,6 +64,16 @@ def pytest_configure_node(node: object) -> None:
     settings.tell_worker(node)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """A hook of pytest-xdist: with `--dist loadgroup` real processes stay on one worker."""
+    if config.getoption("dist") != "loadgroup" or not config.getini(INI):
+        return None
+    from meshsim.pytest_plugin.scheduling import KeepsProcessesTogether
+
+    return KeepsProcessesTogether(config, log)
+
+
 def pytest_report_header(config: pytest.Config) -> str | None:
     from meshsim.pytest_plugin import settings
 
@@ -118,6 +128,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"INCONCLUSIVE {report.nodeid}")
         for line in getattr(report, "meshsim_inconclusive", "").splitlines():
             terminalreporter.write_line(f"  {line}")
+        for title, text in report.sections:
+            terminalreporter.write_sep("-", title)
+            terminalreporter.write_line(text)
 
 
 @pytest.fixture

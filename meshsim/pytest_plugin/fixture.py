@@ -18,10 +18,12 @@ def test_a_killed_worker_is_reported(meshsim: Meshsim) -> None:
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pytest
 
 from meshsim.model.quirks import ProfileName
@@ -116,7 +118,11 @@ class Meshsim:
     def _loaded(self, source: Source) -> list[Loaded]:
         if isinstance(source, Scenario):
             return [Loaded(scenario=source, source="")]
-        return load_scenarios(self._item.config.rootpath / source)
+        path = self._item.config.rootpath / source
+        # A test may have changed the working directory; whoever runs it again is where pytest was started.
+        seen_from = Path(os.path.relpath(path, self._item.config.invocation_params.dir)).as_posix()
+        loaded = load_scenarios(Path(os.path.relpath(path)))
+        return [msgspec.structs.replace(each, source=seen_from) for each in loaded]
 
     def _chosen(self, source: Source, variant: str | None) -> Loaded:
         """The one that the variant selects, or the only one there is."""

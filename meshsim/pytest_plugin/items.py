@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -44,7 +45,7 @@ class ScenarioFile(pytest.File):
         settings = self.config.stash[SETTINGS]
         plans = []
         try:
-            for loaded in load_scenarios(self.path):
+            for loaded in load_scenarios(Path(os.path.relpath(self.path))):
                 for seed in settings.seeds_of(loaded.scenario.seeds):
                     made = plan(loaded, seed)
                     plans.append(made if settings.profile is None else with_profile(made, settings.profile))
@@ -102,8 +103,8 @@ class ScenarioItem(pytest.Item):
             shown.reprcrash.message = error.sentence
         return shown
 
-    def reportinfo(self) -> tuple[os.PathLike[str], None, str]:
-        return self.path, None, self.name
+    def reportinfo(self) -> tuple[os.PathLike[str], int, str]:
+        return self.path, 0, self.name
 
 
 def _item_name(plan: Plan, backend: str) -> str:
