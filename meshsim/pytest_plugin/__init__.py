@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--meshsim-seeds",
         type=int,
         metavar="N",
-        help="run with N seeds instead of those in the files: --meshsim-seed and those that follow it, or fresh ones",
+        help="run with N seeds, drawn from --meshsim-seed, or from one drawn anew and named in the header",
     )
     group.addoption(
         "--meshsim-profile", metavar="PROFILE", help="run under this profile instead of the files': 2026-03, fixed, …"

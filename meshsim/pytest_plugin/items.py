@@ -11,10 +11,9 @@ import pytest
 
 from meshsim.pytest_plugin.outcome import Budget, ViolatedError, note, settle, skip_unless_able
 from meshsim.pytest_plugin.settings import PROCS, SETTINGS, declare, suites_of
-from meshsim.run import RunResult, command_line, compared, program_of
+from meshsim.run import RunResult, case_name, compared, program_of, reproduce_command
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import load_scenarios
-from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, plan, with_profile
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ class ScenarioFile(pytest.File):
         for made in self._plans():
             # As `meshsim run` does: first in simulation, which real processes are compared with.
             for backend in sorted(made.backends, key=lambda name: name != "sim"):
-                yield ScenarioItem.from_parent(self, name=_item_name(made, backend), plan=made, backend=backend)
+                yield ScenarioItem.from_parent(self, name=case_name(made, backend), plan=made, backend=backend)
 
     def _plans(self) -> list[Plan]:
         """The plans of the file, variant by variant, seed by seed; the code that they name can be imported.
@@ -94,7 +93,7 @@ class ScenarioItem(pytest.Item):
         """What the run found, without a traceback: there is no code of the reader's in it."""
         error = excinfo.value
         if isinstance(error, pytest.fail.Exception):  # As from pytest-timeout.
-            return f"{error}\n  reproduce: {command_line(self.plan, self.meshsim_backend)}"
+            return f"{error}\n  reproduce: {reproduce_command(self.plan, self.meshsim_backend)}"
         if not isinstance(error, ViolatedError):
             return super().repr_failure(excinfo)
         shown = excinfo.getrepr(style="value")
@@ -105,9 +104,3 @@ class ScenarioItem(pytest.Item):
 
     def reportinfo(self) -> tuple[os.PathLike[str], int, str]:
         return self.path, 0, self.name
-
-
-def _item_name(plan: Plan, backend: str) -> str:
-    """`late-exit[sim-seed7]`, of a variant `late-exit[poll=1s-sim-seed7]`."""
-    variant = f"{variant_label(plan.variant)}-" if plan.variant else ""
-    return f"{plan.scenario}[{variant}{backend}-seed{plan.seed}]"

@@ -10,13 +10,12 @@ from time import perf_counter
 import pytest
 
 from meshsim.pytest_plugin.settings import SETTINGS
-from meshsim.report.findings import closest_margin, finding_lines, headline, margin_text
-from meshsim.run import OutputError, RunResult, reproduce_line, run_plan, write_run
-from meshsim.run.execute import WALL_LIMIT_S
-from meshsim.scenario.plan import Plan, plan_digest
+from meshsim.report.findings import closest_margin, evidence_of, finding_lines, margin_text
+from meshsim.run import Limits, OutputError, RunResult, reproduce_line, run_plan, write_run
+from meshsim.scenario.plan import Plan, plan_digest, plan_label
 from meshsim.trace.directory import Directory
 from meshsim.trace.story import render
-from meshsim.units import format_duration
+from meshsim.units import S
 
 #: Records at the end of a trace, and lines of what a process wrote, that a report shows. Source: chosen here.
 _TAIL_LINES = 20
@@ -51,10 +50,11 @@ class Budget:
         self._until = None if timeout is None else perf_counter() + _SHARE_OF_TIMEOUT * timeout
 
     def left_s(self) -> float:
-        return WALL_LIMIT_S if self._until is None else min(WALL_LIMIT_S, max(self._until - perf_counter(), 0.0))
+        usual_s = Limits().wall_s
+        return usual_s if self._until is None else min(usual_s, max(self._until - perf_counter(), 0.0))
 
     def run(self, plan: Plan, backend: str) -> RunResult:
-        return run_plan(plan, backend, wall_limit_s=self.left_s())
+        return run_plan(plan, backend, limits=Limits(wall_s=self.left_s()))
 
 
 def note(item: pytest.Item, result: RunResult, *, reproduce: str | None = None) -> str:
@@ -64,23 +64,28 @@ def note(item: pytest.Item, result: RunResult, *, reproduce: str | None = None) 
         The text: what is wrong with the run and how to see it again.
     """
     plan, verdict = result.plan, result.verdict
-    item.user_properties += [
-        ("seed", plan.seed),
-        ("backend", result.backend),
-        ("profile", plan.profile),
-        ("plan_digest", plan_digest(plan)),
-        ("trace_digest", result.digest),
-        ("virtual_time", format_duration(result.virtual_ns)),
-        ("verdict", verdict.outcome),
-    ]
-    margin = closest_margin(result)
+    reproduce = reproduce or reproduce_line(result)
+    lines = [f"{verdict.outcome}: {plan_label(plan)} on {result.backend}, seed {plan.seed}"]
+    lines += [f"  {line}" for line in finding_lines(verdict, evidence_of(result))]
+    properties = {
+        "seed": plan.seed,
+        "backend": result.backend,
+        "profile": plan.profile,
+        "plan_digest": plan_digest(plan),
+        "digest": result.digest,
+        "virtual_s": f"{result.virtual_ns / S:.3f}",
+        "verdict": verdict.outcome,
+        "reproduce": reproduce,
+    }
+    margin = closest_margin(verdict)
     if margin is not None:
-        item.user_properties.append(("closest_margin", margin_text(margin)))
-    lines = [headline(result), *(f"  {line}" for line in finding_lines(result))]
+        properties["closest_margin"] = margin_text(margin)
     out = item.config.stash[SETTINGS].out
     if out is not None:
-        lines.append(f"  kept in {_kept(result, out)}")
-    lines.append(f"  reproduce: {reproduce or reproduce_line(result)}")
+        properties["run_dir"] = _kept(result, out)
+        lines.append(f"  kept in {properties['run_dir']}")
+    lines.append(f"  reproduce: {reproduce}")
+    item.user_properties += properties.items()
     if verdict.outcome != "passed":
         _add_sections(item, result)
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Sequence
@@ -12,9 +13,9 @@ import pytest
 
 from meshsim.pytest_plugin import INI
 
-#: Below this fresh seeds are drawn. Source: chosen here; short enough to be typed again.
-_FRESH_SEEDS = 10**6
 _SEED_FOR_WORKERS = "meshsim_seed"
+#: As for `meshsim run`: the option counts more, the files less.
+_SEED_VARIABLE = "MESHSIM_SEED"
 
 #: Marker of items that start OS processes, and the group that pytest-xdist keeps on one worker.
 PROCS = "procs"
@@ -31,9 +32,9 @@ class Settings(NamedTuple):
     """The options, checked."""
 
     folders: tuple[Path, ...]
-    #: The first seed, if one was given or drawn, and how many in a row.
+    #: The seed to run with, or the one that `seeds` others are drawn from; None for those of the files.
     seed: int | None
-    seeds: int
+    seeds: int | None
     #: The seed was drawn: nobody has asked for this one.
     fresh: bool
     profile: str | None
@@ -42,7 +43,13 @@ class Settings(NamedTuple):
 
     def seeds_of(self, own: Sequence[int]) -> list[int]:
         """The seeds to run with, given those that a scenario names."""
-        return list(own) if self.seed is None else list(range(self.seed, self.seed + self.seeds))
+        if self.seed is None:
+            return list(own)
+        if self.seeds is None:
+            return [self.seed]
+        from meshsim.scenario.streams import drawn_seeds
+
+        return drawn_seeds(self.seeds, self.seed)
 
 
 SETTINGS = pytest.StashKey[Settings]()
@@ -115,14 +122,16 @@ def declare(config: pytest.Config, suite: str) -> None:
 
 def _settings(config: pytest.Config, folders: tuple[Path, ...]) -> Settings:
     seed, seeds = config.getoption("meshsim_seed"), config.getoption("meshsim_seeds")
+    option = "--meshsim-seed"
+    if seed is None and os.environ.get(_SEED_VARIABLE):
+        option, seed = _SEED_VARIABLE, os.environ[_SEED_VARIABLE]
+    if seed is not None:
+        seed = _checked_seed(option, str(seed))
     if seeds is not None and seeds < 1:
         raise pytest.UsageError(f"--meshsim-seeds: expected at least 1, got {seeds}")
     fresh = seeds is not None and seed is None
     if fresh:
-        given = getattr(config, "workerinput", {})
-        seed = given[_SEED_FOR_WORKERS] if given else secrets.randbelow(_FRESH_SEEDS)
-    if seed is not None:
-        _check_seed(seed, seeds or 1)
+        seed = _fresh_seed(config)
     profile = config.getoption("meshsim_profile")
     if profile is not None:
         _check_profile(profile)
@@ -130,14 +139,22 @@ def _settings(config: pytest.Config, folders: tuple[Path, ...]) -> Settings:
     if out is not None:
         out = out.absolute()  # A test may change the working directory.
         _check_out(out)
-    return Settings(folders, seed, seeds or 1, fresh, profile, out, config.getoption("meshsim_inconclusive"))
+    return Settings(folders, seed, seeds, fresh, profile, out, config.getoption("meshsim_inconclusive"))
 
 
-def _check_seed(seed: int, seeds: int) -> None:
+def _checked_seed(option: str, text: str) -> int:
     from meshsim.scenario.plan import SEED_MAX
 
-    if not 0 <= seed <= SEED_MAX - (seeds - 1):
-        raise pytest.UsageError(f"--meshsim-seed: expected a whole number from 0 to 2**63 - {seeds}, got {seed}")
+    if not text.isdecimal() or int(text) > SEED_MAX:
+        raise pytest.UsageError(f"{option}: expected a whole number from 0 to 2**63 - 1, got {text}")
+    return int(text)
+
+
+def _fresh_seed(config: pytest.Config) -> int:
+    from meshsim.scenario.streams import DRAWN_SEED_MAX
+
+    given: dict[str, int] = getattr(config, "workerinput", {})
+    return given[_SEED_FOR_WORKERS] if given else secrets.randbelow(DRAWN_SEED_MAX)
 
 
 def _check_profile(profile: str) -> None:
@@ -168,9 +185,10 @@ def _can_mark(name: str) -> bool:
 def _seeds_text(settings: Settings) -> str:
     if settings.seed is None:
         return "seeds of each file"
-    if settings.seeds == 1:
+    if settings.seeds is None:
         return f"seed {settings.seed}"
-    text = f"seeds {settings.seed} to {settings.seed + settings.seeds - 1}"
-    if not settings.fresh:
-        return text
-    return f"{text} (again: --meshsim-seed {settings.seed} --meshsim-seeds {settings.seeds})"
+    return f"{settings.seeds} seeds drawn from {settings.seed}{_again(settings) if settings.fresh else ''}"
+
+
+def _again(settings: Settings) -> str:
+    return f" (again: --meshsim-seed {settings.seed} --meshsim-seeds {settings.seeds})"

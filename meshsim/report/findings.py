@@ -1,47 +1,50 @@
-"""What is wrong with one run, in words: the same for `meshsim run`, for pytest and for files that CI reads."""
+"""What is wrong with a run, in lines: the same on a terminal, in a test report and in a CI file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from meshsim.model.quirks import QUIRKS
 from meshsim.oracle.invariants import INVARIANTS
-from meshsim.oracle.verdict import Margin
+from meshsim.oracle.verdict import Margin, Verdict
 from meshsim.report.stories import evidence_lines
 from meshsim.run import RunResult
-from meshsim.scenario.plan import plan_label
 from meshsim.units import S, format_duration
 
 #: Records shown for one violation. Source: chosen here; the whole story is one `meshsim trace` away.
-_STORY_LINES_MAX = 12
+STORY_LINES_MAX = 12
 
 
-def headline(result: RunResult) -> str:
-    """Which run it was and how it ended: `violated: late-exit [at=2s] on sim, seed 7`."""
-    return f"{result.verdict.outcome}: {plan_label(result.plan)} on {result.backend}, seed {result.plan.seed}"
+def evidence_of(result: RunResult) -> tuple[tuple[str, ...], ...]:
+    """For each violation the records that led to it, in lines."""
+    return tuple(
+        tuple(evidence_lines(result.records, violation.records, STORY_LINES_MAX))
+        for violation in result.verdict.violations
+    )
 
 
-def finding_lines(result: RunResult) -> list[str]:
-    """What was violated with the records that led to it, or why the run says nothing; empty when it passed."""
-    if result.verdict.outcome != "violated":
-        return [line for line in result.verdict.reason.splitlines() if line]
+def finding_lines(verdict: Verdict, evidence: Sequence[Sequence[str]]) -> list[str]:
+    """What was violated, each with the records that led to it, and what may be behind it; or why nothing is known."""
+    if verdict.outcome == "inconclusive":
+        return verdict.reason.splitlines()
     lines: list[str] = []
-    shown: list[str] = []
-    for violation in result.verdict.violations:
+    shown: Sequence[str] = ()
+    for violation, told in zip(verdict.violations, evidence, strict=True):
         lines.append(f"{violation.invariant} ({violation.kind}) at {violation.at / S:.3f}s: {violation.message}")
-        story = evidence_lines(result.records, violation.records, _STORY_LINES_MAX)
-        lines += [f"  {line}" for line in (["(the same records)"] if story and story == shown else story)]
-        shown = story
-    return lines + _hints({violation.invariant for violation in result.verdict.violations})
+        lines += [f"  {line}" for line in (["(the same records)"] if told and told == shown else told)]
+        shown = told
+    return lines + _hints({violation.invariant for violation in verdict.violations})
 
 
-def closest_margin(result: RunResult) -> Margin | None:
+def closest_margin(verdict: Verdict) -> Margin | None:
     """What came closest to its derived bound; none when nothing in the run had one."""
-    return max(result.verdict.margins, key=lambda margin: margin.share, default=None)
+    return max(verdict.margins, key=lambda margin: margin.share, default=None)
 
 
 def margin_text(margin: Margin) -> str:
     """`detect of trainer[1]: 2.03s of 12s (17 %)`."""
     took, bound = format_duration(margin.took_ns), format_duration(margin.bound_ns)
-    return f"{margin.kind} of {margin.subject}: {took} of {bound} ({margin.share:.0%})".replace("%", " %")
+    return f"{margin.kind} of {margin.subject}: {took} of {bound} ({100 * margin.share:.0f} %)"
 
 
 def _hints(violated: set[str]) -> list[str]:

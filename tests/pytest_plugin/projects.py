@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from pathlib import Path
 from xml.etree.ElementTree import Element, parse
 
@@ -9,10 +11,11 @@ import pytest
 
 import meshsim.pytest_plugin
 
-# Modules that a pytest within this process imports are forgotten at its end, unless they were there before; the
-# plugin must not be half forgotten.
-import meshsim.pytest_plugin.fixture
-import meshsim.pytest_plugin.items
+# What is imported for the first time while a pytest runs within a test is forgotten with it, and would be imported a
+# second time by other tests: classes of the same name that are not the same. So everything is there before.
+for _module in pkgutil.walk_packages(meshsim.__path__, "meshsim."):
+    if _module.name != "meshsim.__main__":
+        importlib.import_module(_module.name)
 
 KILL_ONE = """\
 name = "kill-one"

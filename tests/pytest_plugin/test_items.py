@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from projects import KILL_ONE, OWN, QUIET, Project
 
+from meshsim.scenario.streams import drawn_seeds
+
 MATRIX = '\n[matrix]\n"faults.0.at" = ["4s", "5s"]\n'
 
 
@@ -44,7 +46,7 @@ def test_a_file_is_an_item_for_each_variant_seed_and_backend(project: Project) -
         (["--meshsim-seed", "5", "sc/slow"], ["sc/slow/quiet.toml::quiet[sim-seed5]"]),
         (
             ["--meshsim-seed", "5", "--meshsim-seeds", "2", "-m", "slow"],
-            ["sc/slow/quiet.toml::quiet[sim-seed5]", "sc/slow/quiet.toml::quiet[sim-seed6]"],
+            [f"sc/slow/quiet.toml::quiet[sim-seed{seed}]" for seed in drawn_seeds(2, 5)],
         ),
     ],
 )
