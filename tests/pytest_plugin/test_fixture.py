@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
+from installed import ROOT
 from projects import KILL_ONE, OWN, QUIET, Project, properties
 
 from meshsim.run import run_plan
@@ -175,3 +177,26 @@ def test_lockstep(meshsim):
     assert case.find("failure") is None
     assert properties(case)["verdict"] == "passed"
     assert [each.get("value") for each in case.iter("property") if each.get("name") == "backend"] == ["lockstep", "sim"]
+
+
+@pytest.mark.procs
+@pytest.mark.xdist_group("procs")
+def test_the_example_of_the_page_runs(project: Project) -> None:
+    """People copy it."""
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "ci.md").read_text(), re.DOTALL)
+    project.write("scenarios/fast/late-exit.toml", KILL_ONE.replace("kill-one", "late-exit"))
+    project.write("test_it.py", example)
+
+    project.pytest("test_it.py").assert_outcomes(passed=2)
+
+
+def test_the_page_names_every_option_and_property(project: Project) -> None:
+    page = (ROOT / "docs" / "ci.md").read_text()
+    project.scenario(QUIET)
+    options = set(re.findall(r"--meshsim-[a-z]+", project.pytest("--help").stdout.str()))
+
+    names = set(properties(project.junit("--meshsim-out", "runs")["quiet[sim-seed0]"])) | {"closest_margin"}
+
+    assert options
+    assert sorted(option for option in options if option not in page) == []
+    assert sorted(name for name in names if f"`{name}`" not in page) == []
