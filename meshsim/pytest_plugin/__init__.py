@@ -67,7 +67,7 @@ def pytest_configure_node(node: object) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """A hook of pytest-xdist: with `--dist loadgroup` real processes stay on one worker."""
-    if config.getoption("dist") != "loadgroup" or not config.getini(INI):
+    if config.getoption("dist") != "loadgroup":
         return None
     from meshsim.pytest_plugin.scheduling import KeepsProcessesTogether
 
@@ -94,10 +94,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Items of a backend that was not asked for are deselected, and so counted."""
     wanted = config.getoption("meshsim_backend")
-    left_out = [item for item in items if wanted != "both" and getattr(item, "meshsim_backend", wanted) != wanted]
+    left_out = {item for item in items if wanted != "both" and getattr(item, "meshsim_backend", wanted) != wanted}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.hookimpl(wrapper=True)

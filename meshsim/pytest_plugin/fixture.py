@@ -102,17 +102,21 @@ class Meshsim:
             profile: instead of the scenario's.
 
         Raises:
-            ScenarioError: the scenario is wrong, or has no such variant.
+            ScenarioError: the scenario is wrong, has no such variant, or is not for this backend.
         """
         loaded = self._chosen(source, variant)
         first, *_ = self._settings.seeds_of(loaded.scenario.seeds)
         chosen = self._plan(loaded, first if seed is None else seed, profile)
+        if backend not in chosen.backends:
+            raise ScenarioError(
+                "backends", f"expected {backend} among them, got {', '.join(chosen.backends)}", file=chosen.source
+            )
         if backend == "lockstep":
             skip_unless_able()
-            result = compared(self._budget.run(chosen, "sim"), self._budget.run(chosen, "lockstep"))
-        else:
-            result = self._budget.run(chosen, "sim")
-        reproduce = None if chosen.source else rerun_line(self._item)
+        result = self._budget.run(chosen, backend)
+        if backend == "lockstep" and "sim" in chosen.backends:
+            result = compared(self._budget.run(chosen, "sim"), result)
+        reproduce = None if chosen.source else rerun_line(self._item, chosen)
         return Result(result, self._item, note(self._item, result, reproduce=reproduce))
 
     def _loaded(self, source: Source) -> list[Loaded]:

@@ -63,8 +63,6 @@ class ScenarioItem(pytest.Item):
         self.meshsim_backend = backend
         if backend != "sim":
             self.add_marker(PROCS)
-            if self.config.pluginmanager.hasplugin("xdist"):
-                self.add_marker(pytest.mark.xdist_group(PROCS))
 
     def setup(self) -> None:
         if self.meshsim_backend != "sim":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
+from pathlib import Path
 from time import perf_counter
 
 import pytest
@@ -105,7 +106,7 @@ def settle(item: pytest.Item, result: RunResult, text: str) -> None:
         item.meshsim_inconclusive = text  # type: ignore[attr-defined]  # read by the hook that makes reports
         policy = item.config.stash[SETTINGS].inconclusive
         if policy == "fail":
-            raise InconclusiveError(text, f"inconclusive: {result.verdict.reason}")
+            raise InconclusiveError(text, f"inconclusive: {result.verdict.reason.partition(chr(10))[0]}")
         if policy == "skip":
             raise pytest.skip.Exception(f"inconclusive: {result.verdict.reason}", _use_item_location=True)
 
@@ -129,16 +130,20 @@ def skip_unless_able() -> None:
         raise pytest.skip.Exception(reason, _use_item_location=True)
 
 
-def rerun_line(item: pytest.Item) -> str:
+def rerun_line(item: pytest.Item, plan: Plan) -> str:
     """The command that runs a test again, for runs that no scenario file describes."""
-    return shlex.join(["pytest", item.nodeid.partition("@")[0]])
+    settings = item.config.stash[SETTINGS]
+    words = ["pytest", item.nodeid]
+    if settings.seed is not None:
+        words += ["--meshsim-seed", str(plan.seed)]
+    if settings.profile is not None:
+        words += ["--meshsim-profile", settings.profile]
+    return shlex.join(words)
 
 
-def _kept(result: RunResult, out: os.PathLike[str]) -> str:
-    from pathlib import Path
-
+def _kept(result: RunResult, out: Path) -> str:
     try:
-        return os.path.relpath(write_run(result, Path(out)))
+        return os.path.relpath(write_run(result, out))
     except OutputError as error:
         raise pytest.fail.Exception(f"--meshsim-out: {error}", pytrace=False) from None
 

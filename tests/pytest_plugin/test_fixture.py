@@ -59,13 +59,18 @@ def test_plans(meshsim):
     plans = meshsim.check("sc/fast/kill-one.toml")
     assert [(each.seed, each.variant) for each in plans] == [(7, {{"faults.0.at": "5s"}}), (7, {{"faults.0.at": "6s"}})]
 
+def test_not_for_this_backend(meshsim):
+    with pytest.raises(ScenarioError) as refused:
+        meshsim.run("sc/fast/quiet.toml", backend="lockstep")
+    assert str(refused.value) == "sc/fast/quiet.toml: backends: expected lockstep among them, got sim"
+
 def test_no_such_variant(meshsim):
     with pytest.raises(ScenarioError) as refused:
         meshsim.run("sc/fast/kill-one.toml")
     assert str(refused.value).endswith("variant: expected one of the file's, got nothing (allowed: at=5s, at=6s)")
 """
 
-    run(tests, body).assert_outcomes(passed=3)
+    run(tests, body).assert_outcomes(passed=4)
 
 
 def test_scenarios_are_built_from_the_keys_of_a_file(tests: Project) -> None:
@@ -124,6 +129,8 @@ def test_options(meshsim):
     assert (usual.run.plan.seed, usual.run.plan.profile) == (5, "fixed")
     assert (asked.run.plan.seed, asked.run.plan.profile) == (1, "2026-03")
     assert "kept in runs/quiet.fixed/sim-seed5" in usual.text
+    built = meshsim.run(meshsim.scenario(horizon="1s"))
+    assert "reproduce: pytest test_it.py::test_options --meshsim-seed 5 --meshsim-profile fixed" in built.text
 """
 
     run(tests, body, "--meshsim-seed", "5", "--meshsim-profile", "fixed", "--meshsim-out", "runs").assert_outcomes(
