@@ -141,9 +141,9 @@ def test_options(meshsim):
 @pytest.mark.parametrize(
     ("policy", "outcomes"),
     [
-        ("fail", {"inconclusive": 2, "failed": 1}),
-        ("skip", {"inconclusive": 2, "failed": 1}),
-        ("pass", {"inconclusive": 2, "failed": 1}),
+        ("fail", {"inconclusive": 3, "failed": 1}),
+        ("skip", {"inconclusive": 3, "failed": 1}),
+        ("pass", {"inconclusive": 2, "failed": 2}),
     ],
 )
 def test_inconclusive_runs_follow_the_policy(tests: Project, policy: str, outcomes: dict[str, int]) -> None:
@@ -156,6 +156,10 @@ def test_passed(meshsim):
 
 def test_violated(meshsim):
     meshsim.run("sc/fast/own.toml").assert_violated("at-most-once")
+
+def test_later(meshsim):
+    meshsim.run("sc/fast/own.toml").assert_passed()
+    assert not "a reason of its own"
 
 def test_otherwise(meshsim):
     assert meshsim.run("sc/fast/own.toml").verdict.outcome == "passed"
