@@ -23,5 +23,5 @@ def unpacked_wheel(folder: Path) -> Path:
 
 def environment(site: Path, **variables: str) -> dict[str, str]:
     """The environment of a process that has the wheel and nothing of this pytest run."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "MESHSIM_"))}
     return {**ours, "PYTHONPATH": str(site), **variables}

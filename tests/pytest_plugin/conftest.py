@@ -23,6 +23,6 @@ def project(pytester: pytest.Pytester, site: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PYTHONPATH", str(site))
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setenv(NO_OTHERS, "1")
-    for name in ("PYTEST_ADDOPTS", "PYTEST_TIMEOUT", "PYTEST_XDIST_WORKER"):
+    for name in ("MESHSIM_SEED", "PYTEST_ADDOPTS", "PYTEST_TIMEOUT", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
     return Project(pytester)

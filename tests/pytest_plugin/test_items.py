@@ -59,6 +59,20 @@ def test_what_the_command_line_selects(project: Project, words: list[str], expec
     assert project.collected(*words) == expected
 
 
+def test_the_seed_can_come_from_the_environment(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for `meshsim run`: the option counts more, and what is no seed is refused in one line."""
+    project.scenario(QUIET)
+    monkeypatch.setenv("MESHSIM_SEED", "9")
+
+    assert project.collected() == ["sc/fast/quiet.toml::quiet[sim-seed9]"]
+    assert project.collected("--meshsim-seed", "5") == ["sc/fast/quiet.toml::quiet[sim-seed5]"]
+
+    monkeypatch.setenv("MESHSIM_SEED", "many")
+    refused = project.pytest()
+    assert refused.ret == pytest.ExitCode.USAGE_ERROR
+    assert refused.stderr.lines[0] == "ERROR: MESHSIM_SEED: expected a whole number from 0 to 2**63 - 1, got many"
+
+
 def test_folders_with_the_names_of_other_marks_mark_nothing(project: Project) -> None:
     """A suite called `skip` is a suite, and one whose name is no marker can be run all the same."""
     for folder in ("skip", "two words", "xfail"):
