@@ -21,14 +21,18 @@ PLACES = {
 
 #: Where pytest looks for its configuration, in this order, and the tables that make a file one.
 _CONFIGS = {
-    "pytest.toml": ("pytest",),
-    ".pytest.toml": ("pytest",),
-    "pytest.ini": (),  # Even when it is empty.
+    "pytest.toml": (),  # Even when it is empty.
+    ".pytest.toml": (),
+    "pytest.ini": (),
     ".pytest.ini": (),
     "pyproject.toml": ("tool.pytest", "tool.pytest.ini_options"),
     "tox.ini": ("pytest",),
     "setup.cfg": ("tool:pytest",),
 }
+
+#: What the suite needs of a configuration that is there already.
+_INI_LINES = ("meshsim_scenarios = scenarios", "pythonpath = .")
+_TOML_LINES = ('meshsim_scenarios = ["scenarios"]', 'pythonpath = ["."]')
 
 
 def init_ci(directory: Path = Path(), *, dry_run: bool = False) -> int:
@@ -107,16 +111,7 @@ def _headers(path: Path) -> set[str]:
 
 
 def _config_advice(path: Path) -> list[str]:
-    """What the suite needs of a configuration that is there already."""
-    in_toml = path.suffix == ".toml"
-    lines = (
-        ('meshsim_scenarios = ["scenarios"]', 'pythonpath = ["."]')
-        if in_toml
-        else (
-            "meshsim_scenarios = scenarios",
-            "pythonpath = .",
-        )
-    )
+    lines = _TOML_LINES if path.suffix == ".toml" else _INI_LINES
     return [f"add to {path}, where pytest is configured:", *(f"    {line}" for line in lines)]
 
 

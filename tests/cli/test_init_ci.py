@@ -71,7 +71,7 @@ TOML = ('meshsim_scenarios = ["scenarios"]', 'pythonpath = ["."]')
         ("pyproject.toml", "[project]\nname = 'x'\n\n[tool.pytest.ini_options]\ntestpaths = ['tests']\n", TOML),
         ("pyproject.toml", "[tool.pytest]\ntestpaths = ['tests']\n", TOML),
         ("pyproject.toml", "[project]\nname = 'x'\n", None),
-        ("pytest.toml", "[pytest]\n", TOML),
+        ("pytest.toml", "", TOML),
         ("pytest.ini", "", INI),
         (".pytest.ini", "[pytest]\n", INI),
         ("tox.ini", "[tox]\n[pytest]\n", INI),
