@@ -32,6 +32,12 @@ def processes_of_runner(pid: int) -> list[str]:
     return _processes_with(lambda variable: variable.startswith(marker))
 
 
+def processes_with(name: str, value: str, *, but: int) -> list[str]:
+    """Every process that started with this variable in its environment, or inherited it; one is left out."""
+    wanted = f"{name}={value}".encode()
+    return [each for each in _processes_with(lambda variable: variable == wanted) if each.split()[0] != str(but)]
+
+
 def _processes_with(is_marker: Callable[[bytes], bool]) -> list[str]:
     """Pid and name of every process with such a variable in its environment."""
     found = []

@@ -44,6 +44,7 @@ for _name, _place, _help in (
     ("quirks", "meshsim.cli.quirks:quirks", "Say how the modelled system surprises, and show each surprise."),
     ("invariants", "meshsim.cli.invariants:invariants", "Say what must hold in every run, and what breaks it."),
     ("coverage", "meshsim.cli.coverage:coverage", "Say which transitions of the model scenarios reach."),
+    ("init-ci", "meshsim.cli.init_ci:init_ci", "Write a suite that works into a project: scenarios, pytest, CI."),
     ("schema", "meshsim.cli.scenarios:schema", "Print the JSON schema of scenario files."),
     ("doctor", "meshsim.cli.doctor:doctor", "Say what this machine can do."),
 ):

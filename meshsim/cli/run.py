@@ -36,13 +36,10 @@ from meshsim.run import (
     write_whole,
 )
 from meshsim.scenario.plan import Plan, plan_label
-from meshsim.scenario.streams import stream
+from meshsim.scenario.streams import DRAWN_SEED_MAX, drawn_seeds
 from meshsim.units import S
 
 _LIMITS = Limits()
-
-#: Drawn seeds are below this: short enough to read out.
-_BASE_MAX = 10**9
 
 
 def run(
@@ -184,13 +181,9 @@ def run_jobs(jobs: Sequence[Job], settings: Settings, done: Callable[[Outcome], 
 def draw_seeds(count: int, base: int | None) -> list[int]:
     """`count` different seeds. Without a base one is drawn, and named, so that the same can be had again."""
     if base is None:
-        base = secrets.randbelow(_BASE_MAX)
+        base = secrets.randbelow(DRAWN_SEED_MAX)
         err(f"seeds drawn from --seed {base}")
-    luck = stream(base, "seeds")
-    drawn: dict[int, None] = {}
-    while len(drawn) < count:
-        drawn[luck.randrange(_BASE_MAX)] = None
-    return list(drawn)
+    return drawn_seeds(count, base)
 
 
 def _seed_of(environment: Mapping[str, str]) -> int | None:

@@ -274,10 +274,10 @@ class LockstepBackend:
         Raises:
             BackendError: something is left, by name; all that could be freed is freed all the same.
         """
-        if self._closed:
-            return
-        self._closed = True
         with _undisturbed():
+            if self._closed:
+                return
+            self._closed = True
             try:
                 for peer in self._peers.values():
                     peer.signal(signal.SIGKILL)
@@ -328,8 +328,12 @@ class LockstepBackend:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Ctrl-C and its like wait: one that came in the middle would leave processes behind, and then wait for them."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    """Ctrl-C and its like wait: one that came in the middle would leave processes behind, and then wait for them.
+
+    SIGALRM is pytest-timeout's way to interrupt a test.
+    """
+    interrupts = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, interrupts)
     try:
         yield
     finally:

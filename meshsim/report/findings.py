@@ -6,10 +6,10 @@ from collections.abc import Collection, Sequence
 
 from meshsim.model.quirks import QUIRKS
 from meshsim.oracle.invariants import INVARIANTS
-from meshsim.oracle.verdict import Verdict
+from meshsim.oracle.verdict import Margin, Verdict
 from meshsim.report.stories import evidence_lines
 from meshsim.run import RunResult
-from meshsim.units import S
+from meshsim.units import S, format_duration
 
 #: Records shown for one violation. Source: chosen here; the whole story is one `meshsim trace` away.
 STORY_LINES_MAX = 12
@@ -29,7 +29,7 @@ def finding_lines(verdict: Verdict, evidence: Sequence[Sequence[str]], quirks_of
     Quirks that were off in the run are not behind it.
     """
     if verdict.outcome == "inconclusive":
-        return [verdict.reason]
+        return verdict.reason.splitlines()
     lines: list[str] = []
     shown: Sequence[str] = ()
     for violation, told in zip(verdict.violations, evidence, strict=True):
@@ -37,6 +37,17 @@ def finding_lines(verdict: Verdict, evidence: Sequence[Sequence[str]], quirks_of
         lines += [f"  {line}" for line in (["(the same records)"] if told and told == shown else told)]
         shown = told
     return lines + _hints({violation.invariant for violation in verdict.violations}, quirks_off)
+
+
+def closest_margin(verdict: Verdict) -> Margin | None:
+    """What came closest to its derived bound; none when nothing in the run had one."""
+    return max(verdict.margins, key=lambda margin: margin.share, default=None)
+
+
+def margin_text(margin: Margin) -> str:
+    """`detect of trainer[1]: 2.03s of 12s (17 %)`."""
+    took, bound = format_duration(margin.took_ns), format_duration(margin.bound_ns)
+    return f"{margin.kind} of {margin.subject}: {took} of {bound} ({100 * margin.share:.0f} %)"
 
 
 def _hints(violated: set[str], quirks_off: Collection[str]) -> list[str]:

@@ -11,7 +11,7 @@ from meshsim.run.directory import (
     write_run,
     write_whole,
 )
-from meshsim.run.execute import RunResult, brief_of, compared, reproduce_line, run_plan
+from meshsim.run.execute import RunResult, brief_of, compared, reproduce_command, reproduce_line, run_plan
 from meshsim.run.limits import Limits
 from meshsim.run.outcome import Keep, Outcome, case_name
 from meshsim.run.program import program_of
@@ -36,6 +36,7 @@ __all__ = [
     "program_of",
     "read_run",
     "repeat_share",
+    "reproduce_command",
     "reproduce_line",
     "run_name",
     "run_plan",

@@ -142,7 +142,10 @@ def compared(sim: RunResult, lockstep: RunResult) -> RunResult:
         records=tuple(record.seq for record in divergence.right_story[-1:]),
     )
     verdict = msgspec.structs.replace(
-        lockstep.verdict, outcome="violated", violations=(violation, *lockstep.verdict.violations)
+        lockstep.verdict,
+        outcome="violated",
+        violations=(violation, *lockstep.verdict.violations),
+        reason=f"{violation.invariant}: {violation.message}",
     )
     return msgspec.structs.replace(lockstep, verdict=verdict)
 

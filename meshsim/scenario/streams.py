@@ -8,6 +8,9 @@ from __future__ import annotations
 import hashlib
 import random
 
+#: Drawn seeds, and those that others are drawn from, are below this: short enough to read out.
+DRAWN_SEED_MAX = 10**9
+
 
 def stream_key(seed: int, *names: str | int) -> int:
     """64 bits that belong to this seed and these names, the same in every process and on every machine.
@@ -25,3 +28,12 @@ def stream_key(seed: int, *names: str | int) -> int:
 def stream(seed: int, *names: str | int) -> random.Random:
     """The random stream of this name, at its beginning: `stream(plan.seed, "link", "client", "host0")`."""
     return random.Random(stream_key(seed, *names))
+
+
+def drawn_seeds(count: int, base: int) -> list[int]:
+    """`count` different seeds, always the same for one base; fewer are the beginning of more."""
+    luck = stream(base, "seeds")
+    drawn: dict[int, None] = {}
+    while len(drawn) < count:
+        drawn[luck.randrange(DRAWN_SEED_MAX)] = None
+    return list(drawn)

@@ -24,6 +24,7 @@ from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.notes import Warned
 from meshsim.procs.backend import LockstepBackend
+from meshsim.procs.peer import NodePeer
 
 pytestmark = pytest.mark.procs
 
@@ -473,3 +474,32 @@ def test_the_zygote_imports_neither_simpy_nor_drawing_nor_the_console() -> None:
     loaded = run_python("-c", script)
 
     assert (loaded.stdout, loaded.stderr) == ("set()\n", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM])
+def test_what_interrupts_a_run_waits_until_its_processes_have_ended(
+    backend: LockstepBackend, run_id: str, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    """Ctrl-C, a shell's end, pytest-timeout: in the middle of ending processes it would leave some behind."""
+
+    class Interruption(Exception):  # noqa: N818  no error, as KeyboardInterrupt is none
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise Interruption
+
+    killed = NodePeer.signal
+
+    def signal_and_interrupt(peer: NodePeer, which: int) -> None:
+        killed(peer, which)
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(NodePeer, "signal", signal_and_interrupt)
+    before = signal.signal(number, interrupt)
+    try:
+        with pytest.raises(Interruption):
+            backend.close()
+    finally:
+        signal.signal(number, before)
+
+    assert processes_of(run_id) == []
