@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks seeds docs bench lint clean
+.PHONY: demo test quirks seeds mutants docs bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,10 @@ SEEDS ?= 200
 seeds: $(READY)
 	$(BIN)/meshsim run scenarios/fast --backend sim --profile fixed --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \
 		--jobs 2 --keep red --out out/seeds --check-determinism 0.5%
+
+# A hundred small ways to break the modelled system, each against the fast suite; writes docs/mutants.md.
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants --out docs/mutants.md
 
 # The pages of docs/ that are made from the model's tables.
 docs: $(READY)
