@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks seeds mutants docs bench lint clean
+.PHONY: demo test quirks seeds mutants soak docs bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +40,10 @@ seeds: $(READY)
 # A hundred small ways to break the modelled system, each against the fast suite; writes docs/mutants.md.
 mutants: $(READY)
 	$(BIN)/python -m tests.mutants --out docs/mutants.md
+
+# Five hundred lockstep runs of the busiest scenarios while two burners take the cores; writes reports/soak.md.
+soak: $(READY)
+	$(BIN)/python -m benchmarks.soak --out reports
 
 # The pages of docs/ that are made from the model's tables.
 docs: $(READY)

@@ -21,7 +21,7 @@ from rich.progress import track
 
 from meshsim.cli.console import out, table
 from tests.mutants.mutant import Mutant, load_mutants
-from tests.mutants.trial import Trial
+from tests.mutants.trial import Kill, Trial
 
 SUITE = "scenarios/fast"
 #: Share of the mutants that must be killed. Source: issue 4.
@@ -79,8 +79,8 @@ def _trial(id: str) -> Trial:
     return msgspec.json.decode(done.stdout, type=Trial)
 
 
-def _words(kill: object) -> str:
-    return f"{kill.scenario} ({', '.join(kill.violated) or kill.reason})"  # type: ignore[attr-defined]
+def _words(kill: Kill) -> str:
+    return f"{kill.scenario} ({', '.join(kill.violated) or kill.reason})"
 
 
 def _findings(results: Iterable[Result]) -> list[str]:
