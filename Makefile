@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks seeds docs bench lint clean
+.PHONY: demo test quirks seeds mutants soak docs bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -36,6 +36,14 @@ SEEDS ?= 200
 seeds: $(READY)
 	$(BIN)/meshsim run scenarios/fast --backend sim --profile fixed --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \
 		--jobs 2 --keep red --out out/seeds --check-determinism 0.5%
+
+# A hundred small ways to break the modelled system, each against the fast suite; writes docs/mutants.md.
+mutants: $(READY)
+	$(BIN)/python -m tests.mutants --out docs/mutants.md
+
+# Five hundred lockstep runs of the busiest scenarios while two burners take the cores; writes reports/soak.md.
+soak: $(READY)
+	$(BIN)/python -m benchmarks.soak --out reports
 
 # The pages of docs/ that are made from the model's tables.
 docs: $(READY)

@@ -1,0 +1,41 @@
+"""Mutants are data: each still fits the module that it breaks. `make mutants` runs them."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.mutants.mutant import Mutant, load_mutants  # noqa: E402  the repository is no package
+from tests.mutants.trial import Trial  # noqa: E402
+
+MUTANTS = load_mutants()
+
+
+def test_there_are_enough() -> None:
+    """Sixty is what was asked for."""
+    assert len(MUTANTS) >= 60
+
+
+@pytest.mark.parametrize("mutant", MUTANTS.values(), ids=MUTANTS)
+def test_each_changes_its_module(mutant: Mutant) -> None:
+    """Its text is there exactly once, and the changed module is Python."""
+    ast.parse(mutant.mutated())
+
+
+@pytest.mark.parametrize(("id", "killed"), [("none", False), ("owner-is-not-told", True)])
+def test_a_trial_runs_the_mutant(id: str, killed: bool) -> None:
+    """One scenario is enough to see that the changed module is the one that runs."""
+    command = [sys.executable, "-m", "tests.mutants.trial", id, "scenarios/fast/actor-raises.toml"]
+
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    import msgspec
+
+    assert bool(msgspec.json.decode(said, type=Trial).kills) is killed
