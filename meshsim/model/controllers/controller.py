@@ -110,7 +110,12 @@ class ActorMeshController(MeshKeeper):
         return port == self.abandoned or (self.stop is not None and self.stop.accepts(port))
 
     def interrupts(self, envelope: Envelope) -> bool:
-        """Q27: nothing does. Off: a Stop that is carried out ends the poll that runs."""
+        """Q27: nothing does. Off: a Stop that is carried out ends the poll that runs.
+
+        Q16 off: heartbeats go out while a poll waits, and so does word that nobody takes them come in.
+        """
+        if isinstance(envelope.message, Undeliverable):
+            return envelope.message.envelope.subscriber and not self.config.has("Q16")
         if self.query is None or self.config.has("Q27"):
             return False
         return isinstance(envelope.message, Stop) and not self._is_duplicate_stop()
