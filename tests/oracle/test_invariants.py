@@ -319,7 +319,7 @@ def test_a_parent_that_hears_of_a_failed_child_is_told_the_truth(trace: TraceBui
 
 
 def test_an_alarm_of_who_was_forgotten_is_true_enough(trace: TraceBuilder) -> None:
-    """What its controller sent came back, so it sends no more: silence, though both are well again. Until it is asked."""
+    """What its controller sent came back, so it sends no more though both are well; until it is asked again."""
     trace.add(SubscriberRemoved(CONTROLLER, OBSERVER), node="client", at=40)
     trace.heard(OBSERVER, "watchdog", None, "failed: timed out reaching controller", at=200)
     assert found(trace.end(210), "accuracy") == []

@@ -138,8 +138,8 @@ class AtMostOnce(Invariant):
 
     The same is: role, reference, rank (or actor, when there is no rank), text of the status. An owner that is
     subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
-    Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may who was told of
-    a rank whose process or host was stopped, died, or was asked to end since: what is silent again fails again.
+    Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may who was told
+    of a rank whose process or host was stopped, died, or was asked to end since: what is silent again fails again.
     Q18: a dead process is reported with every poll. What owners pass on (`supervisor`) does not
     count: several may own one mesh.
     """
