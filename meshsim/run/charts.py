@@ -82,6 +82,7 @@ _CONTROLLER_MESSAGES = (
     "stop",
     "undeliverable",
 )
+_URGENT = ("stop", "undeliverable")
 _CONTROLLER_EVENTS = (
     "started",
     "clock_set",
@@ -101,9 +102,9 @@ _CONTROLLER_EXCUSES = (
     Excuse(EVERY, ("child_failed",), "A controller has no children."),
     Excuse(EVERY, ("create_or_update",), "A controller is spawned with its mesh in it: nobody sends it one."),
     Excuse(_CONTROLLER_WAITS, ("started", "clock_set"), _ONCE),
-    # Without Q27 a stop ends the poll that it finds, and nothing else.
-    Excuse(_CONTROLLER_WAITS, tuple(each for each in _CONTROLLER_MESSAGES if each != "stop"), _IN_MAILBOX),
-    Excuse(("stopping", "cleaning_up"), ("stop",), _IN_MAILBOX),
+    # A poll makes way for a stop without Q27, for heartbeats that come back without Q16, and for nothing else.
+    Excuse(_CONTROLLER_WAITS, tuple(each for each in _CONTROLLER_MESSAGES if each not in _URGENT), _IN_MAILBOX),
+    Excuse(("stopping", "cleaning_up"), _URGENT, _IN_MAILBOX),
     Excuse(_CONTROLLER_WAITS, ("cleanup",), _NOT_INTERRUPTED),
     Excuse(("cleaning_up",), ("reply:state",), _OWN_REPLY),
     Excuse(("idle", *_QUERYING), ("reply:rank_status",), _OWN_REPLY),

@@ -355,6 +355,18 @@ def test_a_parent_that_hears_of_a_failed_child_is_told_the_truth(trace: TraceBui
     assert found(trace.end(30), "accuracy") == []
 
 
+def test_an_alarm_of_who_was_forgotten_is_true_enough(trace: TraceBuilder) -> None:
+    """What its controller sent came back, so it sends no more though both are well; until it is asked again."""
+    trace.add(SubscriberRemoved(CONTROLLER, OBSERVER), node="client", at=40)
+    trace.heard(OBSERVER, "watchdog", None, "failed: timed out reaching controller", at=200)
+    assert found(trace.end(210), "accuracy") == []
+
+    trace.records.pop()
+    trace.operation(OBSERVER, "subscribe_to", "trainer", index=1, at=210, end=210)
+    trace.heard(OBSERVER, "watchdog", None, "failed: timed out reaching controller", at=400)
+    assert [subject for subject, _, _ in found(trace.end(410), "accuracy")] == ["trainer.controller"]
+
+
 # --- at-most-once, owner-hears-errors-only -----------------------------------------------------------------
 
 
@@ -396,16 +408,23 @@ def test_who_took_the_controller_for_dead_may_be_told_of_all_again(trace: TraceB
     assert [who for who, _, _ in found(trace.end(40), "at-most-once")] == ["observer"]
 
 
-@pytest.mark.parametrize(("again", "count"), [(25, 0), (None, 1)])
+@pytest.mark.parametrize(
+    ("meanwhile", "count"), [("it is stopped again", 0), ("it is to end", 0), ("it dies", 0), ("nothing", 1)]
+)
 def test_what_is_silent_a_second_time_may_be_reported_a_second_time(
-    trace: TraceBuilder, again: int | None, count: int
+    trace: TraceBuilder, meanwhile: str, count: int
 ) -> None:
-    """Its process was stopped anew meanwhile; while it is the same stop, it is the same failure."""
+    """While its process is in the state that was reported, it is the same failure."""
     trace.add(ProcessStopped(), node=NODES[1], at=10)
     trace.heard(CLIENT, "owner", 1, at=20)
-    if again is not None:
-        trace.add(ProcessContinued(), node=NODES[1], at=again - 1)
-        trace.add(ProcessStopped(), node=NODES[1], at=again)
+    match meanwhile:
+        case "it is stopped again":
+            trace.add(ProcessContinued(), node=NODES[1], at=24)
+            trace.add(ProcessStopped(), node=NODES[1], at=25)
+        case "it is to end":
+            trace.proc(1, "Ready", "Stopping", at=25)
+        case "it dies":
+            trace.dies(NODES[1], KILLED, at=25)
     trace.heard(CLIENT, "owner", 1, at=40)
     assert len(found(trace.end(50), "at-most-once")) == count
 

@@ -110,10 +110,15 @@ class ActorMeshController(MeshKeeper):
         return port == self.abandoned or (self.stop is not None and self.stop.accepts(port))
 
     def interrupts(self, envelope: Envelope) -> bool:
-        """Q27: nothing does. Off: a Stop that is carried out ends the poll that runs."""
-        if self.query is None or self.config.has("Q27"):
+        """Q27: nothing does. Off: a Stop that is carried out ends the poll that runs.
+
+        Q16 off: heartbeats go out while a poll waits, so word that nobody takes them comes in, too.
+        """
+        if self.query is None:
             return False
-        return isinstance(envelope.message, Stop) and not self._is_duplicate_stop()
+        if isinstance(envelope.message, Undeliverable):
+            return envelope.message.envelope.subscriber and not self.config.has("Q16")
+        return isinstance(envelope.message, Stop) and not (self.config.has("Q27") or self._is_duplicate_stop())
 
     def takes(self, port: int, message: Message) -> bool:
         is_answer = self.query is not None or port == self.abandoned

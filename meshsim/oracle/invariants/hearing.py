@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from meshsim.model.ids import ActorId
-from meshsim.model.notes import Heard, OperationEnded
+from meshsim.model.notes import Heard, OperationEnded, SubscriberRemoved
 from meshsim.oracle.health import rank_impaired
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
@@ -35,8 +35,9 @@ class Accuracy(Invariant):
     its owner or its controller must be ending. That everything is well again is no failure.
 
     A *watchdog* concludes that a controller is dead. True when the controller has ended or its process died; excused
-    when that process was stopped, or messages between it and the listener were lost, within the watchdog time. Else
-    it is a false alarm (Q16 makes them: one terminal rank silences heartbeats for all).
+    when that process was stopped, or messages between it and the listener were lost, within the watchdog time, or when
+    the controller has forgotten the listener, as its messages came back. Else it is a false alarm (Q16 makes them: one
+    terminal rank silences heartbeats for all).
 
     A *child* (heard by its parent) must have ended, or a recorded event must say so.
     """
@@ -45,11 +46,22 @@ class Accuracy(Invariant):
     quirks = ("Q16",)
     sentence = "No failure is reported of what is healthy."
     needs = "Somebody who hears of a failure."
-    sees = (Heard,)
+    sees = (Heard, SubscriberRemoved, OperationEnded)
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        #: Controllers and subscribers that they took off their lists: an alarm of theirs has its cause.
+        self._forgotten: set[tuple[ActorId, ActorId]] = set()
 
     def observe(self, record: Record) -> Iterable[Violation]:
         heard = record.what
-        assert isinstance(heard, Heard)
+        match heard:
+            case SubscriberRemoved(controller=controller, subscriber=subscriber):
+                self._forgotten.add((controller, subscriber))
+            case OperationEnded(operation="subscribe_to", error=None, by=by):
+                self._forgotten = {forgotten for forgotten in self._forgotten if forgotten[1] != by}
+        if not isinstance(heard, Heard):
+            return ()
         spawned = self.world.meshes.get(heard.mesh)
         if heard.role == "parent":
             true = self._child_ended(heard.actor)
@@ -99,6 +111,8 @@ class Accuracy(Invariant):
         world, controller = self.world, spawned.mesh.controller
         if controller is None or world.ended_at(controller) is not None or controller in world.hung:
             return True
+        if (controller, heard.listener) in self._forgotten:
+            return True
         node, own = world.directory.node_of_actor(controller), world.directory.node_of_actor(heard.listener)
         since = at - world.bounds.watchdog_ns
         if node is None or own is None:
@@ -111,8 +125,8 @@ class AtMostOnce(Invariant):
 
     The same is: role, reference, rank (or actor, when there is no rank), text of the status. An owner that is
     subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
-    Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may all of a rank
-    whose process or host was stopped again since: what is silent a second time fails a second time.
+    Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may who was told
+    of a rank whose process or host was stopped, died, or was asked to end since: what is silent again fails again.
     Q18: a dead process is reported with every poll. What owners pass on (`supervisor`) does not
     count: several may own one mesh.
     """
@@ -143,20 +157,21 @@ class AtMostOnce(Invariant):
         about = heard.actor if heard.rank is None else heard.rank
         times = self._heard.setdefault((heard.listener, heard.role, reference, about, heard.text), [])
         blank = self._blank.get((heard.listener, reference, heard.role), -1)
-        if not times or times[-1][-1].seq < blank or self._was_stopped_since(heard, times[-1][-1].at):
+        if not times or times[-1][-1].seq < blank or self._fell_silent_since(heard, times[-1][-1].at):
             times.append([])
         times[-1].append(record)
         if heard.role == "watchdog":
             self._blank[heard.listener, reference, "subscriber"] = record.seq
 
-    def _was_stopped_since(self, heard: Heard, at: int) -> bool:
-        """Whether a process on which the rank depends was stopped anew."""
+    def _fell_silent_since(self, heard: Heard, at: int) -> bool:
+        """Whether a process on which the rank depends ended, or was stopped anew."""
         spawned = self.world.meshes.get(heard.mesh)
         if heard.rank is None or spawned is None or heard.rank >= len(spawned.mesh.members):
             return False
         nodes = self.world.place_of(ActorId(spawned.mesh.members[heard.rank]))
         facts = [self.world.nodes[node] for node in nodes if node in self.world.nodes]
-        return any(begin > at for each in facts for begin, _ in each.stalls)
+        ends = [end for each in facts for end in (each.died_at, each.stop_asked_at) if end is not None]
+        return any(begin > at for begin in [*ends, *(begin for each in facts for begin, _ in each.stalls)])
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
         for records in (records for times in self._heard.values() for records in times):

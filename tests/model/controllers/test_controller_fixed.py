@@ -520,6 +520,20 @@ def test_with_q27_a_stop_waits():
     assert not machine.interrupts(STOP)
 
 
+@pytest.mark.parametrize(("off", "at_once"), [("", False), ("Q27", False), ("Q16", True)])
+def test_without_q16_a_subscriber_that_is_gone_is_forgotten_while_a_poll_waits(off, at_once):
+    """Heartbeats go on meanwhile: the first that comes back is to be the last but those on their way."""
+    machine = subscribed(controller(off=off), ALICE)
+    asked_procs(machine, P)
+    sent = machine._tell_subscribers(None)[0]
+    returned = Envelope(ALICE.actor, CONTROLLER, Undeliverable(sent, ("gone",)), returnable=False)
+    other = Envelope(CLIENT, CONTROLLER, Undeliverable(STOP, ("gone",)), returnable=False)
+
+    assert (machine.interrupts(returned), machine.interrupts(other)) == (at_once, False)
+    machine.handle(returned, P)
+    assert (list(machine.subscribers), machine.phase) == ([], ControllerPhase.QUERYING_PROCS)
+
+
 # --- messages that come back: Q57 --------------------------------------------------------------------------------
 
 
