@@ -50,6 +50,7 @@ from meshsim.trace.records import (
     KernelDisagreed,
     ProcessContinued,
     ProcessDied,
+    ProcessLeftParent,
     ProcessNotStarted,
     ProcessReaped,
     ProcessSignalled,
@@ -413,8 +414,9 @@ class Processes:
         self.write(node, (ALLOCATION_FAILED,))
         self.signal_itself(node, SIGABRT, cause)
 
-    def leave_parent(self, node: Node) -> None:
+    def leave_parent(self, node: Node, cause: int) -> None:
         """The process gives up its parent-death signal."""
+        self._record(node, cause, ProcessLeftParent())
         self.table.processes[node].pdeathsig = False
         self._backend.leave_parent(node)
 

@@ -31,6 +31,7 @@ from meshsim.trace.records import (
     MessageReturned,
     ProcessContinued,
     ProcessDied,
+    ProcessLeftParent,
     ProcessReaped,
     ProcessStarted,
     ProcessStopped,
@@ -135,6 +136,7 @@ class World:
         self.handlers: dict[type, Callable[[Record], None]] = {
             Envelope: self._on_delivery,
             ProcessStarted: self._on_process_started,
+            ProcessLeftParent: self._on_process_left_parent,
             ProcessDied: self._on_process_died,
             ProcessReaped: self._on_process_reaped,
             ProcessStopped: self._on_process_stopped,
@@ -267,6 +269,10 @@ class World:
         self.nodes[node] = NodeFacts(started, record.at)
         if started.parent:
             self._children.setdefault(Node(started.parent), []).append(node)
+
+    def _on_process_left_parent(self, record: Record) -> None:
+        facts = self.nodes[Node(record.node)]
+        facts.started = msgspec.structs.replace(facts.started, pdeathsig=False)
 
     def _on_process_died(self, record: Record) -> None:
         facts = self.nodes.get(Node(record.node))

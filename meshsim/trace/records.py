@@ -52,6 +52,10 @@ class ProcessNotStarted(msgspec.Struct, frozen=True, tag="process_not_started"):
     error: str
 
 
+class ProcessLeftParent(msgspec.Struct, frozen=True, tag="process_left_parent"):
+    """The process has given up its parent-death signal: it lives on when its parent dies."""
+
+
 class ProcessSignalled(msgspec.Struct, frozen=True, tag="process_signalled"):
     """A signal was sent to the process of this record's node. `by` is a host's node, the node
     itself when a handler brought it about, or empty for a fault.
@@ -155,6 +159,7 @@ Body = Union[
     RunStarted,
     ProcessStarted,
     ProcessNotStarted,
+    ProcessLeftParent,
     ProcessSignalled,
     ProcessStopped,
     ProcessContinued,

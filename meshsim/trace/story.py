@@ -48,6 +48,7 @@ from meshsim.trace.records import (
     MessageReturned,
     ProcessContinued,
     ProcessDied,
+    ProcessLeftParent,
     ProcessNotStarted,
     ProcessReaped,
     ProcessSignalled,
@@ -132,6 +133,8 @@ def _describe_process(record: Record, directory: Directory) -> str:
             return f"cannot start a process for {_proc(record, Name(name), directory)}: {error}"
         case ProcessSignalled(signal=signal, by=by):
             return f"process gets signal {signal} from {by or 'outside'}"
+        case ProcessLeftParent():
+            return "process gives up its parent-death signal"
         case ProcessStopped():
             return "process is stopped"
         case ProcessContinued():

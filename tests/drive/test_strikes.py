@@ -46,6 +46,7 @@ from meshsim.trace.records import (
     KernelDisagreed,
     ProcessContinued,
     ProcessDied,
+    ProcessLeftParent,
     ProcessNotStarted,
     ProcessReaped,
     ProcessStarted,
@@ -295,6 +296,7 @@ def test_a_host_that_crashes_without_a_parent_death_signal_leaves_its_procs() ->
     records = run(HostCrash(target="host0", pdeathsig=False, at=at(5)))
 
     assert [record.node for record in records if isinstance(record.what, ProcessDied)] == ["host0"]
+    assert len(found(records, ProcessLeftParent)) == 2
     assert found(records, RunEnded)[0].alive == ("client", "host0/workers_0", WORKER)
 
 

@@ -29,6 +29,7 @@ from meshsim.trace.records import (
     KernelDisagreed,
     MessageLost,
     ProcessContinued,
+    ProcessLeftParent,
     ProcessStarted,
     ProcessStopped,
     RunEnded,
@@ -677,6 +678,13 @@ def test_a_stalled_process_gets_its_time_back(trace: TraceBuilder) -> None:
     trace.actor(TRAINERS[0], "stopped: orphaned", at=100)
     trace.add(ProcessStopped(), node=NODES[1], at=101)
     assert found(trace.end(5000), "nothing-outlives-its-owner") == []
+
+
+def test_a_proc_that_gave_its_parent_death_signal_up_may_outlive_its_host(trace: TraceBuilder) -> None:
+    """Nobody asked the kernel for anything."""
+    trace.add(ProcessLeftParent(), node=NODES[1], at=15)
+    trace.dies("host1", KILLED, at=15)
+    assert found(trace.end(17), "nothing-outlives-its-owner") == []
 
 
 def test_a_proc_that_outlives_its_host_is_found(trace: TraceBuilder) -> None:

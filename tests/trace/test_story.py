@@ -56,6 +56,7 @@ from meshsim.trace.records import (
     MessageLost,
     MessageReturned,
     ProcessContinued,
+    ProcessLeftParent,
     ProcessNotStarted,
     ProcessSignalled,
     ProcessStopped,
@@ -106,6 +107,7 @@ def whole() -> list[Record]:
     trace.add(ChildExited(WORKER, ExitStatus(signal=9)), node="host1", at=3)
     trace.add(ProcessNotStarted(WORKER, "EAGAIN"), node="host1")
     trace.add(MarkRejected(WORKER, "Killed", "ready", "illegal transition"), node="host1")
+    trace.add(ProcessLeftParent(), node=NODES[0])
     for process in (ProcessSignalled(15, "host1"), ProcessStopped(), ProcessContinued(), KernelDisagreed("T", "R")):
         trace.add(process, node=NODES[1])
     trace.proc(1, "Ready", "Killed", "Killed(sig=9)")
@@ -184,6 +186,7 @@ LINES = """\
      3.000s  host1          told that the child workers[1] was killed by signal 9
      3.000s  host1          cannot start a process for workers[1]: EAGAIN
      3.000s  host1          workers[1]: mark ready rejected, stays Killed
+     3.000s  workers[0]     process gives up its parent-death signal
      3.000s  workers[1]     process gets signal 15 from host1
      3.000s  workers[1]     process is stopped
      3.000s  workers[1]     process runs again

@@ -6,7 +6,6 @@ import signal
 from collections.abc import Callable
 
 from meshsim.drive.backend import Resource
-from meshsim.drive.kernel import ProcessState
 from meshsim.drive.strikes.base import MissedError, Strike
 from meshsim.faults.kinds import (
     AgentCrash,
@@ -15,14 +14,20 @@ from meshsim.faults.kinds import (
     PowerCycle,
     ProcessesExhausted,
 )
+from meshsim.model.ids import Node
 from meshsim.model.messages import HandlerFails
 
 
 def _host_crash(strike: Strike, fault: HostCrash) -> None:
     host = strike.process(fault.target)
-    if fault.pdeathsig is False:
-        _release_children(strike, fault.target)
-    strike.send_signal(host, int(signal.SIGKILL))
+    if fault.pdeathsig is not False:
+        strike.send_signal(host, int(signal.SIGKILL))
+        return
+    children = _living_children(strike, host)
+    seq = strike.struck(host, "SIGKILL, and no parent-death signal")
+    for child in children:
+        strike.world.processes.leave_parent(child, seq)
+    strike.world.processes.signal(host, int(signal.SIGKILL), seq)
 
 
 def _power_cycle(strike: Strike, fault: PowerCycle) -> None:
@@ -36,15 +41,11 @@ def _power_on(strike: Strike, fault: PowerCycle) -> None:
     strike.world.processes.restart(former, strike.struck(former))
 
 
-def _release_children(strike: Strike, target: str) -> None:
-    """They do it themselves, so all of them must run."""
+def _living_children(strike: Strike, host: Node) -> list[Node]:
+    """Those who have a parent-death signal to give up. They do it themselves, so all of them must run."""
     processes = strike.world.processes
-    children = processes.table.processes[strike.process(target)].children
-    alive = [child for child in children if processes.table.state(child) is not ProcessState.REAPED]
-    for child in alive:
-        strike.running(child, "give up its parent-death signal")
-    for child in alive:
-        processes.leave_parent(child)
+    children = [child for child in processes.table.processes[host].children if not processes.is_gone(child)]
+    return [strike.running(child, "give up its parent-death signal") for child in children]
 
 
 def _agent_crash(strike: Strike, fault: AgentCrash) -> None:
