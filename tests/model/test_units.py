@@ -96,7 +96,7 @@ def test_a_shift_may_have_a_sign(text, shift_ns):
 
 @pytest.mark.parametrize("text", ["--1s", "- -1s", "soon", "", "-"])
 def test_what_is_no_shift(text):
-    with pytest.raises(DurationError, match='^expected a duration such as "1.5s" or "-200ms", got '):
+    with pytest.raises(DurationError, match=r'^expected a duration such as "1.5s" or "-200ms", got '):
         parse_shift(text)
 
 
@@ -111,5 +111,5 @@ def test_a_drift_is_a_share_of_time(text, ppb):
 
 @pytest.mark.parametrize("text", ["200us", "200us/m", "1.5s/s", "0.0001ppm", "ppm", "/s", "fast"])
 def test_what_is_no_drift(text):
-    with pytest.raises(DurationError, match="^expected a drift such as "):
+    with pytest.raises(DurationError, match=r"^expected a drift such as "):
         parse_drift(text)
