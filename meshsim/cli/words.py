@@ -6,8 +6,9 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
-from meshsim.faults.kinds import Fault, When
+from meshsim.faults.kinds import Fault, LinkFault, MessageFault, When
 from meshsim.model.attributes import ATTRIBUTES
 from meshsim.model.config import defaults, value_text
 from meshsim.model.quirks import PROFILES
@@ -27,7 +28,7 @@ from meshsim.oracle.expectations import (
 from meshsim.scenario.children import children_of
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import Actors, AllocateHostsOp, AllocateOp, SpawnActorsOp, SpawnProcsOp
-from meshsim.units import Duration, format_duration
+from meshsim.units import Drift, Duration, Shift, format_duration
 
 
 def world_lines(plan: Plan) -> list[str]:
@@ -40,6 +41,8 @@ def world_lines(plan: Plan) -> list[str]:
         + (f" and up to {format_duration(network.jitter)} more" if network.jitter else "")
         + (f"; {network.loss:.3%} are lost" if network.loss else ""),
     ]
+    drifts = {} if plan.clock_drifts is UNSET else plan.clock_drifts
+    lines += [_clock_words(name, plan.clocks.get(name), drifts.get(name)) for name in {**plan.clocks, **drifts}]
     for procs in topology.procs:
         if procs.allocator is not None:
             extent = Extent.of(tuple(procs.extent.items()))
@@ -61,6 +64,13 @@ def world_lines(plan: Plan) -> list[str]:
     return lines + [f"config {change}" for change in _config_changes(plan)]
 
 
+def _clock_words(name: str, offset: Shift | None, drift: Drift | None) -> str:
+    """What is wrong with the wall clock of a machine."""
+    words = [] if offset is None else [f"is {format_duration(abs(offset))} {'behind' if offset < 0 else 'ahead'}"]
+    words += [] if drift is None else [f"gains {drift}"]
+    return f"the wall clock of {name} {' and '.join(words)}"
+
+
 def _spawned_how(spec: Actors | SpawnActorsOp) -> str:
     """Under which name, of what type that nobody has, and with which children."""
     made = children_of(spec)
@@ -76,7 +86,8 @@ def timetable(plan: Plan) -> list[tuple[str, str, str]]:
     """What the plan does: (when, what, to whom and how), operations first, then faults, each in file order."""
     rows = [(_step_time(step), f"step {step.index}", _step_words(step)) for step in plan.steps]
     return rows + [
-        (_fault_time(f), f"fault {i}", f"{tag_of(f)} {_fields(f, 'at', 'when')}") for i, f in enumerate(plan.faults)
+        (_fault_time(fault), f"fault {index}", f"{tag_of(fault)} {_fault_words(fault)}")
+        for index, fault in enumerate(plan.faults)
     ]
 
 
@@ -179,6 +190,15 @@ def _fault_time(fault: Fault) -> str:
     return "at its spawn" if fault.when is None else _when_words(fault.when)
 
 
+def _fault_words(fault: Fault) -> str:
+    """Whom it strikes, and how."""
+    if not isinstance(fault, LinkFault):
+        return _fields(fault, "at", "when")
+    usual = ["share"] if isinstance(fault, MessageFault) and fault.share == 1 else []
+    how = _fields(fault, "at", "when", "target", "with_", "to", "one_way", *usual, first_named=True)
+    return f"{fault.sides}{', ' if how else ''}{how}"
+
+
 def _when_words(when: When) -> str:
     after = f"{format_duration(when.after)} after " if when.after else "on "
     nth = f"match {when.count} of " if when.count > 1 else ""
@@ -198,8 +218,8 @@ def _config_changes(plan: Plan) -> Iterable[str]:
             yield f"{name} = {value_text(attribute, value)} (default {value_text(attribute, default)})"
 
 
-def _fields(struct: msgspec.Struct, *without: str) -> str:
-    """The fields that say something, the first as it is, the others as `name value`."""
+def _fields(struct: msgspec.Struct, *without: str, first_named: bool = False) -> str:
+    """The fields that say something, the first as it is unless it is named too, the others as `name value`."""
     words: list[str] = []
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
@@ -208,7 +228,7 @@ def _fields(struct: msgspec.Struct, *without: str) -> str:
         if isinstance(value, bool) and value == field.default:
             continue
         text = format_duration(value) if isinstance(value, Duration) else str(value)
-        words.append(text if not words else f"{field.encode_name} {text}")
+        words.append(text if not words and not first_named else f"{field.encode_name} {text}")
     return ", ".join(words)
 
 
