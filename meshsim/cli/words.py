@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec import UNSET
 
-from meshsim.faults.kinds import Fault, When, targets_of
+from meshsim.faults.kinds import Fault, LinkFault, MessageFault, When, targets_of
 from meshsim.model.attributes import ATTRIBUTES
 from meshsim.model.config import defaults, value_text
 from meshsim.model.quirks import PROFILES
@@ -17,7 +17,7 @@ from meshsim.oracle.expectations import Expectation, Known, applies
 from meshsim.scenario.children import children_of
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import Actors, AllocateHostsOp, AllocateOp, SpawnActorsOp, SpawnProcsOp
-from meshsim.units import format_duration
+from meshsim.units import Drift, Shift, format_duration
 
 
 def world_lines(plan: Plan) -> list[str]:
@@ -30,6 +30,8 @@ def world_lines(plan: Plan) -> list[str]:
         + (f" and up to {format_duration(network.jitter)} more" if network.jitter else "")
         + (f"; {network.loss:.3%} are lost" if network.loss else ""),
     ]
+    drifts = {} if plan.clock_drifts is UNSET else plan.clock_drifts
+    lines += [_clock_words(name, plan.clocks.get(name), drifts.get(name)) for name in {**plan.clocks, **drifts}]
     for procs in topology.procs:
         if procs.allocator is not None:
             extent = Extent.of(tuple(procs.extent.items()))
@@ -49,6 +51,13 @@ def world_lines(plan: Plan) -> list[str]:
     on = [quirk for quirk in usual if quirk not in plan.quirks_off]
     lines += [f"turned {way}: {', '.join(quirks)}" for way, quirks in (("off", off), ("on", on)) if quirks]
     return lines + [f"config {change}" for change in _config_changes(plan)]
+
+
+def _clock_words(name: str, offset: Shift | None, drift: Drift | None) -> str:
+    """What is wrong with the wall clock of a machine."""
+    words = [] if offset is None else [f"is {format_duration(abs(offset))} {'behind' if offset < 0 else 'ahead'}"]
+    words += [] if drift is None else [f"gains {drift}"]
+    return f"the wall clock of {name} {' and '.join(words)}"
 
 
 def _spawned_how(spec: Actors | SpawnActorsOp) -> str:
@@ -106,8 +115,15 @@ def _step_words(step: Step) -> str:
 
 def _fault_words(fault: Fault) -> str:
     """Its kind, its targets and its parameters."""
-    rest = fields_words(fault, "target", "targets", "at", "when", "repeat", first=False)
-    words = f"{tag_of(fault)} {' and '.join(targets_of(fault))}"
+    without = ["target", "targets", "at", "when", "repeat"]
+    whom = " and ".join(targets_of(fault))
+    if isinstance(fault, LinkFault):
+        whom = str(fault.sides)
+        without += ["with_", "to", "one_way"]
+    if isinstance(fault, MessageFault) and fault.share == 1:
+        without.append("share")
+    rest = fields_words(fault, *without, first=False)
+    words = f"{tag_of(fault)} {whom}"
     return f"{words}, {rest}" if rest else words
 
 

@@ -117,6 +117,32 @@ def test_show_has_words_for_every_kind_of_expectation(meshsim: Command, folder: 
     ]
 
 
+def test_show_says_whom_a_fault_of_the_network_strikes(meshsim: Command, folder: Path) -> None:
+    """As the trace will say it; and which clocks are wrong from the start."""
+    file = folder / "sc" / "kill-one.toml"
+    more = [
+        'kind = "partition"\ntarget = "host0"\nat = "1s"\nfor = "2s"',
+        'kind = "loss"\ntarget = "client"\nto = ["host0"]\none_way = true\nat = "1s"\nmessage = "get_state"\nshare = 0.5',
+        'kind = "reordering"\ntarget = "workers[0]"\nwith = ["workers[1]"]\nat = "1s"\nwindow = "1s"',
+        'kind = "clock_jump"\ntarget = "host0"\nat = "1s"\nby = "-5s"',
+    ]
+    clocks = '\n[clocks]\nhost0 = "-3s"\n[clock_drifts]\nhost0 = "50ppm"\nclient = "-1us/s"\n'
+    file.write_text(file.read_text() + clocks + "".join(f"\n[[faults]]\n{text}\n" for text in more))
+
+    lines = meshsim("show", "sc/kill-one.toml").out.splitlines()
+
+    assert [line.partition("  fault ")[2] for line in lines if line.startswith("at 1s")] == [
+        "1  partition host0 <-> *, for 2s",
+        "2  loss client -> host0, message get_state, share 0.5",
+        "3  reordering workers[0], workers[1] <-> *, window 1s",
+        "4  clock_jump host0, by -5s",
+    ]
+    assert [line for line in lines if "wall clock" in line] == [
+        "  the wall clock of host0 is 3s behind and gains 50us/s",
+        "  the wall clock of client gains -1us/s",
+    ]
+
+
 def test_show_says_how_actors_are_spawned_and_who_chooses(meshsim: Command, folder: Path) -> None:
     """Names, types that nobody has, children, and the order of what is there at once."""
     file = folder / "sc" / "kill-one.toml"

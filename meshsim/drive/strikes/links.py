@@ -28,7 +28,6 @@ from meshsim.faults.links import (
     Lose,
     Overtake,
     Rule,
-    Sides,
     Withhold,
     is_machine,
 )
@@ -67,7 +66,7 @@ def _delivery_timeout(strike: Strike, fault: DeliveryTimeout) -> None:
 
 
 def _strike(strike: Strike, fault: LinkFault, decision: Decision, how: str = "") -> None:
-    sides = _sides(fault)
+    sides = fault.sides
     src, dst = _side(strike, sides.near), _side(strike, sides.far)
     message, share = ("", 1.0) if not isinstance(fault, MessageFault) else (fault.message or "", fault.share)
     what = [
@@ -89,11 +88,6 @@ def _strike(strike: Strike, fault: LinkFault, decision: Decision, how: str = "")
     strike.world.post.add_rule(rule)
 
 
-def _sides(fault: LinkFault) -> Sides:
-    near, far = (fault.target, *fault.with_), tuple(fault.to)
-    return Sides(near, () if ANY in far else far, fault.one_way)
-
-
 def _side(strike: Strike, targets: tuple[str, ...]) -> tuple[End, ...]:
     """One side of a rule; nobody is everybody."""
     return () if ANY in targets else tuple(_end(strike, target) for target in targets)
@@ -110,7 +104,7 @@ def _end(strike: Strike, text: str) -> End:
 def _end_rule(strike: Strike, fault: LinkFault) -> None:
     """The time of a fault is over: its rule goes, if it ever came."""
     if any(rule.key == strike.index for rule in strike.world.network.rules):
-        strike.world.record("", strike.cause, FaultEnded(strike.index, strike.kind, str(_sides(fault))))
+        strike.world.record("", strike.cause, FaultEnded(strike.index, strike.kind, str(fault.sides)))
         strike.world.post.remove_rule(strike.index)
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from meshsim.faults.kinds.base import FaultBase
+from meshsim.faults.links import ANY, Sides
 from meshsim.units import Duration, duration
 
 
@@ -26,6 +27,12 @@ class LinkFault(FaultBase, frozen=True, kw_only=True):
     one_way: bool = False
     #: How long it lasts; to the end of the run when not given.
     for_: Duration | None = msgspec.field(name="for", default=None)
+
+    @property
+    def sides(self) -> Sides:
+        """Whom it strikes, as traces say it."""
+        far = () if ANY in self.to else tuple(self.to)
+        return Sides((self.target, *self.with_), far, self.one_way)
 
 
 class MessageFault(LinkFault, frozen=True, kw_only=True):
