@@ -209,7 +209,7 @@ def test_a_bring_up_that_is_expected_to_fail_is_judged_by_its_expectation() -> N
     """An unexpected error is a violation; where nobody was there to ask, the scenario does not do what it says.""",
 )
 def test_an_operation_that_nobody_could_be_asked_for_says_nothing(error: str, outcome: str) -> None:
-    """An unexpected error is a violation; where nobody was there to ask, the scenario does not do what it says."""
+    """An error that nobody expects is a violation; that there was nobody to ask is another scenario than this one."""
     trace = TraceBuilder().bring_up()
     trace.operation(CLIENT, "query_mesh", "trainer", index=1, at=3, end=3, error=error)
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from meshsim.faults.kinds.base import FaultBase
+from meshsim.faults.kinds.base import FaultBase, targets_of
 from meshsim.faults.links import ANY, Sides
 from meshsim.units import Duration, duration
 
@@ -32,7 +32,7 @@ class LinkFault(FaultBase, frozen=True, kw_only=True):
     def sides(self) -> Sides:
         """Whom it strikes, as traces say it."""
         far = () if ANY in self.to else tuple(self.to)
-        return Sides((self.target, *self.with_), far, self.one_way)
+        return Sides((*targets_of(self), *self.with_), far, self.one_way)
 
 
 class MessageFault(LinkFault, frozen=True, kw_only=True):
