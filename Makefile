@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks docs bench lint clean
+.PHONY: demo test quirks seeds docs bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -30,6 +30,12 @@ test: lint
 # Every surprise of the modelled system, with its quirk and without, in both worlds: quirk by profile and backend.
 quirks: $(READY)
 	$(BIN)/meshsim quirks --run --backend both
+
+# The fast suite as a careful engineer would want the system, under fresh seeds: SEEDS of them, drawn from SEED if given.
+SEEDS ?= 200
+seeds: $(READY)
+	$(BIN)/meshsim run scenarios/fast --backend sim --profile fixed --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \
+		--jobs 2 --keep red --out out/seeds --check-determinism 0.5%
 
 # The pages of docs/ that are made from the model's tables.
 docs: $(READY)

@@ -15,6 +15,7 @@ from meshsim.faults.kinds import Signal
 from meshsim.oracle.expectations import Hears
 from meshsim.oracle.verdict import Verdict
 from meshsim.run import (
+    Limits,
     OutputError,
     RunError,
     RunResult,
@@ -79,10 +80,10 @@ def test_a_backend_that_cannot_makes_the_run_inconclusive(kill_one: Plan, monkey
 
 def test_a_run_over_its_wall_limit_is_given_up(kill_one: Plan) -> None:
     """A run that never ends would block a whole CI job; being slow says nothing about the modelled system."""
-    result = run_plan(kill_one, "sim", wall_limit_s=0.0)
+    result = run_plan(kill_one, "sim", limits=Limits(wall_s=0))
 
     assert result.verdict.outcome == "inconclusive"
-    assert result.verdict.reason.startswith("the run took more than 0 s of wall time, at ")
+    assert result.verdict.reason.startswith("limit reached: 0 s of wall time, at ")
 
 
 def test_the_backend_is_closed_when_a_run_is_interrupted(kill_one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,10 +21,10 @@ class Loaded(NamedTuple):
     errors: list[ScenarioError]
 
 
-def load(paths: Sequence[Path], seed: int | None = None, profile: str | None = None) -> Loaded:
+def load(paths: Sequence[Path], seeds: Sequence[int] | None = None, profile: str | None = None) -> Loaded:
     """The plan of every scenario in the files and folders, variant by variant, seed by seed.
 
-    `seed` replaces the seeds that the files name, `profile` their profile.
+    `seeds` replace those that the files name, `profile` their profile.
 
     Raises:
         ScenarioError: there is no scenario file at one of the paths.
@@ -33,8 +33,8 @@ def load(paths: Sequence[Path], seed: int | None = None, profile: str | None = N
     for path in discover(paths):
         try:
             for scenario in load_scenarios(path):
-                seeds = scenario.scenario.seeds if seed is None else [seed]
-                plans = [plan(scenario, each) for each in seeds]
+                chosen = scenario.scenario.seeds if seeds is None else seeds
+                plans = [plan(scenario, each) for each in chosen]
                 loaded.plans.extend(plans if profile is None else [with_profile(each, profile) for each in plans])
         except ScenarioError as error:
             loaded.errors.append(error)
@@ -42,7 +42,11 @@ def load(paths: Sequence[Path], seed: int | None = None, profile: str | None = N
 
 
 def plans_of(
-    paths: Sequence[Path], *, seed: int | None = None, variant: str | None = None, profile: str | None = None
+    paths: Sequence[Path],
+    *,
+    seeds: Sequence[int] | None = None,
+    variant: str | None = None,
+    profile: str | None = None,
 ) -> list[Plan]:
     """As `load`, when nothing may be wrong.
 
@@ -50,7 +54,7 @@ def plans_of(
         UsageError: a file is not a good scenario (a line for each), or `variant` selects nothing.
         ScenarioError: there is no scenario file at one of the paths.
     """
-    plans, errors = load(paths, seed, profile)
+    plans, errors = load(paths, seeds, profile)
     if errors:
         raise UsageError("\n".join(str(error) for error in errors))
     if variant is None:

@@ -11,9 +11,11 @@ import msgspec
 from meshsim.cli import PASSED
 from meshsim.cli.console import out as say
 from meshsim.cli.console import table
+from meshsim.cli.findings import exit_code, print_findings, print_json
 from meshsim.cli.load import plans_of
-from meshsim.cli.run import Kept, exit_code, jobs_of, print_findings, print_json, run_jobs
+from meshsim.cli.run import jobs_of, run_jobs
 from meshsim.model.quirks import ABSENT, PROFILES, QUIRKS, SIDES, Quirk
+from meshsim.run import Outcome, Settings
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, with_profile
 
@@ -138,22 +140,22 @@ def _line(quirk: Quirk, scenarios: Sequence[str]) -> str:
 def _run(path: Path, backend: str, out: Path, *, json: bool) -> int:
     """Every scenario on both sides: one that asks for a profile of its own as well as others."""
     plans = [with_profile(plan, profile) for plan in plans_of([path]) for profile in SIDES]
-    kept = run_jobs(jobs_of(plans, backend), out, print_json if json else None)
+    suite = run_jobs(jobs_of(plans, backend), Settings(out=out), print_json if json else None)
     if not json:
-        _print_verdicts(kept)
-        print_findings(kept)
-    return exit_code(kept)
+        _print_verdicts(suite.outcomes)
+        print_findings(suite)
+    return exit_code(suite)
 
 
-def _print_verdicts(kept: Sequence[Kept]) -> None:
-    backends = sorted({one.result.backend for one in kept}, key=lambda name: name != "sim")
+def _print_verdicts(outcomes: Sequence[Outcome]) -> None:
+    backends = sorted({one.backend for one in outcomes}, key=lambda name: name != "sim")
     columns = [(profile, backend) for profile in SIDES for backend in backends]
     cells: dict[tuple[str, str], dict[tuple[str, str], str]] = {}
-    for one in kept:
-        plan, column = one.result.plan, (one.result.plan.profile, one.result.backend)
+    for one in outcomes:
+        plan, column = one.plan, (one.plan.profile, one.backend)
         for quirk in quirks_of(plan) or {_NOT_RUN}:
             row = cells.setdefault((quirk, _name(plan)), {})
-            row[column] = max(row.get(column, _WORSE[0]), one.result.verdict.outcome, key=_WORSE.index)
+            row[column] = max(row.get(column, _WORSE[0]), one.verdict.outcome, key=_WORSE.index)
     order = {quirk: number for number, quirk in enumerate(QUIRKS)}
     rows = sorted(cells, key=lambda row: (order.get(row[0], len(order)), row[1]))
     table(

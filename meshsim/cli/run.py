@@ -2,56 +2,75 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
-import msgspec
-
-from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED, console
-from meshsim.cli.console import err, table
+from meshsim.cli.console import err
+from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
+from meshsim.cli.findings import exit_code, print_findings, print_json, print_seeds, print_table
 from meshsim.cli.load import plans_of
-from meshsim.model.quirks import QUIRKS, ProfileName
-from meshsim.oracle.invariants import INVARIANTS
-from meshsim.report.stories import evidence_lines
-from meshsim.run import RunResult, compared, prepare, program_of, reproduce_line, run_plan, write_run
-from meshsim.scenario.matrix import variant_label
+from meshsim.cli.values import duration_ns, positive, share
+from meshsim.model.quirks import ProfileName
+from meshsim.report.findings import evidence_of
+from meshsim.report.github import annotation_lines, step_summary
+from meshsim.report.junit import junit_xml
+from meshsim.run import (
+    Job,
+    Keep,
+    Limits,
+    Outcome,
+    OutputError,
+    Settings,
+    Suite,
+    check_writable,
+    read_run,
+    repeat_share,
+    run_suite,
+    write_whole,
+)
 from meshsim.scenario.plan import Plan, plan_label
-from meshsim.units import S, format_duration
+from meshsim.scenario.streams import stream
+from meshsim.units import S
 
-#: Version of the lines that `--json` prints.
-JSON_SCHEMA = 1
+_LIMITS = Limits()
 
-#: Records shown for one violation. Source: chosen here; the whole story is one `meshsim trace` away.
-_STORY_LINES_MAX = 12
-_DIGEST_DIGITS = 12
-
-
-class Kept(NamedTuple):
-    """A result and the run directory it was written to."""
-
-    result: RunResult
-    place: Path
+#: Drawn seeds are below this: short enough to read out.
+_BASE_MAX = 10**9
 
 
 def run(
     *paths: Path,
     backend: Literal["sim", "lockstep", "both"] = "both",
     seed: int | None = None,
+    seeds: int | None = None,
     variant: str | None = None,
     profile: ProfileName | None = None,
     out: Path = Path("out"),
+    keep: Keep = "all",
+    jobs: int = 1,
+    fail_fast: bool = False,
+    time_budget: str | None = None,
+    allow_inconclusive: bool = False,
+    check_determinism: str | None = None,
+    max_steps: int = _LIMITS.steps,
+    max_records: int = _LIMITS.records,
+    max_virtual: str | None = None,
+    max_wall: str = "5m",
     report: Path | None = None,
+    junit: Path | None = None,
     json: bool = False,
 ) -> int:
     """Run scenarios and judge them.
 
     All files are loaded and checked before the first process starts. Every run is kept as a directory below `--out`.
-    Where a plan runs on both backends the digests must be equal.
+    Where a plan runs on both backends the digests must be equal. On GitHub what is wrong is annotated in the files, and
+    a table is added to the job's page.
 
     Parameters
     ----------
@@ -60,7 +79,9 @@ def run(
     backend
         Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names.
     seed
-        Run with this seed instead of those in the file.
+        Run with this seed instead of those in the file; the variable MESHSIM_SEED does the same.
+    seeds
+        Run with so many seeds, drawn from `--seed`, or from one drawn anew and named on standard error.
     variant
         Only the variant of a scenario's matrix with this label, e.g. `poll=1s`.
     profile
@@ -68,213 +89,159 @@ def run(
         `2025-11` is an older revision of the modelled system.
     out
         Folder for run directories.
+    keep
+        Which runs get a directory: `all`, `red` (those that did not pass), or `none`.
+    jobs
+        How many processes run plans at the same time.
+    fail_fast
+        Begin no run after the first that is violated.
+    time_budget
+        Begin no run after this wall time, e.g. `10m`; what is not begun makes the whole inconclusive.
+    allow_inconclusive
+        End with 0 although runs were inconclusive or not begun.
+    check_determinism
+        Run this share of the plans again, e.g. `10%`, in another process with another hash seed: digests must be equal.
+    max_steps
+        Give a run up after so many events fed to its nodes.
+    max_records
+        Give a run up when its trace has more records.
+    max_virtual
+        Give a run up at this virtual time, e.g. `1h`, if its horizon is later.
+    max_wall
+        Give a run up after this wall time.
     report
         Also write a page about the runs, to a file or as `index.html` into a folder, and a `timeline.svg` into each
         run directory.
+    junit
+        Also write a JUnit XML file: a test case for each run.
     json
         One JSON object a line on standard output, and nothing else.
     """
-    plans = plans_of(paths or (Path("scenarios"),), seed=seed, variant=variant, profile=profile)
-    jobs = jobs_of(plans, backend)
-    kept = run_jobs(jobs, out, print_json if json else None)
+    if report is not None and keep != "all":
+        raise UsageError(f"--report: needs the runs that --keep {keep} throws away")
+    settings = Settings(
+        out=out,
+        keep=keep,
+        workers=positive("--jobs", jobs),
+        fail_fast=fail_fast,
+        budget_s=None if time_budget is None else duration_ns("--time-budget", time_budget) / S,
+        limits=Limits(
+            steps=positive("--max-steps", max_steps),
+            records=positive("--max-records", max_records),
+            virtual_ns=None if max_virtual is None else duration_ns("--max-virtual", max_virtual),
+            wall_s=duration_ns("--max-wall", max_wall) / S,
+        ),
+    )
+    seed = _seed_of(os.environ) if seed is None else seed
+    drawn = None if seeds is None else draw_seeds(positive("--seeds", seeds), seed)
+    chosen_seeds = drawn or (None if seed is None else [seed])
+    plans = plans_of(paths or (Path("scenarios"),), seeds=chosen_seeds, variant=variant, profile=profile)
+    chosen = jobs_of(plans, backend)
+    if check_determinism is not None:
+        chosen = repeat_share(chosen, share("--check-determinism", check_determinism))
+    if junit is not None:
+        check_writable(junit)
+    suite = run_jobs(chosen, settings, print_json if json else None)
     if not json:
-        _print_summary(kept)
+        (print_table if drawn is None else print_seeds)(suite.outcomes)
+        print_findings(suite)
     if report is not None:
-        _write_report(kept, report, json=json)
-    return exit_code(kept)
+        _write_report(suite, report, json=json)
+    if junit is not None:
+        write_whole(junit, junit_xml(suite, allow_inconclusive=allow_inconclusive))
+    _tell_github(suite, os.environ)
+    return exit_code(suite, allow_inconclusive=allow_inconclusive)
 
 
-def jobs_of(plans: Sequence[Plan], wanted: str) -> list[tuple[Plan, tuple[str, ...]]]:
+def jobs_of(plans: Sequence[Plan], wanted: str) -> list[Job]:
     """Each plan with the backends it will run on; plans that are not for the wanted one are named and left out."""
-    jobs = [(plan, plan.backends if wanted == "both" else (wanted,)) for plan in plans]
+    jobs = [Job(plan, plan.backends if wanted == "both" else (wanted,)) for plan in plans]
     for line in dict.fromkeys(
-        f"{plan.source}: not run: it is for {' and '.join(plan.backends)}, not for {wanted}"
-        for plan, backends in jobs
-        if not set(backends) <= set(plan.backends)
+        f"{job.plan.source}: not run: it is for {' and '.join(job.plan.backends)}, not for {wanted}"
+        for job in jobs
+        if not set(job.backends) <= set(job.plan.backends)
     ):
         err(line)
-    chosen = [(plan, backends) for plan, backends in jobs if set(backends) <= set(plan.backends)]
+    chosen = [job for job in jobs if set(job.backends) <= set(job.plan.backends)]
     if not chosen:
         raise UsageError(f"--backend {wanted}: none of the scenarios is for it")
     return chosen
 
 
-def run_jobs(
-    jobs: Sequence[tuple[Plan, tuple[str, ...]]], out: Path, done: Callable[[Kept], None] | None = None
-) -> list[Kept]:
-    """Run plans on their backends and keep the results below `out`; `done` is called with each as soon as it is there.
+def run_jobs(jobs: Sequence[Job], settings: Settings, done: Callable[[Outcome], None] | None = None) -> Suite:
+    """Run jobs with a bar on the terminal; `done` is called with each outcome, in the order of the jobs.
 
     Raises:
         ScenarioError: a class that a plan names cannot be imported; nothing has run.
-        OutputError: `out` cannot be written.
+        OutputError: the output folder cannot be written.
     """
-    for plan, _ in jobs:
-        program_of(plan)
-    prepare(out)
-    with _progress(sum(len(backends) for _, backends in jobs)) as advance:
-        return [one for plan, backends in jobs for one in _run_one(plan, backends, out, advance, done)]
+    with _progress(sum(len(job.backends) for job in jobs)) as (began, over):
+        return run_suite(jobs, settings, evidence_of, began=began, over=over, done=done or (lambda _: None))
 
 
-def _run_one(
-    plan: Plan,
-    backends: Sequence[str],
-    out: Path,
-    advance: Callable[[str], None],
-    done: Callable[[Kept], None] | None,
-) -> list[Kept]:
-    """Run one plan on its backends and keep the results."""
-    results: dict[str, RunResult] = {}
-    kept = []
-    # `sim` first: it is what `lockstep` is compared with.
-    for backend in sorted(backends, key=lambda name: name != "sim"):
-        advance(f"{plan_label(plan)} {backend}")
-        result = run_plan(plan, backend)
-        if backend == "lockstep" and "sim" in results:
-            result = compared(results["sim"], result)
-        results[backend] = result
-        kept.append(Kept(result, write_run(result, out)))
-        if done is not None:
-            done(kept[-1])
-    return kept
+def draw_seeds(count: int, base: int | None) -> list[int]:
+    """`count` different seeds. Without a base one is drawn, and named, so that the same can be had again."""
+    if base is None:
+        base = secrets.randbelow(_BASE_MAX)
+        err(f"seeds drawn from --seed {base}")
+    luck = stream(base, "seeds")
+    drawn: dict[int, None] = {}
+    while len(drawn) < count:
+        drawn[luck.randrange(_BASE_MAX)] = None
+    return list(drawn)
 
 
-def exit_code(kept: Sequence[Kept]) -> int:
-    outcomes = {one.result.verdict.outcome for one in kept}
-    if "violated" in outcomes:
-        return VIOLATED
-    return INCONCLUSIVE if "inconclusive" in outcomes else PASSED
+def _seed_of(environment: Mapping[str, str]) -> int | None:
+    text = environment.get("MESHSIM_SEED", "")
+    if not text:
+        return None
+    if not text.isdecimal():
+        raise UsageError(f"MESHSIM_SEED: expected a whole number, got {text!r}")
+    return int(text)
 
 
-def print_json(one: Kept) -> None:
-    result = one.result
-    value = {
-        "schema": JSON_SCHEMA,
-        "scenario": result.plan.scenario,
-        "variant": variant_label(result.plan.variant),
-        "profile": result.plan.profile,
-        "backend": result.backend,
-        "seed": result.plan.seed,
-        "verdict": result.verdict.outcome,
-        "reason": result.verdict.reason,
-        "violations": result.verdict.violations,
-        "digest": result.digest,
-        "virtual_ns": result.virtual_ns,
-        "wall_s": result.wall_s,
-        "run_dir": str(one.place),
-    }
-    console.out(msgspec.json.encode(value).decode())
-
-
-def _print_summary(kept: Sequence[Kept]) -> None:
-    table(
-        ("scenario", "backend", "seed", "verdict", "virtual", "wall", "digest"),
-        [_row(one.result) for one in kept],
-        right=("seed", "virtual", "wall"),
-    )
-    print_findings(kept)
-
-
-def print_findings(kept: Sequence[Kept]) -> None:
-    """What is wrong with each run that did not pass, and how many did."""
-    for number, one in enumerate(kept):
-        if one.result.verdict.outcome != "passed":
-            _print_red(one, kept[:number])
-    counts = {outcome: sum(one.result.verdict.outcome == outcome for one in kept) for outcome in ("passed", "violated")}
-    other = len(kept) - sum(counts.values())
-    console.out()
-    counted = f"{len(kept)} runs: {counts['passed']} passed, {counts['violated']} violated, {other} inconclusive"
-    pairs = _pairs([one.result for one in kept])
-    equal = sum(one.digest == other.digest for one, other in pairs)
-    console.out(f"{counted}; {equal} of {len(pairs)} pairs with equal digests" if pairs else counted)
-
-
-def _pairs(results: Sequence[RunResult]) -> list[tuple[RunResult, RunResult]]:
-    """Runs of one plan on two backends. They come one after the other."""
-    return [(one, other) for one, other in pairwise(results) if one.plan == other.plan]
-
-
-def _row(result: RunResult) -> tuple[str, ...]:
-    plan = result.plan
-    return (
-        plan_label(plan),
-        result.backend,
-        str(plan.seed),
-        result.verdict.outcome,
-        format_duration(result.virtual_ns),
-        result.wall_text,
-        result.digest[:_DIGEST_DIGITS],
-    )
-
-
-def _print_red(one: Kept, before: Sequence[Kept]) -> None:
-    """What was violated, the records that led to it, and how to see it again."""
-    result = one.result
-    console.out()
-    console.out(f"{result.verdict.outcome}: {plan_label(result.plan)} on {result.backend}, seed {result.plan.seed}")
-    twin = next((other for other in before if _is_same(other.result, result)), None)
-    if twin is not None:
-        console.out(f"  the same as on {twin.result.backend}, record for record")
-    elif result.verdict.outcome == "inconclusive":
-        console.out(f"  {result.verdict.reason}")
-    else:
-        _print_violations(result)
-    console.out(f"  kept in {one.place}")
-    console.out(f"  reproduce: {reproduce_line(result)}")
-
-
-def _is_same(one: RunResult, other: RunResult) -> bool:
-    """Whether two runs of one plan left equal traces, and so were judged alike."""
-    return one.plan == other.plan and one.digest == other.digest and one.verdict == other.verdict
-
-
-def _print_violations(result: RunResult) -> None:
-    shown: list[str] = []
-    for violation in result.verdict.violations:
-        console.out(f"  {violation.invariant} ({violation.kind}) at {violation.at / S:.3f}s: {violation.message}")
-        lines = evidence_lines(result.records, violation.records, _STORY_LINES_MAX)
-        for line in ["(the same records)"] if lines and lines == shown else lines:
-            console.out(f"    {line}")
-        shown = lines
-    _print_hints({violation.invariant for violation in result.verdict.violations})
-
-
-def _print_hints(violated: set[str]) -> None:
-    """Quirks of the modelled system that may be behind it, ready to be listed as known."""
-    for name, invariant in INVARIANTS.items():
-        if name not in violated or not invariant.quirks:
-            continue
-        console.out(f"  {name}: perhaps a quirk of the modelled system")
-        for quirk in invariant.quirks:
-            console.out(f"    {quirk}: {QUIRKS[quirk].sentence}")
-        console.out("    If it is one, and you mean it, say so in the scenario:")
-        console.out(f'    [[known]]  invariant = "{name}"  quirk = "{invariant.quirks[0]}"  reason = "…"')
-
-
-def _write_report(kept: Sequence[Kept], place: Path, *, json: bool) -> None:
+def _write_report(suite: Suite, place: Path, *, json: bool) -> None:
     from meshsim.cli.report import write_report, write_timelines
 
+    kept = [(read_run(Path(each.place)), Path(each.place)) for each in suite.outcomes]
     write_timelines(kept)
-    page = write_report([one.result for one in kept], place)
-    (err if json else console.out)(f"report: {page}")
+    page = write_report([result for result, _ in kept], place)
+    (err if json else say)(f"report: {page}")
+
+
+def _tell_github(suite: Suite, environment: Mapping[str, str]) -> None:
+    """What GitHub's runner reads: workflow commands from standard error, and the file it names for a summary."""
+    if environment.get("GITHUB_ACTIONS") == "true":
+        for line in annotation_lines(suite):
+            sys.stderr.write(f"{line}\n")
+    if place := environment.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with open(place, "a", encoding="utf-8") as file:
+                file.write(step_summary(suite))
+        except OSError as error:
+            raise OutputError(f"GITHUB_STEP_SUMMARY: {place}: {error.strerror}") from None
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on standard error while it is a terminal; nothing otherwise. Call with what comes next."""
+def _progress(total: int) -> Iterator[tuple[Callable[[Job], None], Callable[[Job], None]]]:
+    """A bar on standard error while it is a terminal; nothing otherwise. Call with what begins, and with what is over.
+
+    Nothing is drawn but by these calls: a thread that draws would be there when processes are forked.
+    """
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield lambda _: None, lambda _: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
         task = progress.add_task("", total=total)
-        started = False
 
-        def advance(name: str) -> None:
-            nonlocal started
-            progress.update(task, advance=1 if started else 0, description=name)
-            started = True
+        def began(job: Job) -> None:
+            progress.update(task, description=f"{plan_label(job.plan)} {' '.join(job.backends)}", refresh=True)
 
-        yield advance
+        def over(job: Job) -> None:
+            progress.update(task, advance=len(job.backends), refresh=True)
+
+        yield began, over

@@ -37,7 +37,9 @@ def show(
     json
         The plans as JSON, one a line: what `plan.json` of a run directory holds.
     """
-    for number, plan in enumerate(plans_of([path], seed=seed, variant=variant, profile=profile)):
+    for number, plan in enumerate(
+        plans_of([path], seeds=None if seed is None else [seed], variant=variant, profile=profile)
+    ):
         if json:
             out(encode_plan(plan).decode().rstrip("\n"))
             continue

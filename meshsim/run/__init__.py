@@ -1,21 +1,45 @@
 """One run: a plan in, a result out, kept as a run directory."""
 
-from meshsim.run.directory import OutputError, RunError, find_runs, prepare, read_run, run_name, write_run
+from meshsim.run.directory import (
+    OutputError,
+    RunError,
+    check_writable,
+    find_runs,
+    prepare,
+    read_run,
+    run_name,
+    write_run,
+    write_whole,
+)
 from meshsim.run.execute import RunResult, brief_of, compared, reproduce_line, run_plan
+from meshsim.run.limits import Limits
+from meshsim.run.outcome import Keep, Outcome, case_name
 from meshsim.run.program import program_of
+from meshsim.run.suite import Job, Settings, Suite, repeat_share, run_suite
 
 __all__ = [
+    "Job",
+    "Keep",
+    "Limits",
+    "Outcome",
     "OutputError",
     "RunError",
     "RunResult",
+    "Settings",
+    "Suite",
     "brief_of",
+    "case_name",
+    "check_writable",
     "compared",
     "find_runs",
     "prepare",
     "program_of",
     "read_run",
+    "repeat_share",
     "reproduce_line",
     "run_name",
     "run_plan",
+    "run_suite",
     "write_run",
+    "write_whole",
 ]

@@ -16,11 +16,13 @@ lock on their temporary directory; one whose writer is dead is swept by the next
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import re
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -107,6 +109,43 @@ def write_run(result: RunResult, out: Path) -> Path:
         place.parent.mkdir(parents=True, exist_ok=True)
         _put(directory, place)
     return place
+
+
+def check_writable(file: Path) -> None:
+    """Make sure, before an hour is spent, that a file can be written here later; it is left as it is.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    with _reported_file(file):
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a text file in one piece: a reader sees the old one or the new one.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with _reported_file(file):
+        written = file.with_name(f"{file.name}{_WRITING}{os.getpid()}")
+        try:
+            written.write_text(text, encoding="utf-8")
+            written.replace(file)
+        finally:
+            written.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reported_file(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{file}: cannot be written: {error.strerror or error}") from None
 
 
 def read_run(directory: Path) -> RunResult:

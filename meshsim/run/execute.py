@@ -6,7 +6,7 @@ import os
 import secrets
 import shlex
 import sys
-import traceback
+from collections.abc import Sequence
 from contextlib import closing
 from time import perf_counter
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -19,6 +19,7 @@ from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF
 from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import Asked, Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.run.limits import LimitedBackend, Limits
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.subjects import subject_of
@@ -30,12 +31,6 @@ from meshsim.trace.story import render
 
 if TYPE_CHECKING:
     from meshsim.model.boot import Program
-    from meshsim.model.commands import NodeCommand
-    from meshsim.model.events import Event
-    from meshsim.model.ids import Node
-
-#: Wall time after which a run is given up. Source: chosen here; the slowest run of scenarios/ takes seconds.
-WALL_LIMIT_S = 300.0
 
 #: Id under which a difference between the backends is reported, beside the ids of invariants.
 BACKENDS_AGREE = "backends-agree"
@@ -71,47 +66,11 @@ class _KeepsDiary(Protocol):
     def diary(self) -> bytes: ...
 
 
-class _Limited:
-    """A backend that gives up when a wall-clock deadline has passed. SIGALRM is not ours: pytest-timeout uses it.
-
-    What a step raises, as code of a scenario's own may, ends the run: as in `lockstep`, where it ends a process.
-    """
-
-    def __init__(self, backend: Backend, limit_s: float) -> None:
-        self._step = backend.step
-        self._limit_s = limit_s
-        self._deadline = perf_counter() + limit_s
-        self.name = backend.name
-        self.start = backend.start
-        self.spawn = backend.spawn
-        self.exit = backend.exit
-        self.write = backend.write
-        self.written = backend.written
-        self.signal_itself = backend.signal_itself
-        self.steps_through = backend.steps_through
-        self.step_through = backend.step_through
-        self.signal = backend.signal
-        self.observe = backend.observe
-        self.reap = backend.reap
-        self.close = backend.close
-
-    def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
-        if perf_counter() > self._deadline:
-            raise BackendError(f"the run took more than {self._limit_s:g} s of wall time, at {now_ns} ns virtual time")
-        try:
-            return self._step(node, event, now_ns)
-        except BackendError:
-            raise
-        except Exception as error:
-            said = "".join(traceback.format_exception(error)).rstrip()
-            raise BackendError(f"{node} raised an exception at {now_ns} ns virtual time; it said:\n{said}") from error
-
-
-def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) -> RunResult:
+def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None) -> RunResult:
     """Run a plan on `sim` or `lockstep` and judge it.
 
-    A machine that cannot do what the plan asks, or a run over its wall limit, makes the verdict inconclusive. When
-    this returns or raises (Ctrl-C included) no process of the run is left.
+    A machine that cannot do what the plan asks, or a run over a limit, makes the verdict inconclusive. When this
+    returns or raises (Ctrl-C included) no process of the run is left.
     """
     from meshsim.drive.conductor import Conductor
     from meshsim.run.program import program_of
@@ -123,7 +82,9 @@ def run_plan(plan: Plan, backend: str, *, wall_limit_s: float = WALL_LIMIT_S) ->
     reason = ""
     try:
         with closing(_backend(backend, program_of(plan))) as worker:
-            conductor = Conductor(plan, _Limited(worker, wall_limit_s))
+            limited = LimitedBackend(worker, limits or Limits())
+            conductor = Conductor(plan, limited)
+            limited.count_records = conductor.records.__len__
             try:
                 conductor.run()
             finally:
@@ -175,8 +136,8 @@ def compared(sim: RunResult, lockstep: RunResult) -> RunResult:
     violation = Violation(
         invariant=BACKENDS_AGREE,
         subject=lockstep.plan.scenario,
-        message=f"from record {divergence.index} on, "
-        f"sim has {_described(divergence.left, sim)}, lockstep has {_described(divergence.right, lockstep)}",
+        message=f"from record {divergence.index} on, sim has {described(divergence.left, sim.records)}, "
+        f"lockstep has {described(divergence.right, lockstep.records)}",
         at=next(record.at for record in (divergence.right, divergence.left) if record is not None),
         records=tuple(record.seq for record in divergence.right_story[-1:]),
     )
@@ -186,8 +147,9 @@ def compared(sim: RunResult, lockstep: RunResult) -> RunResult:
     return msgspec.structs.replace(lockstep, verdict=verdict)
 
 
-def _described(record: Record | None, run: RunResult) -> str:
-    return "ended" if record is None else repr(render(record, Directory.of(run.records)).strip())
+def described(record: Record | None, records: Sequence[Record]) -> str:
+    """A record of a trace as one line in quotes; `ended` for none."""
+    return "ended" if record is None else repr(render(record, Directory.of(records)).strip())
 
 
 def reproduce_line(result: RunResult, backend: str | None = None) -> str:
@@ -195,10 +157,14 @@ def reproduce_line(result: RunResult, backend: str | None = None) -> str:
 
     `backend` replaces the one that the result comes from; a difference between the two needs both.
     """
-    plan = result.plan
     if any(violation.invariant == BACKENDS_AGREE for violation in result.verdict.violations):
         backend = "both"
-    words = ["meshsim", "run", plan.source, "--backend", backend or result.backend, "--seed", str(plan.seed)]
+    return reproduce_command(result.plan, backend or result.backend)
+
+
+def reproduce_command(plan: Plan, backend: str) -> str:
+    """The command that runs a plan."""
+    words = ["meshsim", "run", plan.source, "--backend", backend, "--seed", str(plan.seed)]
     if plan.variant:
         words += ["--variant", variant_label(plan.variant)]
     if plan.profile != DEFAULT_PROFILE or plan.replaced_profile is not UNSET:

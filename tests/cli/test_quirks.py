@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-import meshsim.cli.run as run_command
 from meshsim.model.quirks import PROFILES, QUIRKS, SWITCHES
-from meshsim.run import RunResult, run_plan
+from meshsim.run import RunResult, run_plan, suite
 from meshsim.scenario.plan import Plan
 
 Command = Callable[..., Any]
@@ -128,14 +127,14 @@ def test_a_cell_holds_the_worst_of_its_seeds(meshsim: Command, showing: Path, mo
     file = showing / "seen-twice.toml"
     file.write_text(file.read_text().replace("seeds = [7]", "seeds = [7, 8, 9]"))
 
-    def sometimes(plan: Plan, backend: str) -> RunResult:
+    def sometimes(plan: Plan, backend: str, **_: object) -> RunResult:
         result = run_plan(plan, backend)
         if (plan.seed, plan.profile) != (8, "fixed"):
             return result
         verdict = msgspec.structs.replace(result.verdict, outcome="inconclusive", reason="no memory")
         return msgspec.structs.replace(result, verdict=verdict)
 
-    monkeypatch.setattr(run_command, "run_plan", sometimes)
+    monkeypatch.setattr(suite, "run_plan", sometimes)
 
     said = meshsim("quirks", "sc", "--run")
 

@@ -15,10 +15,8 @@ from typing import Any
 import msgspec
 import pytest
 
-import meshsim.cli.run as run_command
 from meshsim.oracle.verdict import Verdict, Violation
-from meshsim.run import RunResult, run_plan
-from meshsim.scenario.plan import Plan
+from meshsim.run import RunResult, run_plan, suite
 
 Command = Callable[..., Any]
 
@@ -37,8 +35,8 @@ sys.exit(main(["run", "sc", "--out", "out"]))
 """
 
 
-def replaced(result: RunResult, **fields: Any) -> Callable[[Plan, str], RunResult]:
-    return lambda plan, backend: msgspec.structs.replace(result, plan=plan, backend=backend, **fields)
+def replaced(result: RunResult, **fields: Any) -> Callable[..., RunResult]:
+    return lambda plan, backend, **_: msgspec.structs.replace(result, plan=plan, backend=backend, **fields)
 
 
 @pytest.fixture
@@ -83,7 +81,7 @@ def test_an_inconclusive_run_ends_with_3(
 ) -> None:
     """The machine could not: CI decides what that means, and can tell it from a red."""
     verdict = Verdict(outcome="inconclusive", reason="cannot fork: no memory")
-    monkeypatch.setattr(run_command, "run_plan", replaced(kill_one, verdict=verdict))
+    monkeypatch.setattr(suite, "run_plan", replaced(kill_one, verdict=verdict))
 
     said = meshsim("run", "sc")
 
@@ -161,7 +159,7 @@ def test_backends_are_compared_and_a_difference_is_a_violation(
     file.write_text(file.read_text().replace('["sim"]', '["lockstep", "sim"]'))
     shifted = msgspec.structs.replace(kill_one, records=kill_one.records[:-1], digest="0" * 64)
     results = {"sim": replaced(kill_one), "lockstep": replaced(shifted)}
-    monkeypatch.setattr(run_command, "run_plan", lambda plan, backend: results[backend](plan, backend))
+    monkeypatch.setattr(suite, "run_plan", lambda plan, backend, **_: results[backend](plan, backend))
 
     said = meshsim("run", "sc")
 
@@ -184,7 +182,7 @@ def test_a_red_pair_with_equal_digests_is_told_once(
     file.write_text(file.read_text().replace('["sim"]', '["sim", "lockstep"]'))
     violation = Violation(invariant="accuracy", subject="client", message="heard of a healthy rank", at=0, records=(3,))
     verdict = Verdict(outcome="violated", violations=(violation, violation))
-    monkeypatch.setattr(run_command, "run_plan", replaced(kill_one, verdict=verdict))
+    monkeypatch.setattr(suite, "run_plan", replaced(kill_one, verdict=verdict))
 
     lines = meshsim("run", "sc").out.splitlines()
 
@@ -198,7 +196,7 @@ def test_a_red_pair_with_equal_digests_is_told_once(
 def test_nothing_runs_when_any_file_is_bad(meshsim: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All files are checked before the first process starts: no half campaign because of a typo."""
     (folder / "sc" / "bad.toml").write_text("name = ")
-    monkeypatch.setattr(run_command, "run_plan", lambda *_: pytest.fail("started"))
+    monkeypatch.setattr(suite, "run_plan", lambda *_, **__: pytest.fail("started"))
 
     said = meshsim("run", "sc")
 
@@ -245,7 +243,7 @@ def test_an_output_folder_that_takes_no_files_is_found_before_the_first_run(
 ) -> None:
     """An hour of runs that cannot be kept is an hour lost."""
     (folder / "taken").write_text("mine")
-    monkeypatch.setattr(run_command, "run_plan", lambda *_: pytest.fail("started"))
+    monkeypatch.setattr(suite, "run_plan", lambda *_, **__: pytest.fail("started"))
 
     said = meshsim("run", "sc", "--out", "taken")
 
@@ -295,7 +293,7 @@ def test_an_interrupted_run_ends_with_130_and_leaves_nothing_half_done(folder: P
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(run_command.__file__).parents[2])},
+        env={**os.environ, "PYTHONPATH": str(Path(suite.__file__).parents[2])},
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "stepping\n"

@@ -33,7 +33,7 @@ from meshsim.model.ids import ActorId, Name, Node, PortRef
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import Bounced, Heard, LocalDelivery
 from meshsim.oracle.judge import judge
-from meshsim.run import run_plan
+from meshsim.run import Limits, run_plan
 from meshsim.run.execute import brief_of
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Link, Network, SubscribeOp
@@ -347,7 +347,7 @@ def test_a_backend_that_cannot_go_on_makes_the_run_inconclusive(monkeypatch: pyt
 
 def test_a_run_over_its_wall_limit_is_inconclusive() -> None:
     """A limit of the machine's time; virtual time goes on for as long as the horizon says."""
-    result = run_plan(mesh(horizon_s=20), "sim", wall_limit_s=-1)
+    result = run_plan(mesh(horizon_s=20), "sim", limits=Limits(wall_s=-1))
 
     assert result.verdict.outcome == "inconclusive"
-    assert result.verdict.reason == "the run took more than -1 s of wall time, at 0 ns virtual time"
+    assert result.verdict.reason == "limit reached: -1 s of wall time, at 0.000s of virtual time"

@@ -1,0 +1,94 @@
+"""What one run may cost at most. A run that reaches a limit is given up, inconclusive, and its verdict names the limit.
+
+Steps are events fed to nodes; records are lines of the trace. Limits are looked at before each step.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshsim.drive.backend import Backend, BackendError
+from meshsim.units import S, format_duration
+
+if TYPE_CHECKING:
+    from meshsim.model.commands import NodeCommand
+    from meshsim.model.events import Event
+    from meshsim.model.ids import Node
+    from meshsim.model.messages import Envelope
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits of one run. Defaults are chosen here: far above every scenario that is shipped."""
+
+    #: Ten times the largest run of benchmarks/.
+    steps: int = 100_000_000
+    #: About 3 GB of memory.
+    records: int = 10_000_000
+    #: Virtual time; the horizon when not given.
+    virtual_ns: int | None = None
+    #: The slowest run of scenarios/ takes seconds.
+    wall_s: float = 300.0
+
+
+class LimitedBackend:
+    """A backend that gives up at a limit. SIGALRM is not ours: pytest-timeout uses it.
+
+    What a step raises, as code of a scenario's own may, ends the run: as in `lockstep`, where it ends a process.
+    """
+
+    def __init__(self, backend: Backend, limits: Limits) -> None:
+        self._backend = backend
+        self._limits = limits
+        self._virtual_ns = (1 << 63) if limits.virtual_ns is None else limits.virtual_ns
+        self._deadline = perf_counter() + limits.wall_s
+        self._steps = 0
+        #: How many records there are; set by whoever runs a conductor on this backend.
+        self.count_records: Callable[[], int] = lambda: 0
+        self.name = backend.name
+        self.start = backend.start
+        self.spawn = backend.spawn
+        self.exit = backend.exit
+        self.write = backend.write
+        self.written = backend.written
+        self.signal_itself = backend.signal_itself
+        self.steps_through = backend.steps_through
+        self.signal = backend.signal
+        self.observe = backend.observe
+        self.reap = backend.reap
+        self.close = backend.close
+
+    def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
+        self._steps += 1
+        self._check(now_ns)
+        try:
+            return self._backend.step(node, event, now_ns)
+        except BackendError:
+            raise
+        except Exception as error:
+            said = "".join(traceback.format_exception(error)).rstrip()
+            raise BackendError(f"{node} raised an exception at {now_ns} ns virtual time; it said:\n{said}") from error
+
+    def step_through(self, node: Node, messages: list[Envelope], now_ns: int) -> list[list[NodeCommand]]:
+        self._steps += len(messages)
+        self._check(now_ns)
+        return self._backend.step_through(node, messages, now_ns)
+
+    def _check(self, now_ns: int) -> None:
+        limits = self._limits
+        if now_ns > self._virtual_ns:
+            raise _reached(f"{format_duration(self._virtual_ns)} of virtual time", now_ns)
+        if self._steps > limits.steps:
+            raise _reached(f"{limits.steps} steps", now_ns)
+        if self.count_records() > limits.records:
+            raise _reached(f"{limits.records} records", now_ns)
+        if perf_counter() > self._deadline:
+            raise _reached(f"{limits.wall_s:g} s of wall time", now_ns)
+
+
+def _reached(limit: str, now_ns: int) -> BackendError:
+    return BackendError(f"limit reached: {limit}, at {now_ns / S:.3f}s of virtual time")
