@@ -111,9 +111,18 @@ class TraceBuilder:
         name = Name(PROCS[rank].rsplit(",", 1)[1])
         return self.add(ProcStatusChanged(name, before, phase, text or phase), node=HOSTS[rank], at=at)
 
-    def dies(self, node: str, status: ExitStatus, *, by: str = "", why: str = "signal", at: float | None = None) -> int:
+    def dies(
+        self,
+        node: str,
+        status: ExitStatus,
+        *,
+        by: str = "",
+        why: str = "signal",
+        at: float | None = None,
+        cause: int = NO_CAUSE,
+    ) -> int:
         """A process dies and is waited for at once; the number of the second record."""
-        self.add(ProcessDied(why), node=node, at=at)
+        self.add(ProcessDied(why), node=node, at=at, cause=cause)
         return self.add(ProcessReaped(by, status), node=node)
 
     def heard(

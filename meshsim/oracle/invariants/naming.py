@@ -89,7 +89,7 @@ class RightCause(Invariant):
         status, said = self._reaped.get(node), _STATUS.match(note.text)
         if status is not None and said is not None and not _agrees(said, status):
             name = self.world.directory.name_of_node(node)
-            message = f"{record.node} says {note.text} of {name}, which {status}"
+            message = f"{record.node} says {note.text} of {name}, which {_ended(status)}"
             yield self.violation(name, message, at=record.at, records=(record.seq,))
 
     def _on_heard(self, record: Record, heard: Heard) -> Iterable[Violation]:

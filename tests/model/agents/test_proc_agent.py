@@ -47,7 +47,7 @@ from meshsim.model.messages import (
     Work,
 )
 from meshsim.model.messaging.undeliverable import undeliverable_text
-from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped
+from meshsim.model.notes import EventRecorded, KeepaliveTaken, OrphanStopped, Warned
 from meshsim.model.status import NOT_EXIST, RUNNING, STOPPED, ActorState, State, failed
 from meshsim.model.supervision import (
     Generic,
@@ -469,6 +469,16 @@ def test_what_cannot_happen_is_an_error_of_the_caller(event):
 
 def without(*quirks):
     return Config.of({}, quirks)
+
+
+def test_without_q60_a_reply_that_comes_back_is_logged():
+    """Whoever asked is gone; the others on the proc are not."""
+    reply = Envelope(ME, ALICE.actor, RankStatus(()), 1099)
+    back = Envelope(ALICE.actor, ME, Undeliverable(reply, ("ttl expired",)))
+
+    commands = agent_with(config=without("Q60")).handle(back, 0)
+
+    assert commands == [Warned(ME, f"message not delivered: to {ALICE.actor}: ttl expired")]
 
 
 def test_without_q30_a_recorded_event_bars_nothing():
