@@ -75,6 +75,58 @@ def test_those_that_ended_are_silent(happens: Callable[[TraceBuilder], None], me
     assert [message for _, message, _ in found(trace.end(200), "quiet-after-the-end")] == messages
 
 
+def _all_failed(trace: TraceBuilder) -> None:
+    for trainer in TRAINERS:
+        trace.actor(trainer, "failed: boom", at=15)
+
+
+def _all_died(trace: TraceBuilder) -> None:
+    for node, host in zip(NODES, HOSTS, strict=True):
+        trace.dies(node, EXITED, by=host, at=15)
+
+
+def _one_failed(trace: TraceBuilder) -> None:
+    trace.actor(TRAINERS[0], "failed: boom", at=15)
+
+
+def _a_host_died(trace: TraceBuilder) -> None:
+    _all_died(trace)
+    trace.dies(HOSTS[0], EXITED)
+
+
+def _all_failed_during_the_poll(trace: TraceBuilder) -> None:
+    for trainer in TRAINERS:
+        trace.actor(trainer, "failed: boom", at=20)
+
+
+def _all_failed_and_one_is_stopped(trace: TraceBuilder) -> None:
+    _all_failed(trace)
+    trace.add(ProcessStopped(), node=NODES[0])
+
+
+@pytest.mark.parametrize(
+    ("happens", "is_found"),
+    [
+        (_all_failed, True),
+        (_all_died, True),
+        (_one_failed, False),
+        (_a_host_died, False),
+        (_all_failed_during_the_poll, False),
+        (_all_failed_and_one_is_stopped, False),
+    ],
+)
+def test_a_controller_stops_polling_when_a_poll_saw_every_end(
+    happens: Callable[[TraceBuilder], None], is_found: bool
+) -> None:
+    """Q18, Q10, Q55: what is never recorded is polled for ever. Whom nobody can answer for may be asked again."""
+    trace = TraceBuilder().bring_up()
+    happens(trace)
+    for count in (1, 2):
+        trace.poll(count, at=10 + 10 * count, end=10 + 10 * count)
+    on = "trainer.controller polled on after a poll that could see the end of every rank"
+    assert [text for _, text, _ in found(trace.end(60), "quiet-after-the-end")] == ([on] if is_found else [])
+
+
 def _everything_stops(trace: TraceBuilder) -> None:
     """At 20 s: hosts are told, procs exit, clients end. D + 2 T + slack = 51 s later it has to be quiet."""
     trace.operation(CLIENT, "shutdown_hosts", ",".join(HOSTS), at=20, end=20)

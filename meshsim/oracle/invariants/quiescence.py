@@ -8,7 +8,7 @@ from meshsim.model.events import TimerFired
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.messaging.delayed import DELAYED_MESSAGES
-from meshsim.model.notes import ActorStatusChanged, LocalDelivery, MonitoringEnded, PollStarted
+from meshsim.model.notes import ActorStatusChanged, LocalDelivery, MonitoringEnded, PollEnded, PollStarted
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import SLACK_NS
 from meshsim.oracle.invariants.base import Invariant, delivered
@@ -30,7 +30,10 @@ class QuietAfterTheEnd(Invariant):
     end. A delayed message to itself (CheckState, SelfCheck) is not called back by an end and may come due once more
     (mesh_model.md 3.9). Returns are made by the process and not by the actor they were for.
 
-    A *controller* whose monitoring has ended polls no more. Q15: one poll that was scheduled before still runs.
+    A *controller* whose monitoring has ended polls no more (Q15: one poll that was scheduled before still runs). Nor
+    does one whose last poll could see that every rank had ended: its actor, with an agent there to say so, or its
+    process, with its host there. Q18: a dead proc is never recorded, and polled for ever; so is, by Q10 and Q55, an
+    actor that looks alive. A host or a process that was stopped by a signal since then could not be asked.
 
     *Everything was stopped* when each client and each process that hosts started has ended, and each host has died or
     was told to shut down. From then on, channels may give up what they hold and hosts may end: D + 2 T, and nothing
@@ -40,8 +43,17 @@ class QuietAfterTheEnd(Invariant):
     id = "quiet-after-the-end"
     sentence = "Whoever ended says and does nothing more."
     needs = "Ends of actors and processes, and the timers and messages that come after them."
-    quirks = ("Q15",)
-    sees = (Envelope, LocalDelivery, TimerFired, ActorStatusChanged, ProcessDied, MonitoringEnded, PollStarted)
+    quirks = ("Q15", "Q18", "Q55", "Q10")
+    sees = (
+        Envelope,
+        LocalDelivery,
+        TimerFired,
+        ActorStatusChanged,
+        ProcessDied,
+        MonitoringEnded,
+        PollStarted,
+        PollEnded,
+    )
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -53,6 +65,7 @@ class QuietAfterTheEnd(Invariant):
             ProcessDied: self._on_process_died,
             MonitoringEnded: self._on_monitoring_ended,
             PollStarted: self._on_poll,
+            PollEnded: self._on_poll_ended,
         }
         #: Records in which actors ended, by themselves or with their process.
         self._ended: dict[ActorId, int] = {}
@@ -60,6 +73,11 @@ class QuietAfterTheEnd(Invariant):
         self._due: set[tuple[ActorId, str]] = set()
         #: Controllers that do not monitor any more: by which record.
         self._unwatching: dict[ActorId, int] = {}
+        #: By controller: when the poll that runs began, and when the last one that is over began.
+        self._began: dict[ActorId, int] = {}
+        self._looked: dict[ActorId, int] = {}
+        #: Controllers that poll although all is over: found once.
+        self._found: set[ActorId] = set()
         #: The last record that shows somebody at work.
         self._last: Record | None = None
 
@@ -129,14 +147,40 @@ class QuietAfterTheEnd(Invariant):
         return ()
 
     def _on_poll(self, record: Record) -> Iterable[Violation]:
-        assert isinstance(record.what, PollStarted)
-        controller = record.what.controller
+        poll = record.what
+        assert isinstance(poll, PollStarted)
+        controller, name = poll.controller, self.world.name(poll.controller)
+        self._began[controller] = record.at
         end = self._unwatching.get(controller)
-        if end is None:
+        if end is not None:
+            message = f"{name} polled after its monitoring had ended"
+            return [self.violation(name, message, at=record.at, records=(end, record.seq))]
+        looked_at = self._looked.get(controller)
+        if looked_at is None or controller in self._found or not self._all_over(poll.mesh, looked_at):
             return ()
-        name = self.world.name(controller)
-        message = f"{name} polled after its monitoring had ended"
-        return [self.violation(name, message, at=record.at, records=(end, record.seq))]
+        self._found.add(controller)
+        message = f"{name} polled on after a poll that could see the end of every rank"
+        return [self.violation(name, message, at=record.at, records=(record.seq,))]
+
+    def _on_poll_ended(self, record: Record) -> Iterable[Violation]:
+        poll = record.what
+        assert isinstance(poll, PollEnded)
+        if poll.controller in self._began:
+            self._looked[poll.controller] = self._began[poll.controller]
+        return ()
+
+    def _all_over(self, label: str, before: int) -> bool:
+        """Whether every rank of a mesh had ended by then, and somebody has been there ever since to say so."""
+        spawned = self.world.meshes.get(label)
+        return spawned is not None and all(self._is_over(ActorId(member), before) for member in spawned.mesh.members)
+
+    def _is_over(self, actor: ActorId, before: int) -> bool:
+        world, ended_at = self.world, self.world.ended_at(actor)
+        places = [world.nodes[node] for node in world.place_of(actor) if node in world.nodes]
+        if ended_at is None or ended_at >= before or not places:
+            return False
+        witness = next((place for place in places if place.died_at is None), None)
+        return witness is not None and not any(end > before for _, end in witness.stalls)
 
     # --- everything ----------------------------------------------------------------------------------------
 
