@@ -62,7 +62,7 @@ def test_flag_beats_variable_beats_file(
 
 
 def test_several_processes_print_the_same(meshsim: Command) -> None:
-    """Everything but the wall times, in the same order."""
+    """Everything but the wall times and the blanks before them, in the same order."""
     one, two = (
         re.sub(r" *\d+(ms|\.\d\ds)", "", meshsim("run", "sc", "--seeds", "6", "--seed", "1", "--jobs", jobs).out)
         for jobs in ("1", "2")
