@@ -20,22 +20,14 @@ from meshsim.drive.cuts import Cuts
 from meshsim.drive.kernel import ProcessState
 from meshsim.drive.network import Network
 from meshsim.drive.processes import Processes
-from meshsim.drive.returning import Session, Sessions
+from meshsim.drive.returning import Returns
 from meshsim.faults.kinds import DeliveryTimeout, Partition
 from meshsim.faults.links import Hop, Parcel, Rule
 from meshsim.model.commands import NodeCommand
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Node, address_of, node_of_address, proc_of
 from meshsim.model.messages import Envelope, Undeliverable
-from meshsim.model.messaging.channel import (
-    SERVER_CLOSED,
-    Bounce,
-    SenderCommand,
-    WakeAt,
-    closed_error,
-    out_of_sequence,
-    rejection,
-)
+from meshsim.model.messaging.channel import SERVER_CLOSED, Bounce, SenderCommand, WakeAt, closed_error
 from meshsim.model.messaging.hops import HOPS_MAX, TTL_EXPIRED, processes_reached
 from meshsim.model.messaging.undeliverable import RETURNED
 from meshsim.model.notes import Bounced
@@ -95,8 +87,6 @@ class Post:
         self.closed = self._channels.closed
         #: Processes that may run and still take no messages: their host gave up on them, or they closed their server.
         self._cut_off: set[Node] = set()
-        #: With hosts that came back as another process.
-        self._sessions = Sessions()
         self._deliveries = Deliveries(plan, records, self.route, self._first_stop)
         self._cuts = Cuts(
             network=network,
@@ -109,6 +99,16 @@ class Post:
             hand_over=self._hand_to_cut_channel,
             go_on=self._go_on,
             give_back=self._give_back_late,
+        )
+        self._returns = Returns(
+            network=network,
+            channels=self._channels,
+            deliveries=self._deliveries,
+            processes=processes,
+            agenda=agenda,
+            send=self.send,
+            obey=self._obey,
+            give_back=self._give_back,
         )
         #: Since when nobody serves the address of a process: it has ended, or closed its server.
         self._ended_ns: dict[Node, int] = {}
@@ -153,9 +153,8 @@ class Post:
         if (src, first) in self.closed:
             self._give_back(src, envelope, cause, (closed_error(None),))
             return
-        session = self._sessions.get((src, first)) if self._sessions else None
-        if session is not None and self._reachable[first]:
-            self._write_in_vain((src, first), session, Underway(src, dst, envelope, cause, self._agenda.instant))
+        if self._returns.is_unknown((src, first)) and self._reachable[first]:
+            self._returns.write_in_vain((src, first), Underway(src, dst, envelope, cause, self._agenda.instant))
             return
         if self._length_max is not None and _length(envelope) > self._length_max:
             self._send_oversize((src, first), Underway(src, dst, envelope, cause, self._agenda.instant))
@@ -185,77 +184,12 @@ class Post:
         at_ns = self.network.arrival(src, dst, now_ns)
         return () if at_ns is None else (at_ns,)
 
-    # --- hosts that come back --------------------------------------------------------------------------------
-
     def come_back(self, former: Node, node: Node) -> None:
-        """A host is about to come back as another process: sessions with the former one end with their next message.
-
-        What waits in them is written at the next attempt to connect. A session in which nothing was acknowledged
-        begins with 0, and is as good as new.
-        """
-        now_ns = self._agenda.instant
+        """A host is about to come back as another process."""
         self.is_strict = True
-        numbers = {**self._deliveries.taken_by(former), **self._sessions.inherit(former, node)}
-        waiting = dict(self._channels.held_for(former))
-        for src in dict.fromkeys([*numbers, *(hop[0] for hop in waiting)]):
-            hop = (src, former)
-            if hop in self.closed:
-                self.closed.add((src, node))
-            elif not self._processes.is_gone(src):
-                messages = waiting.get(hop, [])
-                delivered = sum(message.delivery >= 0 for message in messages)
-                if number := numbers.get(src, 0) - delivered:
-                    self._sessions.add((src, node), number)
-                if messages:
-                    self._agenda.post(self._channels.next_attempt(hop, now_ns), self._write_again, hop, node)
+        self._returns.come_back(former, node)
         for actor in [actor for actor, at in self.routes.items() if former in (at, self._processes.front[at])]:
             del self.routes[actor]
-
-    def _write_again(self, hop: Hop, node: Node) -> None:
-        """A sender that had waited for the former process is connected."""
-        src, now_ns = hop[0], self._agenda.instant
-        if self._processes.is_stopped(src):
-            self._processes.hold(src, self._write_again, hop, node)
-        elif self._sessions.get((src, node)) is not None:
-            self._agenda.post(self._round_trip(src, node, now_ns), self._reject, hop, node)
-        else:
-            for message in dict(self._channels.held_for(hop[1])).get(hop, []):
-                self._channels.withdraw(hop, message, now_ns)
-                if not message.is_lost and not self._processes.is_gone(src):
-                    self.send(src, message.envelope, message.cause)
-
-    def _reject(self, hop: Hop, node: Node) -> None:
-        """What waited for the former process is refused by the new one."""
-        src = hop[0]
-        if self._processes.is_stopped(src):
-            self._processes.hold(src, self._reject, hop, node)
-        elif (session := self._sessions.get((src, node))) is not None and not self._processes.is_gone(src):
-            why = rejection(out_of_sequence(0, session.number))
-            self._obey(hop, self._channels.reject(hop, why, self._agenda.instant))
-            self._end_session((src, node))
-
-    def _write_in_vain(self, hop: Hop, session: Session, message: Underway) -> None:
-        session.written.append(message)
-        if len(session.written) == 1:
-            self._agenda.post(self._round_trip(*hop, self._agenda.instant), self._end_session, hop)
-
-    def _round_trip(self, src: Node, dst: Node, now_ns: int) -> int:
-        """When a sender has its answer; a connection takes care of what the network loses."""
-        there_ns = self.network.arrival(src, dst, now_ns) or now_ns
-        return self.network.arrival(dst, src, there_ns) or there_ns
-
-    def _end_session(self, hop: Hop) -> None:
-        """The sender is told that nobody knows its session: it closes for good."""
-        if self._processes.is_stopped(hop[0]):
-            self._processes.hold(hop[0], self._end_session, hop)
-            return
-        if self._sessions.get(hop) is None:
-            return  # Another message found out first.
-        session = self._sessions.end(hop)
-        if self._channels.cached_forever:
-            self.closed.add(hop)
-        for message in session.written:
-            self._give_back(message.src, message.envelope, message.cause, (session.error,))
 
     def _dial_nobody(self, src: Node, envelope: Envelope, cause: int) -> None:
         """No process ever served the address: it is dialled all the same, in vain (mesh_model.md 3.2)."""
@@ -587,7 +521,7 @@ class Post:
                 yield node, cause, envelope
             elif function == self._deliver_late and arguments[3].is_at_receiver:
                 yield arguments[1], arguments[3].cause, arguments[3].envelope
-        for message in self._sessions.written():
+        for message in self._returns.written():
             yield message.dst, message.cause, message.envelope
         for message in self._channels.open_messages():
             if not message.is_at_receiver:
