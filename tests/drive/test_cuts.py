@@ -23,7 +23,7 @@ from small_worlds import (
     work,
 )
 
-from meshsim.drive.post import LOST
+from meshsim.drive.undelivered import LOST
 from meshsim.faults.kinds import (
     DeliveryTimeout,
     Duplication,
