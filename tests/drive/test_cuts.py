@@ -34,10 +34,11 @@ from meshsim.faults.kinds import (
     Partition,
     Reordering,
     Stall,
+    When,
 )
 from meshsim.model.messages import Envelope
 from meshsim.scenario.plan import Plan
-from meshsim.trace.records import FaultEnded, FaultStruck, InFlight, MessageLost, MessageReturned, Record
+from meshsim.trace.records import FaultEnded, FaultMissed, FaultStruck, InFlight, MessageLost, MessageReturned, Record
 
 #: A message before the fault, so that there is a connection.
 HELLO = {0.5: [work("hello", HOST1)]}
@@ -134,6 +135,27 @@ def test_acknowledgements_that_come_late_are_in_time() -> None:
 
     assert backend.texts("host1") == [(0.501, "hello"), (2.001, "a"), (20.001, "b")]
     assert returned(records) == []
+
+
+def test_a_side_that_is_not_there_is_missed_and_nothing_ends() -> None:
+    """A run without its fault says nothing: the judge has to know."""
+    fault = Partition(target="host0", to=["workers[0]"], at=at(1), for_=at(1))
+
+    backend, records = run_script(struck(fault), {"host0": {1.5: [work("a", HOST1)]}})
+
+    why = "workers[0] does not exist, or not yet"
+    assert found(records, FaultMissed) == [FaultMissed(0, "partition", "host0", why)]
+    assert (found(records, FaultEnded), backend.texts("host1")) == ([], [(1.501, "a")])
+
+
+def test_a_cut_that_a_record_triggers_lasts_from_then() -> None:
+    when = When(record="message", where={"node": "host1"}, after=at(1))
+    fault = Partition(target="host1", when=when, for_=at(3))
+
+    backend, records = run_script(struck(fault), {"host0": {**HELLO, 2: [work("a", HOST1)]}})
+
+    assert (times(records, FaultStruck), times(records, FaultEnded)) == ([1.501], [4.501])
+    assert backend.texts("host1") == [(0.501, "hello"), (4.502, "a")]
 
 
 def test_two_cuts_at_once_end_with_the_later_one() -> None:
