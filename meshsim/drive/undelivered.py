@@ -282,13 +282,12 @@ class Undelivered:
     # --- cuts ------------------------------------------------------------------------------------------------
 
     def _hand_to_cut_channel(self, hop: Hop, message: Underway, is_written: bool) -> None:
-        if hop in self.closed:
-            self._refuse(hop, message, closed_error(None))
-        else:
-            self._obey(hop, self._channels.post(hop, message, self._agenda.instant, is_written=is_written))
+        self._obey(hop, self._channels.post(hop, message, self._agenda.instant, is_written=is_written))
 
     def _go_on(self, hop: Hop, message: Underway) -> None:
-        """A message that waited in the channel of a hop is put on the wire."""
+        """A message that waited in the channel of a hop is put on the wire; only now a sender finds out who is gone."""
+        if hop[1] in self._ended_ns:
+            self._channels.break_off(hop, self._agenda.instant)
         src, dst, envelope, cause = message.src, message.dst, message.envelope, message.cause
         is_at_front = hop[0] != src
         arrivals = (self._agenda.instant,) if is_at_front else self._arrivals(src, dst, tag_of(envelope.message))

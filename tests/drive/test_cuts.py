@@ -13,6 +13,7 @@ from small_worlds import (
     NOT_DELIVERED,
     SPAWN,
     TEN_S,
+    WITHOUT_LINK,
     at,
     bare,
     found,
@@ -33,9 +34,11 @@ from meshsim.faults.kinds import (
     Loss,
     Partition,
     Reordering,
+    Signal,
     Stall,
     When,
 )
+from meshsim.model.commands import CloseServer
 from meshsim.model.messages import Envelope
 from meshsim.scenario.plan import Plan
 from meshsim.trace.records import FaultEnded, FaultMissed, FaultStruck, InFlight, MessageLost, MessageReturned, Record
@@ -156,6 +159,41 @@ def test_a_cut_that_a_record_triggers_lasts_from_then() -> None:
 
     assert (times(records, FaultStruck), times(records, FaultEnded)) == ([1.501], [4.501])
     assert backend.texts("host1") == [(0.501, "hello"), (4.502, "a")]
+
+
+def test_acknowledgements_that_never_were_sent_do_not_arrive() -> None:
+    """The way back is free again, but the receiver dies before its acknowledgement is due."""
+    faults = [cut(1, 3, one_way=True), HostCrash(target="host1", at=at(3.2))]
+    script = {"host0": {0.1: [work("hello", HOST1)], 2.9: [work("a", HOST1)]}}
+
+    backend, records = run_script(struck(*faults), script)
+
+    assert backend.texts("host1") == [(0.101, "hello"), (2.901, "a")]
+    assert [text for _, text in returned(records)] == ["a"]
+    assert WITHOUT_LINK.fullmatch(errors(records)[0])
+
+
+def test_nobody_behind_a_cut_is_told_that_a_server_closes() -> None:
+    """What waited goes out when the cut is over, and finds nobody."""
+    script = {"host0": {0.1: [work("hello", HOST1)], 3: [work("a", HOST1)]}, "host1": {2: [CloseServer()]}}
+
+    backend, records = run_script(struck(cut(1, 4)), script)
+
+    assert backend.texts("host1") == [(0.101, "hello")]
+    assert [text for _, text in returned(records)] == ["a"]
+    assert NOT_DELIVERED.fullmatch(errors(records)[0])
+
+
+@pytest.mark.parametrize(("end", "back"), [(15, [(15, "a")]), (40, [])])
+def test_what_comes_back_waits_for_its_way_as_well(end: float, back: list[tuple[float, str]]) -> None:
+    """Its proc is dead, and the host gives the message back; for as long as it waits for anything, then it is lost."""
+    faults = [Signal(target="host1/p", signal="SIGKILL", at=at(1)), cut(11, end, to=["client"], one_way=True)]
+    script = {"host1": {0.5: [SPAWN]}, "client": {2: [to_proc("a")]}}
+
+    _, records = run_script(struck(*faults, network=INSTANT), script)
+
+    assert returned(records) == back
+    assert times(records, MessageLost) == ([] if back else [22.023])
 
 
 def test_two_cuts_at_once_end_with_the_later_one() -> None:
