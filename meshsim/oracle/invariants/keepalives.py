@@ -23,8 +23,9 @@ class KeepaliveSoundness(Invariant):
 
     It is excused when the controller could not: since the last keepalive that the agent took (since the spawn, if it
     took none), the process or the host of the controller or of the actor was stopped (what goes to a proc passes its
-    host), the network between them was cut, its agent hung, or a message between the controller and the procs of the mesh was lost or came back although
-    the receiver's process lived. What is lost because a process is gone excuses nothing: the others are well.
+    host), the network between them was cut, its agent hung, or a message between the controller and the procs of the
+    mesh was lost or came back although the receiver's process lived. What is lost because a process is gone excuses
+    nothing: the others are well.
 
     Known holes: a dead proc ends the keepalives of all (Q19), as does a silent host for as long as it is waited for
     (Q56) and rank 0, through whose proc casts go (Q45); and expiries are times of another clock (Q37). An orphan
