@@ -131,6 +131,7 @@ ASKED = {"type": "get_state", "src": "trainer.controller", "dst": "host0"}
         MessageCount(**ASKED, times=1, window=Window(after_fault=0, before_fault=1)),
         MessageCount(**ASKED, per=s(10), at_most=1),
         MessageCount(**ASKED, per=s(10), times=1, window=Window(from_=s(10), until=s(40))),
+        MessageCount(**ASKED, per=s(10), times=1, window=Window(from_=s(10), before_fault=1)),
         MessageCount(src="client", dst="host0", times=3),
         MessageCount(fate="lost", src="trainer[0]", dst="trainer", type="work", times=1),
         MessageCount(dst="trainer", times=1),
