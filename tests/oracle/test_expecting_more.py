@@ -111,6 +111,8 @@ ASKED = {"type": "get_state", "src": "trainer.controller", "dst": "host0"}
         NeverHears(listener="observer", window=Window(after_fault=1)),
         RecordCount(record="process_died", window=Window(after_fault=0, before=CLIENT_HEARS)),
         OperationResult(do="query", name="trainer", times=1, window=Window(until=s(33))),
+        RecordCount(record="fault", where={"kind": "stall"}, times=0, window=Window(after_fault=0)),
+        RecordCount(record="fault", where={"kind": "exit"}, times=0, window=Window(before_fault=1)),
         # --- texts
         Hears(listener="client", text_is=FAILED),
         Hears(listener="client", text_matches=r"sig=\d"),
