@@ -153,6 +153,8 @@ class StopHappens(Invariant):
         #: Procs that were Ready once: whose start did not fail.
         self._ready: set[tuple[str, Name]] = set()
         self._load = AgentLoad(world.config)
+        #: Agents of hosts that were told to shut down.
+        self._shut_down: set[ActorId] = set()
 
     def observe(self, record: Record) -> Iterable[Violation]:
         note = record.what
@@ -171,6 +173,7 @@ class StopHappens(Invariant):
             case ShutdownHost(timeout_ns=grace_ns, max_in_flight=in_flight):
                 asked = _Asked(by, "procs", record.node, record.at, record.seq, grace_ns=grace_ns, in_flight=in_flight)
                 self._asked.append(asked)
+                self._shut_down.add(by)
             case StopAll():
                 self._ask_agent(record, envelope, "proc", proc_of(by))
             case StopActor():
@@ -178,7 +181,7 @@ class StopHappens(Invariant):
             case Stop(name=stopped) if name in _AGENTS:
                 self._ask_agent(record, envelope, "actor", actor_id(proc_of(by), stopped))
             case Stop(name=stopped) if name == HOST_AGENT:
-                if (record.node, stopped) in self._ready and Node(record.node) not in self.world.shutdowns:
+                if (record.node, stopped) in self._ready and by not in self._shut_down:
                     proc = proc_id(address_of(proc_of(by)), stopped)
                     self._asked.append(_Asked(by, "proc", proc, record.at, record.seq))
             case Stop() if by in self.world.watched_by:
