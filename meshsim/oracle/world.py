@@ -186,6 +186,11 @@ class World:
         """Whether a message between two nodes, in either direction, was lost at or after `since`."""
         return max(self._lost_at.get((a, b), -1), self._lost_at.get((b, a), -1)) >= max(since, 0)
 
+    def may_wait_for_others(self, envelope: Envelope) -> bool:
+        """Whether a message that was delivered may wait for an earlier one of its stream, which was lost."""
+        src, dst = (self.directory.node_of_actor(actor) for actor in (envelope.sender, envelope.dest))
+        return envelope.seq is not None and src is not None and dst is not None and self.lost_between(src, dst, 0)
+
     def children(self, host: Node) -> list[Node]:
         """Nodes of the procs that a host started so far."""
         return self._children.get(host, [])

@@ -74,8 +74,8 @@ class AgentsAnswer(Invariant):
     told to shut down: afterwards it may be deaf (9.3 step 5). An agent that had nothing else to do when it was asked,
     and lived on beyond that moment, has answered: these last words count although it died before the bound. While
     Q31 is off an agent answers for an actor whose init runs when that is over; such a query is not judged, nor is one
-    to an agent of the allocated path that was not configured: it sends nothing. Time in which the process is stopped
-    does not count.
+    to an agent of the allocated path that was not configured: it sends nothing; nor one that may wait for an earlier
+    message of its stream that was lost. Time in which the process is stopped does not count.
 
     Source: supervision.md 2.3, 5.7, 8.3, 8.6, 9.3.
     """
@@ -113,7 +113,8 @@ class AgentsAnswer(Invariant):
         if type(message) in _REPLIES or isinstance(message, PassOn):
             return self._on_reply(record, envelope)
         if isinstance(message, _Ask):
-            self._on_query(record, envelope.dest, message)
+            if not self.world.may_wait_for_others(envelope):
+                self._on_query(record, envelope.dest, message)
         elif isinstance(message, Configure):
             self._configured.add(envelope.dest)
         elif isinstance(message, ShutdownHost):

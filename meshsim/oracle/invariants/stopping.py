@@ -131,8 +131,8 @@ class StopHappens(Invariant):
     `Stop` at a controller: it ends its polling behind the longest poll.
 
     Nothing is due from an agent or controller that ended before, or hangs by a fault; nor of a proc whose start
-    failed. Time in which the process of the agent or of the actor is stopped does not count for actors; a proc that is
-    stopped is no excuse, since SIGKILL ends it.
+    failed, nor of a message that may wait for an earlier one of its stream, which was lost. Time in which the process
+    of the agent is stopped does not count; a proc that is stopped is no excuse, since SIGKILL ends it.
 
     Known holes: Q32 (an actor that outlives its time to stop runs on), Q39 (a child that was late is not stopped).
 
@@ -169,6 +169,8 @@ class StopHappens(Invariant):
     def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         by, message = envelope.dest, envelope.message
         name = actor_name_of(by)
+        if self.world.may_wait_for_others(envelope):
+            return ()
         match message:
             case ShutdownHost(timeout_ns=grace_ns, max_in_flight=in_flight):
                 asked = _Asked(by, "procs", record.node, record.at, record.seq, grace_ns=grace_ns, in_flight=in_flight)
