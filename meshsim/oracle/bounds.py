@@ -61,17 +61,6 @@ class Bounds:
         batches = -(-children // min(max(in_flight, 1), 256))
         return batches * 2 * timeout_ns + SLACK_NS
 
-    def host_ns(self, children: int) -> int:
-        """From a message in a host agent's mailbox to what it does about it, a shutdown before it left out.
-
-        It waits for each child that it starts, R at most, or for ever when there is no such limit (9.3), and while Q1
-        is off who asks about a child that is stopping waits for its end, 2 X.
-        """
-        c = self._config
-        if not c.host_spawn_ready_timeout:
-            return FOREVER_NS
-        return children * c.host_spawn_ready_timeout + self.proc_exit_ns
-
     def poll_ns(self, ranks: int) -> int:
         """The longest poll: every reply just in time, n H + n A (supervision.md 14.1)."""
         return max(ranks, 1) * self._silence_ns + SLACK_NS
