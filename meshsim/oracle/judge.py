@@ -9,13 +9,15 @@ import msgspec
 from meshsim.faults.kinds import Fault, InitFails
 from meshsim.model.attributes import Value
 from meshsim.model.config import Config
+from meshsim.model.messages import Envelope
+from meshsim.model.notes import LocalDelivery
 from meshsim.model.revision import R2026_03
 from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.evidence import Evidence
 from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
 from meshsim.oracle.expecting import unmet
-from meshsim.oracle.invariants import INVARIANTS
+from meshsim.oracle.invariants import INVARIANTS, Invariant
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.oracle.world import World
 from meshsim.trace.directory import Directory
@@ -98,6 +100,9 @@ def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evid
     for invariant in invariants:
         for kind in invariant.sees:
             observers.setdefault(kind, []).append(invariant.observe)
+    deliver = _deliverer(invariants)
+    for carrier in (Envelope, LocalDelivery):
+        observers.setdefault(carrier, []).append(deliver)
     found: list[Violation] = []
     for record in records:
         for observe in observers.get(type(record.what), ()):
@@ -108,6 +113,27 @@ def _watch(brief: Brief, records: Sequence[Record], world: World, evidence: Evid
     for invariant in invariants:
         found += invariant.finish(ended_ns)
     return found
+
+
+def _deliverer(invariants: Sequence[Invariant]) -> _Handler:
+    """Shows a delivery to the invariants that take messages of its type."""
+    takers: dict[type, list[Callable[[Record, Envelope], Iterable[Violation]]]] = {}
+    for invariant in invariants:
+        for kind in invariant.takes:
+            takers.setdefault(kind, []).append(invariant.deliver)
+
+    def deliver(record: Record) -> Iterable[Violation]:
+        what = record.what
+        envelope = what.envelope if isinstance(what, LocalDelivery) else what
+        assert isinstance(envelope, Envelope)
+        found: list[Violation] = []
+        for take in takers.get(type(envelope.message), ()):
+            violations = take(record, envelope)
+            if violations:
+                found += violations
+        return found
+
+    return deliver
 
 
 def _ended_ns(records: Sequence[Record]) -> int:

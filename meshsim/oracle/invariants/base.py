@@ -36,7 +36,10 @@ class Invariant:
     #: Quirks of the modelled system that may be behind a violation, the likeliest first.
     quirks: ClassVar[tuple[str, ...]] = ()
     #: Record bodies that `observe` is called with; it sees no others.
-    sees: ClassVar[tuple[type, ...]]
+    sees: ClassVar[tuple[type, ...]] = ()
+    #: Messages whose deliveries, over the network or inside a process, `deliver` is called with. Most records of a
+    #: trace are deliveries: who wants to see few of them is not called for all.
+    takes: ClassVar[tuple[type, ...]] = ()
 
     def __init__(self, world: World) -> None:
         #: The run so far, the record at hand included.
@@ -46,6 +49,10 @@ class Invariant:
 
     def observe(self, record: Record) -> Iterable[Violation]:
         """Take one record; called in the order of the trace."""
+        return ()
+
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
+        """Take one delivery, after `observe` was called with it; `envelope` is what the record delivers."""
         return ()
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
