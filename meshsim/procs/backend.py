@@ -34,7 +34,7 @@ from meshsim.model.hosts.process import ExitStatus
 from meshsim.procs.capabilities import missing_for_core_dumps, missing_for_lockstep
 from meshsim.procs.diary import Diary
 from meshsim.procs.launcher import Zygote
-from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of
+from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of, soft_limit_of
 from meshsim.procs.peer import EndedError, NodePeer, Peer
 from meshsim.procs.wire import (
     COMMANDS,
@@ -76,8 +76,8 @@ _T = TypeVar("_T")
 _LOOK_PAUSE_S = 20e-6
 _LOOK_PAUSE_S_MAX = 1e-3
 
-#: What a process is limited by when it has no more of a resource.
-_LIMITS: dict[Resource, str] = {"descriptors": "RLIMIT_NOFILE", "processes": "RLIMIT_NPROC"}
+#: What /proc calls the limits that a fault sets.
+_LIMITS: dict[Resource, str] = {"descriptors": "Max open files", "processes": "Max processes"}
 
 
 class LockstepBackend:
@@ -194,7 +194,9 @@ class LockstepBackend:
     def limit(self, node: Node, resource: Resource, *, on: bool) -> None:
         reply = self._peers[node].ask(Limit(resource, on), REPLIES, f"a limit of {resource}")
         _granted(reply, Done, f"{node} cannot be limited")
-        self._log.info("limited" if on else "unlimited", node=node, limit=_LIMITS[resource])
+        limit = _LIMITS[resource]
+        found = soft_limit_of(self._peers[node].pid, limit)
+        self._log.info("limited" if on else "unlimited", node=node, limit=limit, found=found)
 
     def spawn_in_vain(self, parent: Node, boot: NodeBoot, *, expected: str) -> str:
         """What the host's system call failed with. `expected` plays no part, as in `reap`."""

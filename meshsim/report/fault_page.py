@@ -26,7 +26,7 @@ def fault_page(cells: Iterable[Cell], command: str) -> str:
         "",
         "Each kind of fault has a scenario of its name in [scenarios/faults](../scenarios/faults). `passed`: it",
         "struck, and everything that the scenario expects followed. The last column is what the kernel said of the",
-        "processes that were struck, as the diary of that very run has it; where something has to be real and the diary",
+        "processes that were struck, as the diary of that run has it; where something has to be real and the diary",
         "has nothing of it, the cell is red. `cannot` comes with the reason. `meshsim faults KIND` prints one entry of",
         "the menu.",
         "",

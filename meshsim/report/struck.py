@@ -143,10 +143,11 @@ def _words(entry: dict[str, Any], *, was_stopped: bool) -> str:
             return "/proc: state T"
         case "seen", {"state": "running"} if was_stopped:
             return "/proc: runs again"
-        case "limited", {"limit": limit}:
-            return f"setrlimit: {limit} is 0"
-        case "unlimited", {"limit": limit}:
-            return f"setrlimit: {limit} is back"
+        case "limited", {"limit": limit, "found": found}:
+            return f"/proc: {limit} {found}"
+        case "unlimited", {"limit": limit, "found": found}:
+            # How much it is again depends on the machine.
+            return f"/proc: {limit} {'still 0' if found == '0' else 'no longer 0'}"
         case "refused a child", {"error": error}:
             return f"start of a child: {error}"
         case "took memory", {"limit": limit, "error": error}:
