@@ -52,7 +52,7 @@ def faults(
         One kind, such as `exit`: all that there is to say about it, or only its run. With `--run` also a scenario file
         or a folder of them, each called after the kind that it shows; `scenarios/faults` when none is given.
     run
-        Run the scenarios. Exit code 1 if a fault did not do what it says, 3 if this machine cannot do all of it.
+        Run the scenarios. Exit code 1 if a fault did not do what it says, 3 if this machine could not do all of it.
     backend
         Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names.
     out

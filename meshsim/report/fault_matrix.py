@@ -17,9 +17,10 @@ from meshsim.scenario.schema import BackendName
 #: The backends that there are.
 BACKENDS: tuple[str, ...] = get_args(BackendName)
 
-#: From good to bad: a cell has the worst of its runs. `cannot` is no run: the backend or the machine cannot do it.
-_OUTCOMES = ("passed", "cannot", "did not strike", "no evidence", "no scenario", "violated")
-Outcome = Literal["passed", "cannot", "did not strike", "no evidence", "no scenario", "violated"]
+#: From good to bad: a cell has the worst of its runs. `cannot` is no run, as the backend cannot do it; what the machine
+#: cannot do is inconclusive.
+Outcome = Literal["passed", "cannot", "inconclusive", "did not strike", "no evidence", "no scenario", "violated"]
+_OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 #: What of them is red.
 RED: tuple[Outcome, ...] = ("did not strike", "no evidence", "no scenario", "violated")
 
@@ -35,7 +36,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     struck: tuple[str, ...] = ()
     #: What the kernel said of those.
     kernel: tuple[str, ...] = ()
-    #: Why it cannot.
+    #: Why it cannot, why nothing is known, or what was violated.
     why: str = ""
 
 
@@ -61,7 +62,7 @@ def cell(kind: type[Fault], backend: str, results: Sequence[RunResult]) -> Cell:
 def _outcome(kind: type[Fault], result: RunResult) -> Outcome:
     """A verdict is not enough: the fault must have struck, and what is said to be real must be seen in the kernel."""
     if result.verdict.outcome == "inconclusive":
-        return "cannot"
+        return "inconclusive"
     if result.verdict.outcome == "violated":
         return "violated"
     if not strikes_of(result, kind):

@@ -43,7 +43,7 @@ def test_a_fault_that_struck_and_was_seen_by_the_kernel_passed() -> None:
         (EXIT, "sim", PASSED, "passed"),
         (NEVER, "sim", PASSED, "did not strike"),
         (EXIT, "lockstep", PASSED, "no evidence"),
-        (EXIT, "sim", Verdict(outcome="inconclusive", reason="no memory"), "cannot"),
+        (EXIT, "sim", Verdict(outcome="inconclusive", reason="no memory"), "inconclusive"),
         (EXIT, "sim", Verdict(outcome="violated"), "violated"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -67,7 +67,7 @@ def test_a_cell_has_the_worst_of_its_runs_and_says_why() -> None:
 
     found = cell(Exit, "sim", [ran(), inconclusive])
 
-    assert (found.outcome, found.why, found.struck) == ("cannot", "no memory", ("workers[1] _exit(3)",))
+    assert (found.outcome, found.why, found.struck) == ("inconclusive", "no memory", ("workers[1] _exit(3)",))
 
 
 def test_without_a_run_it_cannot_or_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
