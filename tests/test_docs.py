@@ -44,7 +44,7 @@ def test_the_page_about_faults_has_the_menu_and_a_green_row_for_each_kind() -> N
     table, _, menu = page.partition(MENU_TITLE)
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines() if "](#" in line]
 
-    assert (MENU_TITLE + menu).splitlines() == menu_lines()
+    assert MENU_TITLE + menu == "\n".join(menu_lines()) + "\n"
     assert [(row[0], row[1]) for row in rows] == [
         (f"[`{tag_of(kind)}`](#{tag_of(kind)})", entry.on) for kind, entry in MENU.items()
     ]
