@@ -241,7 +241,7 @@ def test_what_is_met_says_nothing(trace: TraceBuilder, expectation: Expectation)
         (
             RecordCount(record="message", where={"message.text": "x"}),
             "message (message.text = x) was recorded 0 times, expected at least 1; "
-            "the closest, at 10s, has message.text not at all",
+            "the closest, at 600ms, has message.text not at all",
         ),
         (
             MessageCount(**ASKED, times=2),

@@ -233,8 +233,6 @@ class ControllersPoll(Invariant):
         #: Since when each controller owes a poll, and the record that began it.
         self._owes: dict[ActorId, tuple[int, int]] = {}
         self._done: set[ActorId] = set()
-        #: The longest gap of each controller, stalls left out, and the poll that ended it.
-        self._longest: dict[ActorId, tuple[int, int]] = {}
 
     def observe(self, record: Record) -> Iterable[Violation]:
         note = record.what
@@ -253,9 +251,6 @@ class ControllersPoll(Invariant):
         return ()
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
-        for controller, (took, seq) in self._longest.items():
-            if controller not in self.world.late:
-                self.margin("wait", self.world.name(controller), took_ns=took, bound_ns=self._bound, record=seq)
         for controller, (at, seq) in self._owes.items():
             deadline = self._deadline(controller, at)
             ended_at = self.world.ended_at(controller)
@@ -268,9 +263,6 @@ class ControllersPoll(Invariant):
 
     def _on_poll(self, controller: ActorId, record: Record) -> Iterable[Violation]:
         at, seq = self._owes.pop(controller, (record.at, record.seq))
-        node = self.world.directory.node_of_actor(controller)
-        took = record.at - at - (0 if node is None else self.world.stalled_between(node, at, record.at))
-        self._longest[controller] = max(self._longest.get(controller, (0, -1)), (took, record.seq))
         if record.at > self._deadline(controller, at):
             return self._overdue(controller, at, seq, f"it came after {format_duration(record.at - at)}")
         return ()
