@@ -117,6 +117,8 @@ class World:
         self.shutdowns: dict[Node, tuple[int, ShutdownHost, ActorId]] = {}
         #: Actors that a fault made hang; taken to hang for the rest of the run.
         self.hung: set[ActorId] = set()
+        #: Controllers whose polls a fault makes late.
+        self.late: set[ActorId] = set()
         #: Agents that a fault made answer wrongly.
         self.misreporting: set[ActorId] = set()
         #: Whether messages may have been held back on their way, by a fault or by a network that loses some.
@@ -355,6 +357,8 @@ class World:
         if fault.kind == "hang":
             target = self.directory.actor(fault.target)
             self.hung.add(ActorId(fault.target) if target is None else target)
+        elif fault.kind == "late_polls":
+            self.late.add(ActorId(fault.target))
         elif fault.kind == "misreport":
             self.misreporting.add(ActorId(fault.target))
         else:

@@ -206,8 +206,8 @@ class ControllersPoll(Invariant):
 
     Its polling ends when every rank has ended, when it is told to stop or when it ends itself; the record that says
     so releases it. A poll itself is bounded by `every-wait-bounded`. Nothing is due from a controller that has ended
-    or hangs by a fault; time in which its process is stopped does not count. In a revision whose controllers do not
-    poll nothing is judged.
+    or hangs by a fault, or whose polls a fault makes late; time in which its process is stopped does not count. In a
+    revision whose controllers do not poll nothing is judged.
 
     Source: supervision.md 5.2, 5.10.
     """
@@ -243,7 +243,8 @@ class ControllersPoll(Invariant):
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
         for controller, (took, seq) in self._longest.items():
-            self.margin("wait", self.world.name(controller), took_ns=took, bound_ns=self._bound, record=seq)
+            if controller not in self.world.late:
+                self.margin("wait", self.world.name(controller), took_ns=took, bound_ns=self._bound, record=seq)
         for controller, (at, seq) in self._owes.items():
             deadline = self._deadline(controller, at)
             ended_at = self.world.ended_at(controller)
@@ -272,7 +273,7 @@ class ControllersPoll(Invariant):
         return self.world.extended(at + self._bound, at, [] if node is None else [node])
 
     def _overdue(self, controller: ActorId, at: int, seq: int, how: str) -> Iterable[Violation]:
-        if controller in self.world.hung:
+        if controller in self.world.hung or controller in self.world.late:
             return
         name = self.world.name(controller)
         message = f"{name} had to begin a poll within {format_duration(self._bound)}, {how}"

@@ -23,7 +23,7 @@ class KeepaliveSoundness(Invariant):
 
     It is excused when the controller could not: since the last keepalive that the agent took (since the spawn, if it
     took none), the process or the host of the controller or of the actor was stopped (what goes to a proc passes its
-    host), its agent hung, or a message between the controller and the procs of the mesh was lost or came back although
+    host), the network between them was cut, its agent hung, or a message between the controller and the procs of the mesh was lost or came back although
     the receiver's process lived. What is lost because a process is gone excuses nothing: the others are well.
 
     Known holes: a dead proc ends the keepalives of all (Q19), as does a silent host for as long as it is waited for
@@ -115,6 +115,8 @@ class KeepaliveSoundness(Invariant):
         world, directory = self.world, self.world.directory
         own, watcher = directory.node_of_actor(actor), directory.node_of_actor(controller)
         if own is None or watcher is None or proc_agent_id(proc_of(actor)) in world.hung:
+            return True
+        if any(world.cut_between(watcher, place, since) for place in world.place_of(actor)):
             return True
         if any(world.stalled_ns(place, since) > 0 for place in (*world.place_of(actor), *world.place_of(controller))):
             return True
