@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import UNSET
+
 from meshsim.cli.console import err
 from meshsim.cli.errors import UsageError
 from meshsim.model.quirks import REVISION_OF
@@ -80,6 +82,8 @@ def _of_its_revision(plans: Sequence[Plan], profile: str) -> list[Plan]:
     for line in dict.fromkeys(f"{each.source}: not run: {_why_not(each)}" for each in plans if not fits_profile(each)):
         err(line)
     fitting = [each for each in plans if fits_profile(each)]
+    if any(each.caught_by is not UNSET for each in plans) and not fitting:
+        raise UsageError(f"--profile {profile}: none of the scenarios is meant for it")
     if plans and not fitting:
         raise UsageError(f"--profile {profile}: none of the scenarios is of its revision, {wanted}")
     return fitting
