@@ -37,7 +37,9 @@ PLANS: dict[str, Plan] = {
 }
 MUTANTS = [mutant for mutant in load_mutants().values() if mutant.canary]
 #: Each that must speak somewhere, and where.
-CANARIES = [(name, each) for name, made in PLANS.items() for each in (() if made.caught_by is UNSET else made.caught_by)]
+CANARIES = [
+    (name, each) for name, made in PLANS.items() for each in (() if made.caught_by is UNSET else made.caught_by)
+]
 
 
 @pytest.fixture(autouse=True)
