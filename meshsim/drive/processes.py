@@ -15,11 +15,12 @@ from typing import Any
 from msgspec import UNSET
 
 from meshsim.drive.agenda import Agenda, Entry
-from meshsim.drive.backend import Backend, Resource
+from meshsim.drive.backend import Backend
 from meshsim.drive.clocks import Clocks, machine_of
 from meshsim.drive.false_starts import false_starts
 from meshsim.drive.kernel import ERRORS, Change, Process, ProcessState, ProcessTable
 from meshsim.drive.output import Output, shouted
+from meshsim.drive.refusals import Refusals
 from meshsim.faults.kinds import NeverReady, SlowStart, SpawnRefused, StartFails
 from meshsim.faults.signals import signal_name, signal_number
 from meshsim.model.boot import NodeBoot
@@ -99,8 +100,8 @@ class Processes:
         self._inbox: dict[Node, list[Entry]] = {}
         self._output: dict[Node, Output] = {}
         self._false_starts = false_starts(plan)
-        #: Resources that hosts have run out of.
-        self._limited: dict[Node, list[Resource]] = {}
+        self._refusals = Refusals(self._false_starts, backend, record, self._agree)
+        self.limit = self._refusals.limit
         #: Children that the kernel refused.
         self.never_started: set[Name] = set()
         #: Stalls that keep a process stopped, each until its own end.
@@ -194,37 +195,22 @@ class Processes:
             callback=command.callback,
             rank=command.rank,
         )
-        if not self._is_refused(host, boot, cause):
+        refusal = self._refusals.why(host, boot, cause)
+        if refusal is None:
             self._add(Process(node, "proc", host, command.name, command.pdeathsig))
             self._spawn(host, boot, cause, pdeathsig=command.pdeathsig)
-
-    def _is_refused(self, host: Node, boot: NodeBoot, cause: int) -> bool:
-        """Whether the host cannot start this child; it is told so at once."""
-        index, fault = self._false_starts.get(boot.node, (0, None))
-        exhausted = self._limited.get(host)
-        if isinstance(fault, SpawnRefused):
-            cause = self._record(WORLD, cause, FaultStruck(index, "spawn_refused", boot.node, fault.errno))
-            resource: Resource = "descriptors" if fault.errno == "EMFILE" else "processes"
-            self._backend.limit(host, resource, on=True)
-        elif exhausted:
-            # Descriptors come first: a child's socket is made before its process.
-            resource = "descriptors" if "descriptors" in exhausted else "processes"
         else:
-            return False
-        expected = "EMFILE" if resource == "descriptors" else "EAGAIN"
-        self._agree(host, cause, expected, self._backend.spawn_in_vain(host, boot, expected=expected))
-        if isinstance(fault, SpawnRefused):
-            self._backend.limit(host, resource, on=False)
-        seq = self._record(host, cause, ProcessNotStarted(boot.proc_name, expected))
-        self.never_started.add(boot.proc_name)
-        self._agenda.post(self._agenda.instant, self._tell_refused, host, boot.proc_name, expected, seq)
-        return True
+            error, why = refusal
+            seq = self._record(host, why, ProcessNotStarted(boot.proc_name, error))
+            self.never_started.add(boot.proc_name)
+            refused = SpawnFailed(boot.proc_name, ERRORS[error])
+            self._agenda.post(self._agenda.instant, self._tell_refused, host, refused, seq)
 
-    def _tell_refused(self, host: Node, name: Name, error: str, cause: int) -> None:
+    def _tell_refused(self, host: Node, refused: SpawnFailed, cause: int) -> None:
         if self.running[host]:
-            self._step(host, SpawnFailed(name, ERRORS[error]), cause)
+            self._step(host, refused, cause)
         else:
-            self.hold(host, self._tell_refused, host, name, error, cause)
+            self.hold(host, self._tell_refused, host, refused, cause)
 
     def _agree(self, node: Node, cause: int, expected: str, observed: str) -> None:
         """Hold the kernel to the error that must follow."""
@@ -419,14 +405,6 @@ class Processes:
         self._record(node, cause, ProcessLeftParent())
         self.table.processes[node].pdeathsig = False
         self._backend.leave_parent(node)
-
-    def limit(self, host: Node, resource: Resource, *, on: bool) -> None:
-        """The host has no more of a resource, or has it back."""
-        self._backend.limit(host, resource, on=on)
-        if on:
-            self._limited.setdefault(host, []).append(resource)
-        else:
-            self._limited[host].remove(resource)
 
     def signal_child(self, host: Node, name: str, signal: int, cause: int) -> None:
         """As the host does it: a child that is gone already counts as success (supervision.md 3.6)."""

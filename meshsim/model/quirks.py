@@ -397,7 +397,7 @@ QUIRKS: dict[str, Quirk] = {
             57,
             "5.9, 14.6",
             "An undeliverable message kills the controller that sent it.",
-            off="A message that comes back is logged; the poll or the stop it belonged to says what that means.",
+            off="A message that comes back is logged; the poll or the operation it belonged to says what that means.",
         ),
         _quirk(
             58,

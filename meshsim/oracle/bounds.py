@@ -250,19 +250,6 @@ class Bounds:
             "3.8 B, 14.4",
         )
 
-    def host(self, children: int) -> Bound | None:
-        """A host agent waits for each child that it starts; while Q1 is off who asks about a child that is stopping
-        waits for its end. None when a child has for ever to get ready (9.3).
-        """
-        if not self._config.host_spawn_ready_timeout:
-            return None
-        return self._bound(
-            "host",
-            "From a message in a host agent's mailbox to what it does about it, a shutdown before it left out.",
-            (self.term("R", children, "p"), *self.stop().terms),
-            "3.8 A, 9.3",
-        )
-
     # --- operations (9 to 12, 14.4) ----------------------------------------------------------------------
 
     def operation(self, name: str, ranks: int, hosts: int) -> Bound | None:
@@ -325,10 +312,6 @@ class Bounds:
 
     def poll_ns(self, ranks: int) -> int:
         return self.poll(ranks).total_ns
-
-    def host_ns(self, children: int) -> int:
-        bound = self.host(children)
-        return FOREVER_NS if bound is None else bound.total_ns
 
     def operation_ns(self, name: str, ranks: int, hosts: int) -> int | None:
         bound = self.operation(name, ranks, hosts)

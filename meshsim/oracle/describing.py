@@ -37,8 +37,7 @@ def _affirmed(expectation: Expectation) -> str:
         case NeverHears():
             return f"{expectation.listener} never hears {_hearing(expectation)}"
         case Final():
-            fields = fields_words(expectation, "target", "if_quirk", "unless_quirk", "not_")
-            return f"at the end {expectation.target} is {fields}"
+            return f"at the end {_final_words(expectation)}"
         case OperationResult():
             return _operation_words(expectation)
         case NothingLeft(targets=targets):
@@ -52,6 +51,22 @@ def _affirmed(expectation: Expectation) -> str:
         case Order(moments=moments, within=within):
             late = "" if within is UNSET else f", all within {format_duration(within)}"
             return f"{', then '.join(map(moment_words, moments))}{late}"
+
+
+def _final_words(expectation: Final) -> str:
+    target, by = expectation.target, expectation.by
+    words = [] if expectation.controller is UNSET else [f"the controller of {target} is {expectation.controller}"]
+    words += [] if expectation.health is UNSET else [f"{target} is {expectation.health} to {by}"]
+    words += (
+        [] if expectation.subscription is UNSET else [f"the subscription of {by} to {target} is {_state(expectation)}"]
+    )
+    if words:
+        return " and ".join(words)
+    return f"{target} is {fields_words(expectation, 'target', 'if_quirk', 'unless_quirk', 'not_')}"
+
+
+def _state(expectation: Final) -> str:
+    return str(expectation.subscription).replace("_", " ")
 
 
 def _hearing(expectation: Hears | NeverHears) -> str:

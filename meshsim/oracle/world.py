@@ -226,6 +226,11 @@ class World:
         """Whether a fault set the wall clock that a node reads, at or after `since`."""
         return any(at >= since for at in self._clock_set_at.get(node, ()))
 
+    def may_wait_for_others(self, envelope: Envelope) -> bool:
+        """Whether a message that was delivered may wait for an earlier one of its stream, which was lost."""
+        src, dst = (self.directory.node_of_actor(actor) for actor in (envelope.sender, envelope.dest))
+        return envelope.seq is not None and src is not None and dst is not None and self.lost_between(src, dst, 0)
+
     def children(self, host: Node) -> list[Node]:
         """Nodes of the procs that a host started so far."""
         return self._children.get(host, [])

@@ -26,6 +26,7 @@ from meshsim.model.notes import (
 from meshsim.model.supervision import ActorPhase
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
+    FaultEnded,
     FaultMissed,
     FaultStruck,
     ProcessContinued,
@@ -266,6 +267,8 @@ class _Drawing:
                     self._controllers.add(controller)
             case FaultStruck(index=index, kind=kind, target=target):
                 self.faults.append(FaultLine(at, index, f"{kind} {self._place(target)}", struck=True))
+            case FaultEnded(index=index, kind=kind, target=target):
+                self.faults.append(FaultLine(at, index, f"{kind} {self._place(target)} is over", struck=False))
             case FaultMissed(index=index, kind=kind, target=target):
                 self.faults.append(FaultLine(at, index, f"{kind} {self._place(target)} missed", struck=False))
             case _:
@@ -357,7 +360,9 @@ class _Drawing:
         return self._directory.actor(node) == actor
 
     def _place(self, target: str) -> str:
-        """A fault's target in short words; targets are nodes or actor ids."""
+        """A fault's target in short words; targets are nodes, actor ids, or the two sides of a link."""
+        if " " in target:
+            return target
         return self._directory.name_of_actor(ActorId(target)) if "," in target else self._directory.name_of_node(target)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import UNSET
 
-from meshsim.faults.kinds import AT_SPAWN, Fault, InitFails, Repeat, Stall, When, targets_of
+from meshsim.faults.kinds import AT_SPAWN, Fault, InitFails, Repeat, When, targets_of
 from meshsim.faults.placeholders import paths_of, with_sample
 from meshsim.model.tags import tag_of
 from meshsim.scenario.check_records import check_placeholder, check_record
@@ -153,8 +153,9 @@ def _check_moment(key: str, fault: Fault, scenario: Scenario) -> None:
 
 def _check_repeat(key: str, fault: Fault, repeat: Repeat) -> None:
     check_positive(f"{key}.every", repeat.every)
-    if isinstance(fault, Stall) and fault.for_ is not None and repeat.every <= fault.for_:
-        message = f"expected more than for, {format_duration(fault.for_)}: it is still stopped then"
+    lasts = getattr(fault, "for_", None)
+    if lasts is not None and repeat.every <= lasts:
+        message = f"expected more than for, {format_duration(lasts)}: it still lasts then"
         raise ScenarioError(f"{key}.every", message, value=format_duration(repeat.every))
 
 

@@ -122,8 +122,8 @@ def test_show_says_whom_a_fault_of_the_network_strikes(meshsim: Command, folder:
     file = folder / "sc" / "kill-one.toml"
     more = [
         'kind = "partition"\ntarget = "host0"\nat = "1s"\nfor = "2s"',
-        'kind = "loss"\ntarget = "client"\nto = ["host0"]\none_way = true\nat = "1s"\nmessage = "get_state"\n'
-        "share = 0.5",
+        'kind = "loss"\ntarget = "client"\nto = ["host0"]\none_way = true\nat = "1s"\n'
+        'message = "get_state"\nshare = 0.5',
         'kind = "reordering"\ntarget = "workers[0]"\nwith = ["workers[1]"]\nat = "1s"\nwindow = "1s"',
         'kind = "clock_jump"\ntarget = "host0"\nat = "1s"\nby = "-5s"',
     ]

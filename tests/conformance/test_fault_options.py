@@ -9,6 +9,7 @@ from leftovers import processes_of_runner, zombies
 from small_worlds import at, found, mesh
 
 from meshsim.faults.kinds import (
+    DescriptorsExhausted,
     Fault,
     HostCrash,
     PowerCycle,
@@ -30,6 +31,11 @@ pytestmark = [pytest.mark.procs, pytest.mark.xdist_group("procs")]
 NESTED = [Stall(target="workers[1]", at=at(3), for_=at(4)), Stall(target="workers[1]", at=at(4), for_=at(1))]
 CUT_SHORT = [*NESTED, Resume(target="workers[1]", at=at(6))]
 OVERLAPPING = [Stall(target="host0", at=at(3), for_=at(2)), Stall(target="host0", at=at(4), for_=at(2))]
+EXHAUSTED = [
+    DescriptorsExhausted(target="host0", at=at(3), for_=at(1)),
+    DescriptorsExhausted(target="host0", at=at(3.5), for_=at(3)),
+    SpawnRefused(target="later[0]", errno="EMFILE"),
+]
 LATER = [SpawnProcsOp(name="later", at=at(5), hosts=["host0"])]
 
 
@@ -57,6 +63,7 @@ LATER = [SpawnProcsOp(name="later", at=at(5), hosts=["host0"])]
             mesh(horizon_s=6, faults=[SpawnRefused(target="later[0]", errno="EMFILE")], operations=LATER),
             id="spawn without descriptors",
         ),
+        pytest.param(mesh(horizon_s=8, faults=EXHAUSTED, operations=LATER), id="descriptors taken three times"),
         pytest.param(
             mesh(
                 horizon_s=8,

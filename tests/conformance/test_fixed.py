@@ -1,7 +1,7 @@
 """Every scenario of the suite `fast` under `fixed`, on objects: what goes wrong there, no quirk can excuse.
 
 Expectations with `unless_quirk` say what follows instead, findings that are known of a quirk are known no more, and
-every invariant counts. With the seeds of the file and, unless it names some, with others: luck must not decide.
+every invariant counts. With the seeds of the file and with others: luck must not decide.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _plans() -> dict[str, Plan]:
         f"{loaded.label}-seed{seed}": with_profile(plan(loaded, seed), "fixed")
         for path in discover([SCENARIOS])
         for loaded in load_scenarios(path)
-        for seed in (*loaded.scenario.seeds, *(OTHER_SEEDS if loaded.scenario.seeds == [0] else ()))
+        for seed in (*loaded.scenario.seeds, *OTHER_SEEDS)
     }
     return {name: plan for name, plan in plans.items() if fits_profile(plan)}
 

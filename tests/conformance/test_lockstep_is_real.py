@@ -50,9 +50,9 @@ class Witness(LockstepBackend):
         self.signals: list[tuple[Node, int, Node | None]] = []
         self.zygote = next(pid for pid in children_of(os.getpid()) if facts_of(pid).session == pid)
 
-    def signal(self, node: Node, signal: int, *, by: Node | None) -> None:
+    def signal(self, node: Node, signal: int, *, by: Node | None, group: bool = False) -> None:
         self.signals.append((node, signal, by))
-        super().signal(node, signal, by=by)
+        super().signal(node, signal, by=by, group=group)
 
     def reap(self, node: Node, *, by: Node | None, expected: ExitStatus) -> ExitStatus:
         return super().reap(node, by=by, expected=NEVER)

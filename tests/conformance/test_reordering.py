@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from meshsim.faults.kinds import Loss
 from meshsim.run import run_plan
 from meshsim.scenario.load import discover, load_scenarios
 from meshsim.scenario.plan import Plan, plan
@@ -19,7 +20,13 @@ def _plans() -> dict[str, Plan]:
     """The first seed of every scenario whose messages are not lost at random."""
     loaded = [each for path in discover([FOLDER]) for each in load_scenarios(path)]
     plans = [(each.label, plan(each, each.scenario.seeds[0])) for each in loaded]
-    return {label: made for label, made in plans if not any(0 < (link.loss or 0) < 1 for link in made.network.links)}
+    return {label: made for label, made in plans if not _loses_some(made)}
+
+
+def _loses_some(plan: Plan) -> bool:
+    return any(0 < (link.loss or 0) < 1 for link in plan.network.links) or any(
+        isinstance(fault, Loss) for fault in plan.faults
+    )
 
 
 PLANS = _plans()

@@ -13,6 +13,7 @@ from small_worlds import (
     NOT_DELIVERED,
     SPAWN,
     TEN_S,
+    WITHOUT_LINK,
     at,
     bare,
     found,
@@ -23,7 +24,7 @@ from small_worlds import (
     work,
 )
 
-from meshsim.drive.post import LOST
+from meshsim.drive.undelivered import LOST
 from meshsim.faults.kinds import (
     DeliveryTimeout,
     Duplication,
@@ -33,11 +34,14 @@ from meshsim.faults.kinds import (
     Loss,
     Partition,
     Reordering,
+    Signal,
     Stall,
+    When,
 )
+from meshsim.model.commands import CloseServer
 from meshsim.model.messages import Envelope
 from meshsim.scenario.plan import Plan
-from meshsim.trace.records import FaultEnded, FaultStruck, InFlight, MessageLost, MessageReturned, Record
+from meshsim.trace.records import FaultEnded, FaultMissed, FaultStruck, InFlight, MessageLost, MessageReturned, Record
 
 #: A message before the fault, so that there is a connection.
 HELLO = {0.5: [work("hello", HOST1)]}
@@ -134,6 +138,62 @@ def test_acknowledgements_that_come_late_are_in_time() -> None:
 
     assert backend.texts("host1") == [(0.501, "hello"), (2.001, "a"), (20.001, "b")]
     assert returned(records) == []
+
+
+def test_a_side_that_is_not_there_is_missed_and_nothing_ends() -> None:
+    """A run without its fault says nothing: the judge has to know."""
+    fault = Partition(target="host0", to=["workers[0]"], at=at(1), for_=at(1))
+
+    backend, records = run_script(struck(fault), {"host0": {1.5: [work("a", HOST1)]}})
+
+    why = "workers[0] does not exist, or not yet"
+    assert found(records, FaultMissed) == [FaultMissed(0, "partition", "host0", why)]
+    assert (found(records, FaultEnded), backend.texts("host1")) == ([], [(1.501, "a")])
+
+
+def test_a_cut_that_a_record_triggers_lasts_from_then() -> None:
+    when = When(record="message", where={"node": "host1"}, after=at(1))
+    fault = Partition(target="host1", when=when, for_=at(3))
+
+    backend, records = run_script(struck(fault), {"host0": {**HELLO, 2: [work("a", HOST1)]}})
+
+    assert (times(records, FaultStruck), times(records, FaultEnded)) == ([1.501], [4.501])
+    assert backend.texts("host1") == [(0.501, "hello"), (4.502, "a")]
+
+
+def test_acknowledgements_that_never_were_sent_do_not_arrive() -> None:
+    """The way back is free again, but the receiver dies before its acknowledgement is due."""
+    faults = [cut(1, 3, one_way=True), HostCrash(target="host1", at=at(3.2))]
+    script = {"host0": {0.1: [work("hello", HOST1)], 2.9: [work("a", HOST1)]}}
+
+    backend, records = run_script(struck(*faults), script)
+
+    assert backend.texts("host1") == [(0.101, "hello"), (2.901, "a")]
+    assert [text for _, text in returned(records)] == ["a"]
+    assert WITHOUT_LINK.fullmatch(errors(records)[0])
+
+
+def test_nobody_behind_a_cut_is_told_that_a_server_closes() -> None:
+    """What waited goes out when the cut is over, and finds nobody."""
+    script = {"host0": {0.1: [work("hello", HOST1)], 3: [work("a", HOST1)]}, "host1": {2: [CloseServer()]}}
+
+    backend, records = run_script(struck(cut(1, 4)), script)
+
+    assert backend.texts("host1") == [(0.101, "hello")]
+    assert [text for _, text in returned(records)] == ["a"]
+    assert NOT_DELIVERED.fullmatch(errors(records)[0])
+
+
+@pytest.mark.parametrize(("end", "back"), [(15, [(15, "a")]), (40, [])])
+def test_what_comes_back_waits_for_its_way_as_well(end: float, back: list[tuple[float, str]]) -> None:
+    """Its proc is dead, and the host gives the message back; for as long as it waits for anything, then it is lost."""
+    faults = [Signal(target="host1/p", signal="SIGKILL", at=at(1)), cut(11, end, to=["client"], one_way=True)]
+    script = {"host1": {0.5: [SPAWN]}, "client": {2: [to_proc("a")]}}
+
+    _, records = run_script(struck(*faults, network=INSTANT), script)
+
+    assert returned(records) == back
+    assert times(records, MessageLost) == ([] if back else [22.023])
 
 
 def test_two_cuts_at_once_end_with_the_later_one() -> None:

@@ -26,7 +26,7 @@ from small_worlds import (
 )
 
 from meshsim.drive.network import Network
-from meshsim.drive.post import CARRIER_GONE, RECEIVER_GONE
+from meshsim.drive.undelivered import CARRIER_GONE, RECEIVER_GONE
 from meshsim.faults.kinds import HostCrash, Resume, Signal, Stall
 from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope, Undeliverable

@@ -250,6 +250,21 @@ def test_descriptors_are_missed_before_processes() -> None:
     assert [refused.error for refused in found(records, ProcessNotStarted)] == ["EMFILE"]
 
 
+def test_what_two_faults_took_is_back_when_both_have_ended() -> None:
+    """And a refusal in between gives nothing back that it did not take."""
+    faults = [
+        DescriptorsExhausted(target="host0", at=at(3), for_=at(4)),
+        DescriptorsExhausted(target="host0", at=at(5), for_=at(6)),
+        SpawnRefused(target="others[0]", errno="EMFILE"),
+    ]
+    between = SpawnProcsOp(name="between", at=at(8))
+
+    records = run(*faults, operations=[OTHERS[0], between, OTHERS[1]])
+
+    assert [refused.name.rpartition("_")[0] for refused in found(records, ProcessNotStarted)] == ["others", "between"]
+    assert [ended.error is None for ended in found(records, OperationEnded)[-3:]] == [False, False, True]
+
+
 def test_a_host_that_is_stopped_hears_of_the_refusal_when_it_goes_on() -> None:
     """Asked for and refused in one instant; who is stopped in that instant is told later."""
     stall = Stall(target="host0", when=When(record="process_not_started"), for_=at(4))

@@ -111,6 +111,8 @@ ASKED = {"type": "get_state", "src": "trainer.controller", "dst": "host0"}
         NeverHears(listener="observer", window=Window(after_fault=1)),
         RecordCount(record="process_died", window=Window(after_fault=0, before=CLIENT_HEARS)),
         OperationResult(do="query", name="trainer", times=1, window=Window(until=s(33))),
+        RecordCount(record="fault", where={"kind": "stall"}, times=0, window=Window(after_fault=0)),
+        RecordCount(record="fault", where={"kind": "exit"}, times=0, window=Window(before_fault=1)),
         # --- texts
         Hears(listener="client", text_is=FAILED),
         Hears(listener="client", text_matches=r"sig=\d"),
@@ -131,6 +133,7 @@ ASKED = {"type": "get_state", "src": "trainer.controller", "dst": "host0"}
         MessageCount(**ASKED, times=1, window=Window(after_fault=0, before_fault=1)),
         MessageCount(**ASKED, per=s(10), at_most=1),
         MessageCount(**ASKED, per=s(10), times=1, window=Window(from_=s(10), until=s(40))),
+        MessageCount(**ASKED, per=s(10), times=1, window=Window(from_=s(10), before_fault=1)),
         MessageCount(src="client", dst="host0", times=3),
         MessageCount(fate="lost", src="trainer[0]", dst="trainer", type="work", times=1),
         MessageCount(dst="trainer", times=1),
@@ -238,7 +241,7 @@ def test_what_is_met_says_nothing(trace: TraceBuilder, expectation: Expectation)
         (
             RecordCount(record="message", where={"message.text": "x"}),
             "message (message.text = x) was recorded 0 times, expected at least 1; "
-            "the closest, at 10s, has message.text not at all",
+            "the closest, at 600ms, has message.text not at all",
         ),
         (
             MessageCount(**ASKED, times=2),

@@ -24,7 +24,7 @@ def world_after(*faults: tuple[float, FaultStruck | FaultEnded]) -> World:
     for at, fault in faults:
         trace.add(fault, at=at)
     records = trace.end(100)
-    world = World(CONFIG, Directory.of(records))
+    world = World(CONFIG, Directory.of(records), records)
     for record in records:
         handler = world.handlers.get(type(record.what))
         if handler is not None:
@@ -78,7 +78,7 @@ def test_a_clock_that_was_set_is_known() -> None:
     trace = TraceBuilder().bring_up()
     trace.add(ClockSet(5), node=HOST1, at=10)
     records = trace.end(100)
-    world = World(CONFIG, Directory.of(records))
+    world = World(CONFIG, Directory.of(records), records)
     for record in records:
         if type(record.what) in world.handlers:
             world.handlers[type(record.what)](record)

@@ -9,8 +9,8 @@ from trace_builder import AGENTS, CLIENT, CONTROLLER, HOST_AGENTS, NODES, PROCS,
 
 from meshsim.model.config import Config
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.model.ids import ActorId, PortRef, actor_name_of, proc_name_of
-from meshsim.model.messages import Envelope, Message, ShutdownHost, Stop, StopAll
+from meshsim.model.ids import ActorId, Name, PortRef, actor_name_of, proc_name_of
+from meshsim.model.messages import CreateOrUpdate, Envelope, Message, ProcSpec, ShutdownHost, Stop, StopAll
 from meshsim.model.notes import MonitoringEnded, OrphanStopped, ReferenceMade
 from meshsim.oracle.load import AgentLoad
 from meshsim.trace.records import FaultStruck, ProcessContinued, ProcessStopped
@@ -70,16 +70,16 @@ def test_actors_on_procs_that_were_stopped_end_with_them(trace: TraceBuilder) ->
     [
         (AGENTS[1], TRAINER, "trainer[1]", "11s"),
         (AGENTS[1], StopAll("enough"), "workers[1]", "11s"),
-        (HOST_AGENTS[1], WORKERS, "workers[1]", "51s"),
-        (HOST_AGENTS[1], SHUTDOWN, "workers[1]", "1m 2s"),
-        (CONTROLLER, TRAINER, "trainer.controller", "3m 1s"),
+        (HOST_AGENTS[1], WORKERS, "workers[1]", "21s"),
+        (HOST_AGENTS[1], SHUTDOWN, "workers[1]", "11s"),
+        (CONTROLLER, TRAINER, "trainer.controller", "1s"),
     ],
     ids=["actor", "proc", "by host", "shutdown", "mesh"],
 )
 def test_a_stop_that_arrived_has_a_bound(
     trace: TraceBuilder, dest: ActorId, message: Message, subject: str, bound: str
 ) -> None:
-    """S of an agent; R and 2 X of a host, 2 T more when it shuts down; the longest poll of a controller."""
+    """S of an agent; 2 X of a host, 2 T when it shuts down; nothing but a second of a controller that is free."""
     _tell(trace, dest, message)
     who = {CONTROLLER: "trainer.controller", HOST_AGENTS[1]: "host1.host_agent"}.get(dest, "workers[1].proc_agent")
     expected = f"{subject} had to end within {bound} after {who} was told to stop it"
@@ -94,8 +94,8 @@ def test_a_stop_that_arrived_has_a_bound(
         (AGENTS[1], TRAINER, lambda trace: trace.actor(AGENTS[1], "failed: boom", at=25)),
         (AGENTS[1], TRAINER, lambda trace: trace.add(FaultStruck(0, "hang", AGENTS[1]), at=5)),
         (AGENTS[1], StopAll("enough"), lambda trace: trace.dies(NODES[1], KILLED, by="host1", at=31)),
-        (HOST_AGENTS[1], WORKERS, lambda trace: trace.dies(NODES[1], KILLED, by="host1", at=70)),
-        (HOST_AGENTS[1], SHUTDOWN, lambda trace: trace.dies(NODES[1], KILLED, by="host1", at=80)),
+        (HOST_AGENTS[1], WORKERS, lambda trace: trace.dies(NODES[1], KILLED, by="host1", at=41)),
+        (HOST_AGENTS[1], SHUTDOWN, lambda trace: trace.dies(NODES[1], KILLED, by="host1", at=31)),
         (CONTROLLER, TRAINER, lambda trace: trace.add(MonitoringEnded(CONTROLLER, "trainer", "stop"), at=20)),
         (AGENTS[0], Stop(actor_name_of(CLIENT), "unknown"), lambda trace: trace),
     ],
@@ -106,6 +106,16 @@ def test_a_stop_that_happens_or_cannot(trace: TraceBuilder, dest: ActorId, messa
     _tell(trace, dest, message)
     end(trace)
     assert found(trace.end(600), "stop-happens") == []
+
+
+def test_a_host_that_starts_a_proc_and_a_controller_in_a_poll_have_more_time(trace: TraceBuilder) -> None:
+    """R is 30 s; the longest poll of two ranks three minutes."""
+    _tell(trace, HOST_AGENTS[1], CreateOrUpdate(Name("late_0-4ddddddddddd"), 0, ProcSpec()), at=19)
+    trace.poll(1, at=19, end=None)
+    _tell(trace, HOST_AGENTS[1], WORKERS)
+    _tell(trace, CONTROLLER, TRAINER)
+    bounds = [message.split(" after ")[0] for _, message, _ in found(trace.end(600), "stop-happens")]
+    assert bounds == ["workers[1] had to end within 51s", "trainer.controller had to end within 3m 1s"]
 
 
 def test_a_stall_of_the_agent_does_not_count(trace: TraceBuilder) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshsim.report.lanes import Bar, Chart, FaultLine, Lane, Mark, chart_of
-from meshsim.trace.records import NO_CAUSE, ProcessStarted, Record
+from meshsim.trace.records import NO_CAUSE, FaultEnded, FaultStruck, ProcessStarted, Record
 from meshsim.units import MS, S
 
 
@@ -87,6 +87,19 @@ def test_faults_are_lines_whether_they_struck_or_not(records: list[Record]) -> N
         FaultLine(2500 * MS, 0, "signal workers[1]", struck=True),
         FaultLine(5 * S, 1, "stall workers[0]", struck=True),
         FaultLine(9 * S, 2, "exit workers[1] missed", struck=False),
+    )
+
+
+def test_a_fault_of_a_link_is_a_line_when_it_begins_and_when_it_is_over() -> None:
+    """It has two sides, and neither is the lane of anybody."""
+    sides = "host0, workers[1] <-> *"
+    bodies = (ProcessStarted("host", "", "", pdeathsig=True), FaultStruck(0, "partition", sides))
+    ended = FaultEnded(0, "partition", sides)
+    records = [Record(seq, seq * S, "host0", NO_CAUSE, what) for seq, what in enumerate((*bodies, ended))]
+
+    assert chart_of(records).faults == (
+        FaultLine(1 * S, 0, f"partition {sides}", struck=True),
+        FaultLine(2 * S, 0, f"partition {sides} is over", struck=False),
     )
 
 

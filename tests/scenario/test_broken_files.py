@@ -796,7 +796,7 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "repeat-a-stall-that-lasts": (
         faults('kind = "stall"\ntarget = "host0"\nfor = "2s"\nat = "1s"\nrepeat = { times = 2, every = "2s" }'),
-        'faults[0].repeat.every: expected more than for, 2s: it is still stopped then, got "2s"',
+        'faults[0].repeat.every: expected more than for, 2s: it still lasts then, got "2s"',
     ),
     "when-nothing": (
         faults('kind = "exit"\ntarget = "host0"\nwhen = { after = "1s" }'),

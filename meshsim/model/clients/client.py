@@ -107,14 +107,15 @@ class Client(msgspec.Struct):
         return [self.context.hears("owner", failure)]
 
     def _on_undeliverable(self, undeliverable: Undeliverable, now_ns: int) -> list[Command]:
-        """Logged, and told to the sink if there is one; off (Q34): logged alone."""
+        """Logged, and told to the sink if there is one; off (Q34): logged alone. Q57 off: it ends who waited for it."""
         returned, errors = undeliverable.envelope, undeliverable.errors
         logged = Warned(self.me, f"message not delivered: to {returned.dest}: {'; '.join(errors)}")
+        over = self.context.on_returned(undeliverable, now_ns)
         sink = self.context.sink
         config = self.context.config
         if sink is None or not (config.has("Q34") and config.revision.supervision_sink):
-            return [logged]
+            return [logged, *over]
         status = actor_failed(Generic(f"message not delivered: {envelope_text(returned, errors)}"))
         event = ActorSupervisionEvent(returned.dest, None, self.context.clock.at(now_ns), status)
         # Not returnable: what the sink itself does not get would be told to the sink.
-        return [logged, Envelope(self.me, sink, ActorEvent(event), returnable=False)]
+        return [logged, Envelope(self.me, sink, ActorEvent(event), returnable=False), *over]

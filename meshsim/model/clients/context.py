@@ -41,7 +41,21 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
-from meshsim.model.messages import Envelope, MeshFailed, MeshRefSent, Message, Operate, StateReply, StopAll, Work
+from meshsim.model.messages import (
+    Envelope,
+    GetState,
+    GetSubscriberCount,
+    ListResources,
+    MeshFailed,
+    MeshRefSent,
+    Message,
+    Operate,
+    ShutdownHost,
+    StateReply,
+    StopAll,
+    Undeliverable,
+    Work,
+)
 from meshsim.model.messaging.casting import CastError, actors_of, cast
 from meshsim.model.notes import OperationStarted, Warned
 from meshsim.model.operations import (
@@ -93,6 +107,8 @@ from meshsim.model.tags import tag_of
 NO_ANSWER = "the controllers of this revision do not say how their meshes are"
 
 
+#: Procedures that ask one question, and wait for the answer without a limit.
+_WITHOUT_LIMIT = (StopActorsRun, QueryRun, CountRun, ShutdownRun, ListProcsRun)
 #: Procedures that have a controller spawned, named after their mesh.
 _SPAWNERS = (SpawnActorsRun, SpawnProcsRun, AllocateRun, AllocateHostsRun, SpawnHostsRun, AttachRun)
 #: What stands before the name of a mesh in the names of the children they ask for.
@@ -309,6 +325,25 @@ class Context(Awaiting):
         if isinstance(running.run, SpawnProcsRun | AllocateRun) and running.run.comm is not None and not in_creation:
             self.sink = running.run.procs[0].agent  # 10.1 step 2.
         return [*commands, *self._settle(port, running, now_ns)]
+
+    def on_returned(self, undeliverable: Undeliverable, now_ns: int) -> list[Command]:
+        """A question of an operation that has no limit came back: the operation waits for ever (12.5, 9.4).
+
+        Q57 off: it is over, as nobody will answer.
+        """
+        asked = undeliverable.envelope.message
+        match asked:
+            case GetState(reply=reply) | GetSubscriberCount(reply=reply) | ListResources(reply=reply):
+                port = reply.index
+            case ShutdownHost(ack=ack):
+                port = ack.index
+            case _:
+                return []
+        running = self.running.get(port)
+        if running is None or not isinstance(running.run, _WITHOUT_LIMIT) or self.config.has("Q57"):
+            return []
+        why = f"message not delivered: to {undeliverable.envelope.dest}: {'; '.join(undeliverable.errors)}"
+        return [*running.run.on_returned(why, now_ns), *self._settle(port, running, now_ns)]
 
     def hears(self, role: str, failure: MeshFailure) -> Command:
         """The note for what this actor is told as an owner, as a parent, or by an owner that passes it on."""

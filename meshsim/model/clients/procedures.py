@@ -79,6 +79,10 @@ class StopActorsRun(msgspec.Struct):
                 self.outcome = Outcome(error=error)
         return []
 
+    def on_returned(self, why: str, now_ns: int) -> list[Command]:
+        self.outcome = Outcome(error=why)
+        return []
+
     def _counts_as_stopped(self, status: Status) -> bool:
         """Q53: silence does, too. Off: nobody knows what a silent actor does."""
         return status.is_terminating and (status.kind is not StatusKind.TIMEOUT or self.config.has("Q53"))
@@ -108,6 +112,10 @@ class QueryRun(msgspec.Struct):
         self.outcome = Outcome(result=f"{state.status}; {ranks}")
         return []
 
+    def on_returned(self, why: str, now_ns: int) -> list[Command]:
+        self.outcome = Outcome(error=why)
+        return []
+
 
 class CountRun(msgspec.Struct):
     """Ask a controller how many subscribe to its mesh (5.5)."""
@@ -128,6 +136,10 @@ class CountRun(msgspec.Struct):
         assert isinstance(event, Envelope)
         assert isinstance(event.message, SubscriberCount)
         self.outcome = Outcome(result=str(event.message.count))
+        return []
+
+    def on_returned(self, why: str, now_ns: int) -> list[Command]:
+        self.outcome = Outcome(error=why)
         return []
 
 

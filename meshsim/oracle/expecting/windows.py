@@ -68,7 +68,8 @@ def span_of(window: Window | UnsetType, evidence: Evidence, records: Sequence[Re
         if edge is not UNSET
     ]
     from_ns = max([0 if window.from_ is UNSET else int(window.from_), *(record.at for record in begins)])
-    untils = [] if window.until is UNSET else [int(window.until)]
+    untils = [record.at for record in ends]
+    untils += [] if window.until is UNSET else [int(window.until)]
     untils += [] if window.within is UNSET else [from_ns + int(window.within)]
     return Span(
         after_seq=max((record.seq for record in begins), default=-1),

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from meshsim.model.alloc.messages import AgentStatus, QueryStatus
+from meshsim.model.alloc.messages import AgentStatus, Configure, QueryStatus
 from meshsim.model.ids import HOST_AGENT, MESH_AGENT, PROC_AGENT, ActorId, Node, actor_id, actor_name_of, proc_of
 from meshsim.model.messages import (
     CreateOrUpdate,
@@ -19,6 +19,7 @@ from meshsim.model.messages import (
     PassOn,
     RankStatus,
     ResourceNames,
+    ShutdownHost,
     StateReply,
     SubscriberCount,
 )
@@ -72,8 +73,9 @@ class AgentsAnswer(Invariant):
     Nothing is due from who ended by then, hangs by a fault, or was made to answer wrongly; nor from a host that was
     told to shut down: afterwards it may be deaf (9.3 step 5). An agent that had nothing else to do when it was asked,
     and lived on beyond that moment, has answered: these last words count although it died before the bound. While
-    Q31 is off an agent answers for an actor whose init runs when that is over; such a query is not judged. Time in
-    which the process is stopped does not count.
+    Q31 is off an agent answers for an actor whose init runs when that is over; such a query is not judged, nor is one
+    to an agent of the allocated path that was not configured: it sends nothing; nor one that may wait for an earlier
+    message of its stream that was lost. Time in which the process is stopped does not count.
 
     Source: supervision.md 2.3, 5.7, 8.3, 8.6, 9.3.
     """
@@ -82,13 +84,16 @@ class AgentsAnswer(Invariant):
     sentence = "Who is alive and is asked answers in time."
     needs = "Deliveries of queries to agents and controllers, and what became of the replies."
     sees = (OrphanStopped, ProcStatusChanged, MeshSpawned, MessageLost, MessageReturned, Bounced, InFlight)
-    takes = (*_QUERIES, *_REPLIES, PassOn, *AgentLoad.TYPES, *HostLoad.TYPES)
+    takes = (*_QUERIES, *_REPLIES, PassOn, Configure, ShutdownHost, *AgentLoad.TYPES, *HostLoad.TYPES)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._open: dict[_Exchange, list[_Query]] = {}
         self._load = AgentLoad(world.config)
         self._starts = HostLoad(world.config)
+        self._configured: set[ActorId] = set()
+        #: Agents of hosts that were told to shut down.
+        self._shut_down: set[ActorId] = set()
         self._slowest: tuple[int, int, ActorId, int] = (0, 1, ActorId(""), -1)
 
     def observe(self, record: Record) -> Iterable[Violation]:
@@ -108,7 +113,12 @@ class AgentsAnswer(Invariant):
         if type(message) in _REPLIES or isinstance(message, PassOn):
             return self._on_reply(record, envelope)
         if isinstance(message, _Ask):
-            self._on_query(record, envelope.dest, message)
+            if not self.world.may_wait_for_others(envelope):
+                self._on_query(record, envelope.dest, message)
+        elif isinstance(message, Configure):
+            self._configured.add(envelope.dest)
+        elif isinstance(message, ShutdownHost):
+            self._shut_down.add(envelope.dest)
         elif isinstance(message, CreateOrUpdate):
             self._starts.take(record.node, message)
         else:
@@ -134,6 +144,8 @@ class AgentsAnswer(Invariant):
     def _due(self, record: Record, asked: ActorId, message: _Ask) -> int | None:
         """When a query has to be answered; None when whoever is asked is not judged."""
         world, name = self.world, actor_name_of(asked)
+        if name == MESH_AGENT and asked not in self._configured:
+            return None
         if name in (PROC_AGENT, MESH_AGENT):
             if isinstance(message, GetRankStatus) and not world.config.has("Q31"):
                 about = world.actors.get(actor_id(proc_of(asked), message.name))
@@ -192,8 +204,7 @@ class AgentsAnswer(Invariant):
 
     def _is_judged(self, asked: ActorId) -> bool:
         world = self.world
-        node = world.directory.node_of_actor(asked)
-        return asked not in world.hung and asked not in world.misreporting and node not in world.shutdowns
+        return asked not in world.hung and asked not in world.misreporting and asked not in self._shut_down
 
     def _late(self, asked: ActorId, query: _Query, how: str, at: int) -> Violation:
         name = self.world.name(asked)
@@ -222,8 +233,6 @@ class ControllersPoll(Invariant):
         #: Since when each controller owes a poll, and the record that began it.
         self._owes: dict[ActorId, tuple[int, int]] = {}
         self._done: set[ActorId] = set()
-        #: The longest gap of each controller, stalls left out, and the poll that ended it.
-        self._longest: dict[ActorId, tuple[int, int]] = {}
 
     def observe(self, record: Record) -> Iterable[Violation]:
         note = record.what
@@ -242,9 +251,6 @@ class ControllersPoll(Invariant):
         return ()
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
-        for controller, (took, seq) in self._longest.items():
-            if controller not in self.world.late:
-                self.margin("wait", self.world.name(controller), took_ns=took, bound_ns=self._bound, record=seq)
         for controller, (at, seq) in self._owes.items():
             deadline = self._deadline(controller, at)
             ended_at = self.world.ended_at(controller)
@@ -257,9 +263,6 @@ class ControllersPoll(Invariant):
 
     def _on_poll(self, controller: ActorId, record: Record) -> Iterable[Violation]:
         at, seq = self._owes.pop(controller, (record.at, record.seq))
-        node = self.world.directory.node_of_actor(controller)
-        took = record.at - at - (0 if node is None else self.world.stalled_between(node, at, record.at))
-        self._longest[controller] = max(self._longest.get(controller, (0, -1)), (took, record.seq))
         if record.at > self._deadline(controller, at):
             return self._overdue(controller, at, seq, f"it came after {format_duration(record.at - at)}")
         return ()

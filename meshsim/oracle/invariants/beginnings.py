@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from meshsim.model.alloc.messages import Configure
 from meshsim.model.ids import COMM, FORWARDER, MESH_AGENT, ActorId, Node, ProcId, actor_name_of, base_of, proc_of
@@ -37,6 +37,7 @@ class ConfiguredFirst(Invariant):
     needs = "Messages, statuses of actors and procs, spawns and polls."
     quirks = ("Q31", "Q48")
     sees = (Envelope, LocalDelivery, ActorStatusChanged, ProcStatusChanged, PollStarted, MeshSpawned)
+    takes = (Configure, CommMeshConfig, CommMode, ProcReady)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -47,12 +48,6 @@ class ConfiguredFirst(Invariant):
             ProcStatusChanged: self._on_proc,
             PollStarted: self._on_poll,
             MeshSpawned: self._on_spawned,
-        }
-        self._news: dict[type, Callable[[Record, Envelope], None]] = {
-            Configure: lambda _, envelope: self._unconfigured.discard(proc_of(envelope.dest)),
-            CommMeshConfig: lambda _, envelope: self._unlinked.discard(envelope.dest),
-            CommMode: lambda _, envelope: self._unlinked.discard(envelope.dest),
-            ProcReady: self._on_ready,
         }
         #: Senders of whom nothing can be wrong any more: most of them, soon.
         self._clear: set[ActorId] = set()
@@ -69,13 +64,20 @@ class ConfiguredFirst(Invariant):
     def observe(self, record: Record) -> Iterable[Violation]:
         return self._records[type(record.what)](record)
 
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
+        match envelope.message:
+            case Configure():
+                self._unconfigured.discard(proc_of(envelope.dest))
+            case CommMeshConfig() | CommMode():
+                self._unlinked.discard(envelope.dest)
+            case ProcReady(name=name):
+                self._called_back.add((Node(record.node), name))
+        return ()
+
     # --- who acts ----------------------------------------------------------------------------------------
 
     def _on_message(self, record: Record) -> Iterable[Violation]:
         envelope = delivered(record)
-        learn = self._news.get(type(envelope.message))
-        if learn is not None:
-            learn(record, envelope)
         if self._initializing and envelope.port == 0 and envelope.dest in self._initializing:
             self._initializing[envelope.dest].add(record.seq)
         sender = envelope.sender
@@ -118,10 +120,6 @@ class ConfiguredFirst(Invariant):
         return ()
 
     # --- who counts --------------------------------------------------------------------------------------
-
-    def _on_ready(self, record: Record, envelope: Envelope) -> None:
-        assert isinstance(envelope.message, ProcReady)
-        self._called_back.add((Node(record.node), envelope.message.name))
 
     def _on_proc(self, record: Record) -> Iterable[Violation]:
         note = record.what

@@ -98,6 +98,8 @@ class NothingVanishes(Invariant):
             key = _sent(note.envelope)
             self._bounced[key] += 1
             self._bounces[key] = record
+        elif isinstance(note, MessageLost | InFlight):
+            self._end_bounce(note.envelope)  # Lost, or still under way, on its way back.
         assert isinstance(note, MessageReturned | Bounced | MessageLost | InFlight)
         self._account_for(record, note.envelope)
         return ()
@@ -143,9 +145,7 @@ class NothingVanishes(Invariant):
                 del self._merging[envelope.sender]
         elif isinstance(message, Undeliverable):
             self._returned.pop(record.cause, None)
-            key = _sent(message.envelope)
-            if self._bounced[key] > 0:
-                self._bounced[key] -= 1
+            self._end_bounce(message.envelope)
         elif isinstance(message, PassOn):
             self._account_for(record, message.envelope)
         elif isinstance(message, ForwardMessage):
@@ -153,6 +153,11 @@ class NothingVanishes(Invariant):
             self._forwards.setdefault(edge, set()).add(message.seq)
             if message.last_seq:
                 self._sent_before.setdefault(edge, {})[message.last_seq] = record
+
+    def _end_bounce(self, envelope: Envelope) -> None:
+        key = _sent(envelope)
+        if self._bounced[key] > 0:
+            self._bounced[key] -= 1
 
     def _gaps(self) -> Iterable[Violation]:
         for edge, before in self._sent_before.items():

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 from meshsim.model.ids import ActorId, Node, actor_id, proc_agent_id, proc_of
 from meshsim.model.messages import Envelope, KeepAlive, KeepaliveGetState
-from meshsim.model.notes import LocalDelivery, MonitoringEnded, OrphanStopped
-from meshsim.oracle.invariants.base import Invariant, delivered
+from meshsim.model.notes import MonitoringEnded, OrphanStopped
+from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import MessageLost, MessageReturned, Record
@@ -23,8 +23,9 @@ class KeepaliveSoundness(Invariant):
 
     It is excused when the controller could not: since the last keepalive that the agent took (since the spawn, if it
     took none), the process or the host of the controller or of the actor was stopped (what goes to a proc passes its
-    host), the network between them was cut, its agent hung, or a message between the controller and the procs of the mesh was lost or came back although
-    the receiver's process lived. What is lost because a process is gone excuses nothing: the others are well.
+    host), the network between them was cut, its agent hung, or a message between the controller and the procs of the
+    mesh was lost or came back although the receiver's process lived. What is lost because a process is gone excuses
+    nothing: the others are well.
 
     Known holes: a dead proc ends the keepalives of all (Q19), as does a silent host for as long as it is waited for
     (Q56) and rank 0, through whose proc casts go (Q45); and expiries are times of another clock (Q37). An orphan
@@ -38,13 +39,12 @@ class KeepaliveSoundness(Invariant):
     sentence = "No healthy actor is reaped while its controller lives."
     needs = "Orphans, keepalives, and a revision that has both."
     quirks = ("Q19", "Q56", "Q45", "Q37", "Q54")
-    sees = (Envelope, LocalDelivery, MessageLost, MessageReturned, MonitoringEnded, OrphanStopped)
+    sees = (MessageLost, MessageReturned, MonitoringEnded, OrphanStopped)
+    takes = (KeepaliveGetState, KeepAlive)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._records: dict[type, Callable[[Record], Iterable[Violation]]] = {
-            Envelope: self._on_message,
-            LocalDelivery: self._on_message,
             MessageLost: self._on_missed,
             MessageReturned: self._on_missed,
             MonitoringEnded: self._on_monitoring_ended,
@@ -62,12 +62,10 @@ class KeepaliveSoundness(Invariant):
     def observe(self, record: Record) -> Iterable[Violation]:
         return self._records[type(record.what)](record)
 
-    def _on_message(self, record: Record) -> Iterable[Violation]:
-        envelope = delivered(record)
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         message = envelope.message
-        if type(message) is KeepaliveGetState or type(message) is KeepAlive:
-            actor = actor_id(proc_of(envelope.dest), message.name)
-            self._kept_at[actor] = (record.at, record.seq)
+        assert isinstance(message, KeepaliveGetState | KeepAlive)
+        self._kept_at[actor_id(proc_of(envelope.dest), message.name)] = (record.at, record.seq)
         return ()
 
     def _on_monitoring_ended(self, record: Record) -> Iterable[Violation]:

@@ -18,9 +18,9 @@ from meshsim.model.messages import (
     Undeliverable,
 )
 from meshsim.model.messaging.delayed import SELF_CHECK_TIMER
-from meshsim.model.notes import Bounced, EventRecorded, LocalDelivery, OrphanStopped, PollEnded, PollStarted
+from meshsim.model.notes import Bounced, EventRecorded, OrphanStopped, PollEnded, PollStarted
 from meshsim.model.supervision import MeshFailure, status_text
-from meshsim.oracle.invariants.base import Invariant, delivered
+from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import InFlight, MessageLost, MessageReturned, Record
@@ -71,8 +71,6 @@ class NoEndlessRepetition(Invariant):
     needs = "Messages, delivered, lost and returned; recorded events; polls and checks."
     quirks = ("Q18", "Q24", "port_equality_flag", "Q20", "Q21")
     sees = (
-        Envelope,
-        LocalDelivery,
         MessageLost,
         MessageReturned,
         Bounced,
@@ -83,6 +81,7 @@ class NoEndlessRepetition(Invariant):
         PollEnded,
         TimerFired,
     )
+    takes = (MeshFailed, Subscribe, Undeliverable)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -91,8 +90,6 @@ class NoEndlessRepetition(Invariant):
         #: How many heartbeats a channel can hold before it gives up.
         self._held_max = TIMES_MAX + -(-config.message_delivery_timeout // self._period_ns)
         self._records: dict[type, Callable[[Record], Iterable[Violation]]] = {
-            Envelope: self._on_message,
-            LocalDelivery: self._on_message,
             MessageLost: self._on_not_taken,
             MessageReturned: self._on_not_taken,
             Bounced: self._on_not_taken,
@@ -121,8 +118,7 @@ class NoEndlessRepetition(Invariant):
 
     # --- the same thing ----------------------------------------------------------------------------------
 
-    def _on_message(self, record: Record) -> Iterable[Violation]:
-        envelope = delivered(record)
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         message = envelope.message
         if type(message) is MeshFailed:
             if message.failure is not None:

@@ -10,7 +10,6 @@ from meshsim.model.messages import CauseFault, Drill, Envelope, ShutdownHost, St
 from meshsim.model.notes import (
     ActorStatusChanged,
     HostsAllocated,
-    LocalDelivery,
     MeshSpawned,
     OperationStarted,
     OrphanStopped,
@@ -18,7 +17,7 @@ from meshsim.model.notes import (
     ReferenceMade,
 )
 from meshsim.model.supervision import ActorPhase
-from meshsim.oracle.invariants.base import Invariant, delivered
+from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import FaultStruck, ProcessDied, ProcessStarted, Record
@@ -49,8 +48,6 @@ class StopsStayInScope(Invariant):
     needs = "Stops of actors, procs and hosts, and the operations that ask for them."
     quirks = ("Q33",)
     sees = (
-        Envelope,
-        LocalDelivery,
         ActorStatusChanged,
         ProcStatusChanged,
         ProcessDied,
@@ -62,12 +59,11 @@ class StopsStayInScope(Invariant):
         HostsAllocated,
         ProcessStarted,
     )
+    takes = (ShutdownHost, StopAll, StopAndExit, StopAlloc, ChaosMonkey, CauseFault, Drill, StopActor)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._records: dict[type, Callable[[Record], Iterable[Violation]]] = {
-            Envelope: self._on_message,
-            LocalDelivery: self._on_message,
             ActorStatusChanged: self._on_actor,
             ProcStatusChanged: self._on_proc,
             ProcessDied: self._on_process_died,
@@ -168,13 +164,10 @@ class StopsStayInScope(Invariant):
 
     # --- who is touched ----------------------------------------------------------------------------------
 
-    def _on_message(self, record: Record) -> Iterable[Violation]:
-        envelope = delivered(record)
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         if type(envelope.message) is ShutdownHost:
             return self._on_shutdown(record, envelope)
-        learn = self._messages.get(type(envelope.message))
-        if learn is not None:
-            learn(record, envelope)
+        self._messages[type(envelope.message)](record, envelope)
         return ()
 
     def _on_stop_all(self, record: Record, envelope: Envelope) -> None:

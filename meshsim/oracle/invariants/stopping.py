@@ -23,11 +23,20 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
-from meshsim.model.messages import Envelope, ShutdownHost, Stop, StopAll
-from meshsim.model.notes import MonitoringEnded, OperationEnded, OrphanStopped, ProcStatusChanged, ReferenceMade
+from meshsim.model.messages import CreateOrUpdate, Envelope, ShutdownHost, Stop, StopAll
+from meshsim.model.notes import (
+    MeshSpawned,
+    MonitoringEnded,
+    OperationEnded,
+    OrphanStopped,
+    PollEnded,
+    PollStarted,
+    ProcStatusChanged,
+    ReferenceMade,
+)
 from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
 from meshsim.oracle.invariants.base import Invariant
-from meshsim.oracle.load import AgentLoad
+from meshsim.oracle.load import AgentLoad, HostLoad
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
 from meshsim.trace.records import Record
@@ -115,8 +124,9 @@ class _Asked(msgspec.Struct, frozen=True):
     about: str
     at: int
     seq: int
-    #: How long it may take an agent; what a host was told for its procs: grace, and how many at a time.
-    bound: int = 0
+    #: How long it may take; of a shutdown, what comes before its batches.
+    bound: int
+    #: What a host was told for its procs: grace, and how many at a time.
     grace_ns: int = 0
     in_flight: int = 1
 
@@ -126,13 +136,13 @@ class StopHappens(Invariant):
 
     `Stop` of an actor at its agent: the actor ends within S, behind what the agent was told to stop before
     (`AgentLoad`). `StopAll` at an agent: its process, or each actor of a proc in a process of others, ends within
-    the same time. `Stop` of a proc at its host's agent: within R for each proc of the host (it may be starting them),
-    then 2 X. `ShutdownHost`: 2 T for each batch after that, with the T and the batch size that the host was told.
-    `Stop` at a controller: it ends its polling behind the longest poll.
+    the same time. `Stop` of a proc at its host's agent: within R for each proc that it is starting (`HostLoad`), then
+    2 X. `ShutdownHost`: 2 T for each batch after that, with the T and the batch size that the host was told. `Stop` at
+    a controller: it ends its polling, at once or behind the poll that runs.
 
     Nothing is due from an agent or controller that ended before, or hangs by a fault; nor of a proc whose start
-    failed. Time in which the process of the agent or of the actor is stopped does not count for actors; a proc that is
-    stopped is no excuse, since SIGKILL ends it.
+    failed, nor of a message that may wait for an earlier one of its stream, which was lost. Time in which the process
+    of the agent is stopped does not count; a proc that is stopped is no excuse, since SIGKILL ends it.
 
     Known holes: Q32 (an actor that outlives its time to stop runs on), Q39 (a child that was late is not stopped).
 
@@ -143,8 +153,8 @@ class StopHappens(Invariant):
     sentence = "What is told to stop ends in time."
     needs = "Deliveries of Stop, StopAll or ShutdownHost to agents, hosts and controllers."
     quirks = ("Q32", "Q39")
-    sees = (MonitoringEnded, ProcStatusChanged, OrphanStopped)
-    takes = (*AgentLoad.TYPES, ShutdownHost)
+    sees = (MonitoringEnded, PollStarted, PollEnded, ProcStatusChanged, MeshSpawned, OrphanStopped)
+    takes = (*AgentLoad.TYPES, *HostLoad.TYPES, ShutdownHost)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -153,24 +163,43 @@ class StopHappens(Invariant):
         #: Procs that were Ready once: whose start did not fail.
         self._ready: set[tuple[str, Name]] = set()
         self._load = AgentLoad(world.config)
+        self._starts = HostLoad(world.config)
+        #: Controllers in a poll.
+        self._polling: set[ActorId] = set()
+        #: Agents of hosts that were told to shut down.
+        self._shut_down: set[ActorId] = set()
 
     def observe(self, record: Record) -> Iterable[Violation]:
-        note = record.what
-        if isinstance(note, MonitoringEnded):
-            self._unwatched_at.setdefault(note.controller, record.at)
-        elif isinstance(note, ProcStatusChanged) and note.phase == "Ready":
-            self._ready.add((record.node, note.name))
-        elif isinstance(note, OrphanStopped):
-            self._load.orphan(record, note.actor)
+        match record.what:
+            case MonitoringEnded(controller=controller):
+                self._unwatched_at.setdefault(controller, record.at)
+            case PollStarted(controller=controller):
+                self._polling.add(controller)
+            case PollEnded(controller=controller):
+                self._polling.discard(controller)
+            case ProcStatusChanged():
+                self._starts.status(record.node, record.what)
+                if record.what.phase == "Ready":
+                    self._ready.add((record.node, record.what.name))
+            case MeshSpawned():
+                self._starts.spawned(record.what)
+            case OrphanStopped(actor=actor):
+                self._load.orphan(record, actor)
+            case _:
+                pass
         return ()
 
     def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         by, message = envelope.dest, envelope.message
         name = actor_name_of(by)
+        if self.world.may_wait_for_others(envelope):
+            return ()
         match message:
             case ShutdownHost(timeout_ns=grace_ns, max_in_flight=in_flight):
-                asked = _Asked(by, "procs", record.node, record.at, record.seq, grace_ns=grace_ns, in_flight=in_flight)
+                behind = self._starts.bound_ns(record.node)
+                asked = _Asked(by, "procs", record.node, record.at, record.seq, behind, grace_ns, in_flight)
                 self._asked.append(asked)
+                self._shut_down.add(by)
             case StopAll():
                 self._ask_agent(record, envelope, "proc", proc_of(by))
             case StopActor():
@@ -178,11 +207,16 @@ class StopHappens(Invariant):
             case Stop(name=stopped) if name in _AGENTS:
                 self._ask_agent(record, envelope, "actor", actor_id(proc_of(by), stopped))
             case Stop(name=stopped) if name == HOST_AGENT:
-                if (record.node, stopped) in self._ready and Node(record.node) not in self.world.shutdowns:
+                if (record.node, stopped) in self._ready and by not in self._shut_down:
                     proc = proc_id(address_of(proc_of(by)), stopped)
-                    self._asked.append(_Asked(by, "proc", proc, record.at, record.seq))
+                    bound = self._starts.bound_ns(record.node) + self.world.bounds.proc_exit_ns
+                    self._asked.append(_Asked(by, "proc", proc, record.at, record.seq, bound))
             case Stop() if by in self.world.watched_by:
-                self._asked.append(_Asked(by, "mesh", by, record.at, record.seq))
+                ranks = len(self.world.watched_by[by].mesh.members)
+                bound = self.world.bounds.poll_ns(ranks) if by in self._polling else SLACK_NS
+                self._asked.append(_Asked(by, "mesh", by, record.at, record.seq, bound))
+            case CreateOrUpdate():
+                self._starts.take(record.node, message)
         return ()
 
     def _ask_agent(self, record: Record, envelope: Envelope, kind: Literal["actor", "proc"], about: str) -> None:
@@ -207,17 +241,11 @@ class StopHappens(Invariant):
 
     def _bound(self, asked: _Asked) -> int:
         """How long it may take; never more than what a run lasts."""
-        bounds = self.world.bounds
-        if asked.kind == "mesh":
-            return bounds.poll_ns(len(self.world.watched_by[asked.by].mesh.members))
-        if asked.bound:
-            return asked.bound
-        host = self.world.directory.node_of_actor(asked.by)
-        children = 0 if host is None else len(self.world.children(host))
-        behind = bounds.host_ns(children)
-        if asked.kind == "procs":
-            behind += bounds.termination_ns(asked.grace_ns, max(children, 1), asked.in_flight)
-        return min(behind, FOREVER_NS)
+        if asked.kind != "procs":
+            return min(asked.bound, FOREVER_NS)
+        children = max(len(self.world.children(Node(asked.about))), 1)
+        batches = self.world.bounds.termination_ns(asked.grace_ns, children, asked.in_flight)
+        return min(asked.bound + batches, FOREVER_NS)
 
     def _ends(self, asked: _Asked) -> Iterator[tuple[str, list[Node], int | None]]:
         """What must end: its name, the processes whose stalls excuse it, and when it ended."""

@@ -8,7 +8,6 @@ from meshsim.model.ids import ActorId, ProcId, mesh_agent_id, proc_agent_id, pro
 from meshsim.model.messages import Envelope, MeshFailed, StateReply, Unsubscribe
 from meshsim.model.notes import (
     Heard,
-    LocalDelivery,
     MonitoringEnded,
     PollEnded,
     PollStarted,
@@ -18,7 +17,7 @@ from meshsim.model.notes import (
 from meshsim.model.status import ActorState, MeshState, ProcState, State, Status, StatusKind
 from meshsim.oracle.bounds import SLACK_NS
 from meshsim.oracle.health import rank_impaired
-from meshsim.oracle.invariants.base import Invariant, delivered
+from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import Spawned, World
 from meshsim.trace.records import Record
@@ -55,8 +54,6 @@ class ViewsAgree(Invariant):
     needs = "Answers to queries of agents, hosts and controllers; notices to subscribers; ends of actors and processes."
     quirks = ("Q18", "Q10", "Q55", "Q54", "Q25", "Q17", "Q32")
     sees = (
-        Envelope,
-        LocalDelivery,
         PollStarted,
         PollEnded,
         MonitoringEnded,
@@ -64,12 +61,11 @@ class ViewsAgree(Invariant):
         ReferenceMade,
         Heard,
     )
+    takes = (StateReply, MeshFailed, Unsubscribe)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._records: dict[type, Callable[[Record], Iterable[Violation]]] = {
-            Envelope: self._on_message,
-            LocalDelivery: self._on_message,
             PollStarted: self._on_poll_started,
             PollEnded: self._on_poll_ended,
             MonitoringEnded: self._on_monitoring_ended,
@@ -92,8 +88,7 @@ class ViewsAgree(Invariant):
     def observe(self, record: Record) -> Iterable[Violation]:
         return self._records[type(record.what)](record)
 
-    def _on_message(self, record: Record) -> Iterable[Violation]:
-        envelope = delivered(record)
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         message = envelope.message
         if type(message) is StateReply:
             return self._on_answer(record, envelope.sender, message.state)

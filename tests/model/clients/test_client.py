@@ -11,7 +11,16 @@ from meshsim.model.ids import Name, NameSource
 from meshsim.model.messages import Ack, ActorEvent, Envelope, MeshFailed, Operate, Undeliverable, Work
 from meshsim.model.messaging.undeliverable import port_id
 from meshsim.model.notes import Heard, Heartbeat, OperationEnded, OperationStarted, Warned
-from meshsim.model.operations import EndSelf, ShutdownHosts, SpawnProcs, SubscribeTo
+from meshsim.model.operations import (
+    CountSubscribers,
+    EndSelf,
+    ListProcs,
+    QueryMesh,
+    ShutdownHosts,
+    SpawnProcs,
+    StopActors,
+    SubscribeTo,
+)
 from meshsim.model.status import RUNNING
 from meshsim.model.supervision import Generic, MeshFailure, actor_failed, actor_stopped
 
@@ -54,6 +63,8 @@ def test_failures_are_heard_and_absorbed(event, status, text):
     assert parent == [Heard(CLIENT, "parent", "", None, status, text, actor(0), alone)]
 
 
+#: How the error of an operation names who could not be asked.
+COMES_BACK = "message not delivered: to {}: broken link: a"
 LOST = Envelope(CLIENT, host_agent(0), Work("x"))
 LOGGED = Warned(CLIENT, f"message not delivered: to {host_agent(0)}: broken link: a; ttl expired")
 
@@ -67,6 +78,44 @@ def with_sink(off=""):
 def test_no_crash_without_sink(machine):
     """A message that comes back is logged, to the letter; without a sink that is all."""
     assert machine.handle(tell(Undeliverable(LOST, ("broken link: a", "ttl expired"))), 0) == [LOGGED]
+
+
+@pytest.mark.parametrize(
+    ("operation", "off", "error", "result"),
+    [
+        (StopActors(actor_mesh(2), "done"), "Q57", COMES_BACK, ""),
+        (QueryMesh(actor_mesh(2)), "Q57", COMES_BACK, ""),
+        (CountSubscribers(actor_mesh(2)), "Q57", COMES_BACK, ""),
+        (ListProcs("host0"), "Q57", COMES_BACK, ""),
+        (ShutdownHosts(("host0",)), "Q57", None, ""),
+        (QueryMesh(actor_mesh(2)), "", "never ends", ""),
+    ],
+    ids=["stop", "query", "count", "list", "shutdown", "with the quirk"],
+)
+def test_a_question_that_comes_back_ends_the_operation_without_q57(operation, off, error, result):
+    """It would be waited for without a limit. A host that is gone is logged by a shutdown, which ends well (9.4)."""
+    machine = Client(CLIENT, Context(CLIENT, Config.of({}, tuple(off.split())), NameSource(7)))
+    question = machine.handle(tell(Operate(4, operation)), 0)[-1]
+
+    commands = machine.handle(tell(Undeliverable(question, ("broken link: a",))), 5)
+
+    ends = [
+        (command.index, command.error, command.result) for command in commands if isinstance(command, OperationEnded)
+    ]
+    assert ends == ([] if error == "never ends" else [(4, error and error.format(question.dest), result)])
+    assert commands[0] == Warned(CLIENT, COMES_BACK.format(question.dest))
+
+
+def test_a_shutdown_goes_on_with_the_next_host_when_one_is_gone():
+    """Without Q57; and what comes back of an operation that is over means nothing."""
+    machine = Client(CLIENT, Context(CLIENT, Config.of({}, ("Q57",)), NameSource(7)))
+    first = machine.handle(tell(Operate(4, ShutdownHosts(("host0", "host1")))), 0)[-1]
+
+    second = machine.handle(tell(Undeliverable(first, ("gone",))), 5)[-1]
+    machine.handle(tell(Ack(), port=first.message.ack.index), 6)
+
+    assert (first.dest, second.dest) == (host_agent(0), host_agent(1))
+    assert len(machine.handle(tell(Undeliverable(second, ("gone",))), 7)) == 1
 
 
 def test_undeliverable_forwarded_to_sink():

@@ -14,6 +14,10 @@ W = ProcId("unix:@host0,w_0-1a")
     [
         (host_errors.already_exists(Name("w_0-1a")), "proc 'w_0-1a' already exists"),
         (
+            host_errors.failed_to_spawn(W, "Too many open files (os error 24)"),
+            "proc 'unix:@host0,w_0-1a' failed to spawn process: Too many open files (os error 24)",
+        ),
+        (
             host_errors.failed_to_configure(W, host_errors.TIMEOUT),
             "proc 'unix:@host0,w_0-1a' failed to configure process: Timeout",
         ),

@@ -19,7 +19,7 @@ from meshsim.model.commands import (
     SpawnChild,
     StopSelf,
 )
-from meshsim.model.events import Started, TimerFired
+from meshsim.model.events import ClockSet, Started, TimerFired
 from meshsim.model.ids import ActorId, Name, Node, PortRef, actor_id, host_agent_id, proc_id
 from meshsim.model.messages import (
     Ack,
@@ -402,6 +402,20 @@ def test_a_node_tells_its_clock_to_its_actors():
     node = proc_node(root=Puppet(), clock_offset_ns=7 * S)
 
     assert node.cells[agent(0)].machine.clock.offset_ns == 7 * S
+
+
+def test_a_clock_that_is_set_is_told_to_all_and_to_those_who_come_later():
+    """Whoever is spawned afterwards reads the same clock as those who were there."""
+    node = proc_node(root=Puppet(), later=Puppet())
+    fresh = Name("late-1aaaaaaaaaaa")
+
+    assert node.handle(ClockSet(7 * S), 5 * S) == []
+    node.handle(create(fresh, {"puppet": "later"}), 6 * S)
+
+    late = actor_id(node.proc, fresh)
+    assert {cell.clock for cell in node.cells.values()} == {WallClock(7 * S)}
+    assert node.cells[agent(0)].machine.clock == WallClock(7 * S)
+    assert late in node.cells
 
 
 def test_a_nodes_state_can_be_compared():
