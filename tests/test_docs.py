@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import re
-
 import pytest
 
 from docs.pages import PAGES, ROOT, missing, reference_tests, sections
-from meshsim.cli.run import run
 
 #: Rows of 15.3 to 15.7, a name that stands for several tests once.
 REFERENCE_TESTS = {"15.3": 8, "15.4": 9, "15.5": 24, "15.6": 21, "15.7": 17}
@@ -36,12 +32,3 @@ def test_every_test_of_the_reference_has_its_like() -> None:
 
     assert {section.split()[0]: len(rows) for section, rows in tests.items()} == REFERENCE_TESTS
     assert [name for rows in tests.values() for name, (_, held) in rows.items() if not held] == []
-
-
-def test_every_flag_of_run_is_on_the_page_about_ci() -> None:
-    """A flag that is added is found there, and none that is gone is promised."""
-    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
-    chapter = page.partition("\n## `meshsim run`\n")[2]
-    flags = {f"--{name.replace('_', '-')}" for name in inspect.signature(run).parameters if name != "paths"}
-
-    assert set(re.findall(r"--[a-z][a-z-]+", chapter)) == flags
