@@ -1,4 +1,4 @@
-# Two commands do everything on a machine with Python >= 3.11, pip and make: `make demo` and `make test`.
+# Everything works on a machine with Python >= 3.11, pip and make. Begin with `make demo` and `make test`.
 
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +15,7 @@ $(READY): requirements.lock pyproject.toml
 
 # Every shipped scenario in both worlds, digests compared pair by pair, and a page to look at.
 demo: $(READY)
-	$(BIN)/meshsim run scenarios/fast --backend both --out out/demo --report reports/demo.html
+	$(BIN)/meshsim run scenarios/fast --backend both --jobs 2 --out out/demo --report reports/demo.html
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -44,6 +44,7 @@ for _name, _place, _help in (
     ("faults", "meshsim.cli.faults:faults", "Say what can go wrong, and show that each fault does what it says."),
     ("quirks", "meshsim.cli.quirks:quirks", "Say how the modelled system surprises, and show each surprise."),
     ("invariants", "meshsim.cli.invariants:invariants", "Say what must hold in every run, and what breaks it."),
+    ("records", "meshsim.cli.records:records", "Say what a trace may hold, to wait for in a scenario."),
     ("coverage", "meshsim.cli.coverage:coverage", "Say which transitions of the model scenarios reach."),
     ("init-ci", "meshsim.cli.init_ci:init_ci", "Write a suite that works into a project: scenarios, pytest, CI."),
     ("schema", "meshsim.cli.scenarios:schema", "Print the JSON schema of scenario files."),
