@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET
 
 from meshsim.faults.kinds import Fault, InitFails, targets_of
+from meshsim.faults.matching import Matcher
 from meshsim.model.attributes import Value
 from meshsim.model.config import Config
 from meshsim.model.messages import Envelope
@@ -102,7 +103,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
             reason=_summary(unlisted),
         )
     reason = "the trace has no end: the run was cut off" if end is None else ""
-    reason = reason or _not_done(brief, world, evidence) or _not_struck(brief, evidence)
+    reason = reason or _not_done(brief, applying, world, evidence)
+    reason = reason or _not_struck(brief, evidence, _expected_to_miss(applying, directory, records))
     outcome: Literal["passed", "inconclusive"] = "inconclusive" if reason else "passed"
     return Verdict(outcome=outcome, known=tuple(listed), margins=margins, reason=reason)
 
@@ -188,20 +190,36 @@ def _unused(brief: Brief, found: list[Violation], records: Sequence[Record]) -> 
             yield Violation(invariant=f"known[{index}]", subject=known.quirk, message=message, at=at)
 
 
-def _not_done(brief: Brief, world: World, evidence: Evidence) -> str:
-    """Which operation was not what the scenario asks for, if any. One that an expectation is about is judged there.
+def _wants_none(expectation: Expectation) -> bool:
+    """Whether an expectation is met when nothing happens at all: it cannot stand for what did not happen."""
+    assert isinstance(expectation, OperationResult | RecordCount)
+    return expectation.not_ is True or 0 in (expectation.times, expectation.at_most)
+
+
+def _not_done(brief: Brief, applying: Sequence[Expectation], world: World, evidence: Evidence) -> str:
+    """Which operation was not what the scenario asks for, if any. One that an expectation is about is judged there,
+    except that it began where the expectation would be met without it.
 
     One that still waits when the run ends is not, unless who waits has ended: it may hang for a reason that nobody
     thought of.
     """
-    expected = {(e.do, e.name) for e in brief.expect if isinstance(e, OperationResult)}
+    results = [e for e in applying if isinstance(e, OperationResult)]
+    expected = {(e.do, e.name) for e in results}
+    expected_to_begin = {(e.do, e.name) for e in results if not _wants_none(e)}
     begun = {started.index: started.by for _, started in evidence.operations}
     ends = {ended.index: ended for _, ended in evidence.ends.values()}
     for asked in brief.asked:
-        if (asked.do, asked.name) in expected or (asked.do, None) in expected:
+        keys = {(asked.do, asked.name), (asked.do, None)}
+        if keys & expected_to_begin:
             continue
         what = f"{asked.do} {asked.name}".rstrip()
         ended = ends.get(asked.index)
+        if keys & expected:
+            if ended is None and asked.index not in begun:
+                return f"{what} never began"
+            if ended is not None and (ended.error or "").startswith(NOT_BEGUN):
+                return f"{what}: {ended.error}"
+            continue
         if ended is None and asked.bring_up:
             return f"bring-up did not complete: {what} never ended"
         if ended is not None and ended.error is not None and (asked.bring_up or ended.error.startswith(NOT_BEGUN)):
@@ -213,16 +231,26 @@ def _not_done(brief: Brief, world: World, evidence: Evidence) -> str:
     return ""
 
 
-def _not_struck(brief: Brief, evidence: Evidence) -> str:
+def _expected_to_miss(
+    applying: Sequence[Expectation], directory: Directory, records: Sequence[Record]
+) -> frozenset[int]:
+    """The faults that missed, and that an expectation wants to miss."""
+    tag = tag_of(FaultMissed)
+    missed = [(record, record.what) for record in records if isinstance(record.what, FaultMissed)]
+    wanted = [e for e in applying if isinstance(e, RecordCount) and e.record == tag and not _wants_none(e)]
+    matchers = [Matcher(tag, expectation.where, directory) for expectation in wanted]
+    return frozenset(what.index for record, what in missed if any(matcher.matches(record) for matcher in matchers))
+
+
+def _not_struck(brief: Brief, evidence: Evidence, expected_to_miss: Collection[int]) -> str:
     """Which fault did not strike, if any: a run without it says nothing about what the scenario asks.
 
-    A scenario that expects a missed fault says so with an expectation on `fault_missed` records. A failing init
+    A scenario that expects a missed fault says so with an expectation on its `fault_missed` record. A failing init
     strikes with its actor's construction and is not waited for; nor is the end of a stall whose process has died.
     """
-    tag = tag_of(FaultMissed)
-    if any(isinstance(expectation, RecordCount) and expectation.record == tag for expectation in brief.expect):
-        return ""
     for index, fault in enumerate(brief.faults):
+        if index in expected_to_miss:
+            continue
         on = f"fault {index} on {' and '.join(targets_of(fault))}"
         missed = evidence.missed.get(index)
         if missed is not None and missed.kind == tag_of(fault):

@@ -2,8 +2,6 @@
 
 What a run must not depend on differs there: the order of sets and dicts of strings, ids, what earlier runs left in
 memory. A twin is one process for many plans. It ends when its runner closes the connection or dies.
-
-    python -m meshsim.run.twin DESCRIPTOR
 """
 
 from __future__ import annotations
@@ -27,6 +25,9 @@ from meshsim.trace.records import Record
 
 #: Id under which a difference between two runs of one plan is reported, beside the ids of invariants.
 DETERMINISTIC = "deterministic"
+
+#: Not `-m`: `meshsim.run` imports this module, and `-m` would run it a second time, with a warning.
+_PROGRAM = "import sys; from meshsim.run.twin import main; main(int(sys.argv[1]))"
 
 
 class _Request(msgspec.Struct, frozen=True):
@@ -89,7 +90,7 @@ class Twin:
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "meshsim.run.twin", str(theirs.fileno())],
+                [sys.executable, "-c", _PROGRAM, str(theirs.fileno())],
                 env={**os.environ, "PYTHONHASHSEED": _other_hash_seed()},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -141,7 +142,3 @@ def main(descriptor: int) -> None:
             reason = result.verdict.reason if result.verdict.outcome == "inconclusive" else ""
             answer = _Answer(result.digest, reason, [] if is_same else result.records)
             connection.send_bytes(msgspec.msgpack.encode(answer))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -134,6 +136,13 @@ def test_runs_are_repeated_under_another_hash_seed(meshsim: Command) -> None:
     said = meshsim("run", "sc", "--seeds", "4", "--seed", "1", "--check-determinism", "50%")
 
     assert said.out.splitlines()[-1] == "4 runs: 4 passed, 0 violated, 0 inconclusive; 2 run twice"
+
+
+def test_the_repetition_says_nothing_of_its_own(folder: Path) -> None:
+    """Its interpreter shares standard error with the run."""
+    words = ["-m", "meshsim", "run", "sc", "--check-determinism", "100%", "--keep", "none"]
+    said = subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
 
 
 def test_github_is_told_where_its_variables_exist(

@@ -7,7 +7,7 @@ import pytest
 from trace_builder import AGENTS, CLIENT, NODES, OBSERVER, TRAINERS, TraceBuilder, verdict
 
 from meshsim.faults.kinds import InitFails, Signal, Stall
-from meshsim.model.notes import EventRecorded
+from meshsim.model.notes import EventRecorded, OperationEnded
 from meshsim.oracle.expectations import Hears, Known, OperationResult, RecordCount
 from meshsim.oracle.judge import Asked, Verdict
 from meshsim.trace.records import FaultMissed, FaultStruck
@@ -200,6 +200,31 @@ def test_a_missed_fault_is_inconclusive_unless_it_is_expected() -> None:
     assert verdict(records, faults=(KILL,), expect=(expected,)).outcome == "passed"
 
 
+@pytest.mark.parametrize(
+    "expected",
+    [
+        RecordCount(record="fault_missed", times=0, where={"index": 1}),
+        RecordCount(record="fault_missed", not_=True, where={"index": 1}),
+        RecordCount(record="fault_missed", at_most=0, where={"index": 1}),
+        RecordCount(record="fault_missed", times=1, unless_quirk="Q18"),
+    ],
+    ids=["times is 0", "negated", "at most 0", "of the other profile"],
+)
+def test_an_expectation_that_holds_without_the_fault_does_not_stand_for_it(expected: RecordCount) -> None:
+    """Who says that nothing misses, or speaks of another profile, does not expect that a fault never comes."""
+    judged = verdict(TraceBuilder().bring_up().end(60), faults=(KILL,), expect=(expected,))
+    assert (judged.outcome, judged.reason) == ("inconclusive", "fault 0 on workers[1] never struck")
+
+
+def test_one_fault_that_may_miss_excuses_no_other() -> None:
+    """The second never came, and nobody expects that."""
+    trace = TraceBuilder().bring_up()
+    trace.add(FaultMissed(0, "signal", "workers[1]", "the process of workers[1] is gone"), at=15)
+    expected = RecordCount(record="fault_missed", times=1)
+    judged = verdict(trace.end(60), faults=(KILL, KILL), expect=(expected,))
+    assert (judged.outcome, judged.reason) == ("inconclusive", "fault 1 on workers[1] never struck")
+
+
 def test_the_end_of_a_stall_and_a_failing_init_need_not_strike() -> None:
     """The stall struck and its process was killed; a failing init leaves no record of its own."""
     trace = TraceBuilder().bring_up(subscribers=(OBSERVER,))
@@ -263,6 +288,33 @@ def test_an_operation_that_never_began_says_nothing() -> None:
     result = verdict(TraceBuilder().bring_up().end(5), asked=(QUERY,))
 
     assert (result.outcome, result.reason) == ("inconclusive", "query trainer never began")
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        OperationResult(do="query", name="trainer", not_=True),
+        OperationResult(do="query", times=0),
+        OperationResult(do="query", name="trainer", unless_quirk="Q18"),
+    ],
+    ids=["negated", "times is 0", "of the other profile"],
+)
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (None, "query trainer never began"),
+        ("not begun: the process of client is gone", "query trainer: not begun: the process of client is gone"),
+    ],
+)
+def test_what_holds_without_an_operation_does_not_stand_for_it(
+    expected: OperationResult, error: str | None, reason: str
+) -> None:
+    """That a query does not end well is true of every run without one."""
+    trace = TraceBuilder().bring_up()
+    if error is not None:
+        trace.add(OperationEnded(1, CLIENT, "query", "trainer", error, ""), node=NODES[0], at=3)
+    result = verdict(trace.end(5), asked=(QUERY,), expect=(expected,))
+    assert (result.outcome, result.reason) == ("inconclusive", reason)
 
 
 @pytest.mark.parametrize(
