@@ -26,6 +26,10 @@ class BackendError(RuntimeError):
     """The machine could not do what the run asked (spawn, step or signal in time): the run is inconclusive."""
 
 
+class NodeRaisedError(BackendError):
+    """Code of a node, the model's or a scenario's own, raised where it should return: the run is violated."""
+
+
 class Backend(Protocol):
     """One way to have nodes. Calls come one at a time; each returns when it has taken effect."""
 

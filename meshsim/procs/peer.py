@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
-from meshsim.drive.backend import BackendError
+from meshsim.drive.backend import BackendError, NodeRaisedError
 from meshsim.drive.kernel import ProcessState
 from meshsim.model.ids import Node
 from meshsim.procs.linux import facts_of
@@ -23,6 +23,10 @@ _TAIL_CHARS = 2_000
 
 class EndedError(BackendError):
     """The process ended instead of answering."""
+
+
+class RaisedError(NodeRaisedError, EndedError):
+    """It ended of an exception of its own code."""
 
 
 class Peer:
@@ -98,7 +102,8 @@ class Peer:
     def _failed(self, error: BaseException, what: str) -> BaseException:
         self._out_of_step = True
         if isinstance(error, ChannelClosedError):
-            return EndedError(f"{self.name} ended instead of answering {what}{self.tail()}")
+            text = f"{self.name} ended instead of answering {what}{self.tail()}"
+            return RaisedError(text) if _is_traceback(self.printed()) else EndedError(text)
         if isinstance(error, ChannelTimeoutError):
             return BackendError(
                 f"{self.name} did not answer {what} within {self.deadline_s:g}s (state {self._letter()}){self.tail()}"
@@ -110,6 +115,12 @@ class Peer:
             return facts_of(self.pid).state
         except (FileNotFoundError, ProcessLookupError):
             return "gone"
+
+
+def _is_traceback(printed: bytes) -> bool:
+    """Whether the last words of a process are those of Python about an exception, other than for want of memory."""
+    _, found, said = printed.decode(errors="replace").rpartition("Traceback (most recent call last):\n")
+    return bool(found) and not said.rstrip().rpartition("\n")[2].startswith("MemoryError")
 
 
 class NodePeer(Peer):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import msgspec
 from msgspec import UNSET
 
-from meshsim.drive.backend import Backend, BackendError
+from meshsim.drive.backend import Backend, BackendError, NodeRaisedError
 from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF
 from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import Asked, Brief, judge
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Id under which a difference between the backends is reported, beside the ids of invariants.
 BACKENDS_AGREE = "backends-agree"
+
+#: Id under which an exception of a node's code is reported: a machine returns commands, whatever it is told.
+CODE_RETURNS = "code-returns"
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +72,9 @@ class _KeepsDiary(Protocol):
 def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None) -> RunResult:
     """Run a plan on `sim` or `lockstep` and judge it.
 
-    A machine that cannot do what the plan asks, or a run over a limit, makes the verdict inconclusive. When this
-    returns or raises (Ctrl-C included) no process of the run is left.
+    A machine that cannot do what the plan asks, or a run over a limit, makes the verdict inconclusive; code of a node
+    that raises makes it violated. When this returns or raises (Ctrl-C included) no process of the
+    run is left.
     """
     from meshsim.drive.conductor import Conductor
     from meshsim.run.program import program_of
@@ -79,7 +83,7 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None) -> RunRe
     records: list[Record] = []
     stderr: dict[str, bytes] = {}
     diary = b""
-    reason = ""
+    verdict: Verdict | None = None
     try:
         with closing(_backend(backend, program_of(plan))) as worker:
             limited = LimitedBackend(worker, limits or Limits())
@@ -93,18 +97,33 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None) -> RunRe
                 diary = worker.diary() if isinstance(worker, _KeepsDiary) else b""
     except BackendError as error:
         reason = _anonymous(str(error).encode()).decode()
+        verdict = _given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
     wall_s = perf_counter() - started
     return RunResult(
         plan=plan,
         backend=backend,
         records=records,
         digest=digest(records),
-        verdict=Verdict(outcome="inconclusive", reason=reason) if reason else judge(brief_of(plan), records),
+        verdict=verdict or judge(brief_of(plan), records),
         virtual_ns=records[-1].at if records else 0,
         wall_s=wall_s,
         stderr=stderr,
         diary=diary,
     )
+
+
+def _given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
+    """Of a run that broke off. The machine's fault says nothing; code that raises is a finding, on any machine."""
+    if not is_code:
+        return Verdict(outcome="inconclusive", reason=reason)
+    violation = Violation(
+        invariant=CODE_RETURNS,
+        subject=reason.split(" ", 1)[0],
+        message=reason,
+        at=records[-1].at,
+        records=(records[-1].seq,),
+    )
+    return Verdict(outcome="violated", violations=(violation,), reason=f"{CODE_RETURNS}: {reason}")
 
 
 def brief_of(plan: Plan) -> Brief:
@@ -132,6 +151,8 @@ def compared(sim: RunResult, lockstep: RunResult) -> RunResult:
     """The lockstep run, violated if its trace is not that of `sim`: the two worlds must agree, record for record."""
     if "inconclusive" in (sim.verdict.outcome, lockstep.verdict.outcome) or sim.digest == lockstep.digest:
         return lockstep
+    if _broke_off(sim) and _broke_off(lockstep):
+        return lockstep  # At the same step; how much of it is in the trace depends on who takes several at a time.
     divergence = first_divergence(sim.records, lockstep.records)
     assert divergence is not None, "digests differ, so some record does"
     violation = Violation(
@@ -149,6 +170,10 @@ def compared(sim: RunResult, lockstep: RunResult) -> RunResult:
         reason=f"{violation.invariant}: {violation.message}",
     )
     return msgspec.structs.replace(lockstep, verdict=verdict)
+
+
+def _broke_off(result: RunResult) -> bool:
+    return any(violation.invariant == CODE_RETURNS for violation in result.verdict.violations)
 
 
 def described(record: Record | None, records: Sequence[Record]) -> str:

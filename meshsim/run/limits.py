@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from meshsim.drive.backend import Backend, BackendError
+from meshsim.drive.backend import Backend, BackendError, NodeRaisedError
 from meshsim.units import S, format_duration
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ class LimitedBackend:
             raise
         except Exception as error:
             said = "".join(traceback.format_exception(error)).rstrip()
-            raise BackendError(f"{node} raised an exception at {now_ns} ns virtual time; it said:\n{said}") from error
+            kind = BackendError if isinstance(error, MemoryError) else NodeRaisedError
+            raise kind(f"{node} ended instead of answering a step; it said:\n{said}") from error
 
     def step_through(self, node: Node, messages: list[Envelope], now_ns: int) -> list[list[NodeCommand]]:
         self._steps += len(messages)
