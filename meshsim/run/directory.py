@@ -180,6 +180,18 @@ def read_run(directory: Path) -> RunResult:
         raise RunError(f"{directory}: not a run directory: {error}") from None
 
 
+def read_meta(directory: Path) -> Meta:
+    """What meta.json says of a run: the versions that made it, among the rest.
+
+    Raises:
+        RunError: it is missing or not what it should be.
+    """
+    try:
+        return msgspec.json.decode((directory / "meta.json").read_bytes(), type=Meta)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise RunError(f"{directory}: not a run directory: {error}") from None
+
+
 def find_runs(root: Path) -> list[Path]:
     """Every run directory at or below `root`, sorted; what is still being written is left out."""
     found = (path.parent for path in root.rglob("meta.json"))

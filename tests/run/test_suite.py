@@ -125,7 +125,7 @@ def test_an_interrupted_suite_interrupts_its_workers(tmp_path: Path, monkeypatch
         while True:
             signal.pause()
 
-    def interrupt(_: Job) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(suite, "run_plan", lambda plan, *a, **k: endless() if plan.seed else passed(plan))
