@@ -201,11 +201,12 @@ def test_arrows_lead_from_the_sender_to_the_receiver_and_counters_count_what_is_
     events = events_of(result)
 
     names = {event["tid"]: event["args"]["name"] for event in events if event["name"] == "thread_name"}
-    of_one = [event for event in events if event["ph"] in ("s", "f") and event.get("id") == 12]
+    sent = next(event for event in events if event["ph"] == "s" and event["name"] == "CreateOrUpdate")
+    of_one = [event for event in events if event["ph"] in ("s", "f") and event["id"] == sent["id"]]
     slices = {event["args"]["record"]: event for event in events if event["ph"] == "X"}
     flying = [event["args"]["messages"] for event in events if event["name"] == "messages in flight"]
     assert [(event["ph"], names[event["tid"]]) for event in of_one] == [("s", "client"), ("f", "host0")]
-    assert slices[12]["args"]["what"].startswith("client -> host0.host_agent: CreateOrUpdate")
+    assert slices[sent["id"]]["args"]["what"].startswith("client -> host0.host_agent: CreateOrUpdate")
     assert max(flying) > 1
     assert flying[-1] < max(flying)
 
