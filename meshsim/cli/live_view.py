@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from meshsim.cli.console import STYLES
-from meshsim.cli.progress import Progress, job_words, leftover_words, pace_words, verdict_words
+from meshsim.cli.progress import Progress, leftover_words, pace_words, verdict_words
 from meshsim.scenario.plan import plan_label
 
 #: Seconds between two pictures at least. Source: chosen here; what is faster nobody reads.
@@ -53,9 +53,8 @@ def picture(progress: Progress) -> RenderableType:
     bar = ProgressBar(total=max(progress.total, 1), completed=progress.done, width=20)
     head.add_row(f"{progress.done}/{progress.total} runs", bar, pace_words(progress))
     lines: list[RenderableType] = [head, _verdicts(progress)]
-    for number, each in enumerate(progress.running, 1):
-        words = "idle" if each is None else f"{job_words(each[0])}"
-        lines.append(_line(f"worker {number}: {words}", "dim" if each is None else ""))
+    for number, words in enumerate(progress.worker_words(), 1):
+        lines.append(_line(f"worker {number}: {words}", "dim" if words == "idle" else ""))
     if progress.slowest:
         slow = "; ".join(f"{each.wall_text} {plan_label(each.plan)} {each.backend}" for each in progress.slowest)
         lines.append(_line(f"slowest: {slow}"))

@@ -59,6 +59,8 @@ class Progress:
         self.slowest: list[Outcome] = []
         self.first_red = ""
         self.leftovers: list[Leftover] = []
+        #: Jobs that have not begun.
+        self._ahead = len(jobs)
         self._view = view
         self._clock = clock
         self._look = look if any(set(job.backends) != {"sim"} for job in jobs) else lambda _: []
@@ -86,6 +88,7 @@ class Progress:
     def began(self, job: Job) -> None:
         """A worker that is free has taken a job."""
         self.running[self.running.index(None)] = job, self._clock()
+        self._ahead -= 1
         self._view.show(self)
 
     def over(self, job: Job, outcomes: Sequence[Outcome]) -> None:
@@ -98,12 +101,13 @@ class Progress:
         if red is not None and not self.first_red:
             self.first_red = red_line(red)
             self._view.red(self.first_red)
-        self.tick()
+        self._look_again()
+        if not self._ahead:  # Otherwise the worker takes the next one at once: nobody needs to see it idle.
+            self._view.show(self)
 
     def tick(self) -> None:
         """Time has passed."""
-        if self._clock() - self._looked >= LOOK_S:
-            self.look()
+        self._look_again()
         self._view.show(self)
 
     def look(self) -> None:
@@ -111,6 +115,18 @@ class Progress:
         self._looked = self._clock()
         is_idle = len(self.running) > 1 or self.running == [None]
         self.leftovers = self._look([os.getpid()] if is_idle else [])
+
+    def worker_words(self) -> list[str]:
+        """What each worker runs, and since when if that is long."""
+        return ["idle" if each is None else f"{job_words(each[0])}{self._since(each[1])}" for each in self.running]
+
+    def _since(self, at_s: float) -> str:
+        wall_s = self._clock() - at_s
+        return f", for {_seconds(wall_s)}" if wall_s >= 1 else ""
+
+    def _look_again(self) -> None:
+        if self._clock() - self._looked >= LOOK_S:
+            self.look()
 
 
 def red_line(one: Outcome) -> str:
@@ -157,11 +173,11 @@ class PlainView:
         if progress.done < self._runs + LINE_RUNS and progress.elapsed_s < self._at_s + LINE_S:
             return
         self._runs, self._at_s = progress.done, progress.elapsed_s
-        now = [job_words(each[0]) for each in progress.running if each is not None]
+        now = [words for words in progress.worker_words() if words != "idle"]
         parts = [
             f"{progress.done}/{progress.total} runs: {', '.join(verdict_words(progress))}",
             pace_words(progress),
-            *([f"running: {', '.join(now)}"] if now else []),
+            *([f"running: {' and '.join(now)}"] if now else []),
             *([leftover_words(progress.leftovers)] if progress.leftovers else []),
         ]
         self._say("; ".join(parts))

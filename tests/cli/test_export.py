@@ -51,7 +51,7 @@ def test_the_file_is_packed_if_its_name_says_so(meshsim: Command, run: Path) -> 
         (["{run}", "--perfetto", "--out", "sc"], "sc: cannot be written: it is a folder"),
         (
             ["{run}", "--perfetto", "--out", "sc/kill-one.toml/a"],
-            "sc/kill-one.toml/a: cannot be written: Not a directory",
+            "sc/kill-one.toml/a: cannot be written: File exists",
         ),
     ],
 )

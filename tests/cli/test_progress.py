@@ -118,6 +118,19 @@ def test_the_first_red_is_told_at_once_and_alone() -> None:
     assert seen.reds == ["violated: late-exit on sim, seed 1: too late"]
 
 
+def test_a_worker_that_takes_the_next_job_at_once_is_not_shown_idle() -> None:
+    """Pictures come when a job begins; at the end, when none is left to begin, also when one is over."""
+    todo, seen = jobs(2), Seen()
+    progress = watched(todo, seen, Clock(), workers=1)
+    shown = []
+
+    for step in (progress.began, lambda job: progress.over(job, outcomes(job))) * 2:
+        step(todo[len(shown) // 2])
+        shown.append(seen.shown)
+
+    assert shown == [1, 1, 2, 3]
+
+
 def test_the_slowest_runs_are_named_longest_first() -> None:
     todo = jobs(5)
     progress = watched(todo, Seen(), Clock())
@@ -171,8 +184,9 @@ def test_plain_lines_come_after_so_many_runs_or_so_much_time() -> None:
     progress.tick()
 
     assert said == [
-        "100/102 runs: 100 passed, 0 violated, 0 inconclusive; 100.0 runs/s, 0s left",
-        "100/102 runs: 100 passed, 0 violated, 0 inconclusive; 9.1 runs/s, 0s left; running: late-exit sim seed 100",
+        "100/102 runs: 100 passed, 0 violated, 0 inconclusive; 100.0 runs/s, 0s left; running: late-exit sim seed 100",
+        "100/102 runs: 100 passed, 0 violated, 0 inconclusive; 9.1 runs/s, 0s left; "
+        "running: late-exit sim seed 100, for 10s",
     ]
 
 
@@ -191,7 +205,7 @@ def test_the_picture_says_what_runs_and_what_was() -> None:
     assert lines[1:] == [
         "0 passed, 2 violated, 0 inconclusive",
         "worker 1: idle",
-        "worker 2: late-exit sim lockstep seed 1",
+        "worker 2: late-exit sim lockstep seed 1, for 5s",
         "slowest: 2.50s late-exit sim; 2.50s late-exit lockstep",
         "first red: violated: late-exit on sim, seed 0: too late",
         "left over: 4 processes of runs that have ended: 11 proc, 12 proc, 13 proc, ...",
@@ -214,7 +228,7 @@ def test_colours_can_be_turned_off_and_lines_fit_the_width() -> None:
 
 def test_the_view_draws_in_place_when_told_and_leaves_only_the_first_red() -> None:
     """Two pictures in one frame are one; the last line is not a picture."""
-    file, clock, todo = io.StringIO(), Clock(), jobs(3)
+    file, clock, todo = io.StringIO(), Clock(), jobs(1)
     console = Console(file=file, force_terminal=True, width=80, _environ={"NO_COLOR": "1"})
 
     with live_view(console, clock) as view:
