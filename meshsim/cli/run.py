@@ -6,9 +6,11 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 from meshsim.cli.bounds import warn
 from meshsim.cli.console import err
@@ -16,6 +18,7 @@ from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
 from meshsim.cli.findings import exit_code, print_findings, print_json, print_seeds, print_table
 from meshsim.cli.load import plans_of
+from meshsim.cli.progress import PlainView, Progress, View, leftover_words
 from meshsim.cli.values import duration_ns, positive, share
 from meshsim.model.quirks import ProfileName
 from meshsim.report.findings import evidence_of
@@ -35,11 +38,14 @@ from meshsim.run import (
     run_suite,
     write_whole,
 )
-from meshsim.scenario.plan import Plan, plan_label
+from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import DRAWN_SEED_MAX, drawn_seeds
 from meshsim.units import S
 
 _LIMITS = Limits()
+
+#: How progress is shown: in place, in lines, or not.
+How = Literal["live", "plain", "none"]
 
 
 def run(
@@ -63,6 +69,8 @@ def run(
     report: Path | None = None,
     junit: Path | None = None,
     json: bool = False,
+    progress: Literal["auto", "plain", "none"] = "auto",
+    verbose: Annotated[bool, Parameter(alias="-v")] = False,
 ) -> int:
     """Run scenarios and judge them.
 
@@ -114,6 +122,11 @@ def run(
         Also write a JUnit XML file: a test case for each run.
     json
         One JSON object a line on standard output, and nothing else.
+    progress
+        How standard error says how far it is: `plain`, a line now and then; `none`; `auto`, in place on a terminal
+        (what runs, verdicts so far, slowest runs, time left, processes left over) and nothing elsewhere.
+    verbose
+        Plain lines where standard error is not a terminal.
     """
     if report is not None and keep != "all":
         raise UsageError(f"--report: needs the runs that --keep {keep} throws away")
@@ -140,7 +153,8 @@ def run(
         chosen = repeat_share(chosen, share("--check-determinism", check_determinism))
     if junit is not None:
         check_writable(junit)
-    suite = run_jobs(chosen, settings, print_json if json else None)
+    how = _how(progress, verbose=verbose, json=json)
+    suite = run_jobs(chosen, settings, print_json if json else None, how)
     if not json:
         (print_table if drawn is None else print_seeds)(suite.outcomes)
         print_findings(suite)
@@ -167,15 +181,31 @@ def jobs_of(plans: Sequence[Plan], wanted: str) -> list[Job]:
     return chosen
 
 
-def run_jobs(jobs: Sequence[Job], settings: Settings, done: Callable[[Outcome], None] | None = None) -> Suite:
-    """Run jobs with a bar on the terminal; `done` is called with each outcome, in the order of the jobs.
+def run_jobs(
+    jobs: Sequence[Job], settings: Settings, done: Callable[[Outcome], None] | None = None, how: How | None = None
+) -> Suite:
+    """Run jobs and show how far they are; `done` is called with each outcome, in the order of the jobs.
+
+    Without `how` it is shown on a terminal only, while `done` does not write to it.
 
     Raises:
         ScenarioError: a class that a plan names cannot be imported; nothing has run.
         OutputError: the output folder cannot be written.
     """
-    with _progress(sum(len(job.backends) for job in jobs)) as (began, over):
-        return run_suite(jobs, settings, evidence_of, began=began, over=over, done=done or (lambda _: None))
+    shown = how or _how("auto", verbose=False, json=done is not None)
+    with _progress(jobs, settings.workers, shown) as progress:
+        tell = done or (lambda _: None)
+        if progress is None:
+            return run_suite(jobs, settings, evidence_of, done=tell)
+        return run_suite(
+            jobs,
+            settings,
+            evidence_of,
+            began=progress.began,
+            over=progress.over,
+            tick=progress.tick,
+            done=tell,
+        )
 
 
 def draw_seeds(count: int, base: int | None) -> list[int]:
@@ -218,25 +248,30 @@ def _tell_github(suite: Suite, environment: Mapping[str, str]) -> None:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[tuple[Callable[[Job], None], Callable[[Job], None]]]:
-    """A bar on standard error while it is a terminal; nothing otherwise. Call with what begins, and with what is over.
-
-    Nothing is drawn but by these calls: a thread that draws would be there when processes are forked.
-    """
-    if not sys.stderr.isatty():
-        yield lambda _: None, lambda _: None
+def _progress(jobs: Sequence[Job], workers: int, how: How) -> Iterator[Progress | None]:
+    """Progress on standard error, in place or in lines; None when nobody is to see any."""
+    if how == "none":
+        yield None
         return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    with ExitStack() as stack:
+        view: View = PlainView(err)
+        if how == "live":
+            from rich.console import Console
 
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
-        task = progress.add_task("", total=total)
+            from meshsim.cli.live_view import live_view
 
-        def began(job: Job) -> None:
-            progress.update(task, description=f"{plan_label(job.plan)} {' '.join(job.backends)}", refresh=True)
+            view = stack.enter_context(live_view(Console(stderr=True)))
+        progress = Progress(jobs, workers, view)
+        yield progress
+    progress.look()
+    if progress.leftovers:
+        err(leftover_words(progress.leftovers))
 
-        def over(job: Job) -> None:
-            progress.update(task, advance=len(job.backends), refresh=True)
 
-        yield began, over
+def _how(wanted: Literal["auto", "plain", "none"], *, verbose: bool, json: bool) -> How:
+    """In place only on a terminal that nothing else is written to meanwhile."""
+    if wanted != "auto":
+        return wanted
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not (json and sys.stdout.isatty()):
+        return "live"
+    return "plain" if verbose else "none"

@@ -148,6 +148,20 @@ def _reported_file(file: Path) -> Iterator[None]:
         raise OutputError(f"{file}: cannot be written: {error.strerror or error}") from None
 
 
+def read_meta(directory: Path) -> Meta:
+    """What meta.json says of a run: the versions that made it, among the rest.
+
+    Raises:
+        RunError: it is missing or not what it should be.
+    """
+    try:
+        return msgspec.json.decode((directory / "meta.json").read_bytes(), type=Meta)
+    except OSError as error:
+        raise RunError(f"{directory}: not a run directory: {error.strerror}: meta.json") from None
+    except msgspec.MsgspecError as error:
+        raise RunError(f"{directory}: not a run directory: {error}") from None
+
+
 def read_run(directory: Path) -> RunResult:
     """A run as `write_run` left it.
 
@@ -155,7 +169,7 @@ def read_run(directory: Path) -> RunResult:
         RunError: a file of it is missing or not what it should be.
     """
     try:
-        meta = msgspec.json.decode((directory / "meta.json").read_bytes(), type=Meta)
+        meta = read_meta(directory)
         stderr = directory / "stderr"
         return RunResult(
             plan=decode_plan((directory / "plan.json").read_bytes()),

@@ -79,12 +79,14 @@ def run_suite(
     tell: Tell,
     *,
     began: Callable[[Job], None] = lambda _: None,
-    over: Callable[[Job], None] = lambda _: None,
+    over: Callable[[Job, Sequence[Outcome]], None] = lambda *_: None,
     done: Callable[[Outcome], None] = lambda _: None,
+    tick: Callable[[], None] = lambda: None,
 ) -> Suite:
     """Run jobs and keep their runs.
 
-    `began` and `over` are called as it happens, `done` with each outcome in the order of the jobs.
+    `began` and `over` are called as it happens, `done` with each outcome in the order of the jobs; `tick` now and then
+    while nothing happens and several processes are at work.
 
     Raises:
         ScenarioError: a class that a plan names cannot be imported; nothing has run.
@@ -106,7 +108,7 @@ def run_suite(
     workers = min(settings.workers, len(jobs))
     if workers > 1:
         with Workers(workers, bench) as crew:
-            for index, answer in crew.run(len(jobs), begin):
+            for index, answer in crew.run(len(jobs), begin, tick):
                 tally.finish(index, bench.answered(index, answer))
     else:
         with bench:
@@ -195,7 +197,7 @@ class _Tally:
         self,
         jobs: Sequence[Job],
         settings: Settings,
-        over: Callable[[Job], None],
+        over: Callable[[Job, Sequence[Outcome]], None],
         done: Callable[[Outcome], None],
     ) -> None:
         self._jobs = jobs
@@ -218,7 +220,7 @@ class _Tally:
         outcomes = self._outcomes[index] = [outcome(self._jobs[index].plan, of) for of in rans]
         if self._fail_fast and any(each.verdict.outcome == "violated" for each in outcomes):
             self._why_left = "a run before was violated"
-        self._over(self._jobs[index])
+        self._over(self._jobs[index], outcomes)
         while self._passed_on in self._outcomes:
             for each in self._outcomes[self._passed_on]:
                 self._done(each)

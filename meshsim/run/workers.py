@@ -18,6 +18,9 @@ from multiprocess.connection import Connection
 
 from meshsim.run.attended import END_S, attend
 
+#: How long a wait for answers lasts before whoever waits is told that time passes, seconds. Source: chosen here.
+TICK_S = 1.0
+
 
 class Work(Protocol):
     """What workers do. Entered and left once in each of them."""
@@ -50,11 +53,13 @@ class Workers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, count: int, begin: Callable[[int], bool]) -> Iterator[tuple[int, bytes | WorkerDiedError]]:
+    def run(
+        self, count: int, begin: Callable[[int], bool], tick: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[int, bytes | WorkerDiedError]]:
         """Work off the indices below `count`, handed out in order; answers as they come.
 
         `begin` is told each index before it is handed out. Once it says no, no more is begun; what runs comes to its
-        end.
+        end. `tick` is called whenever nobody has answered for a while.
         """
         upcoming = 0
         while True:
@@ -68,8 +73,11 @@ class Workers:
                 upcoming += 1
             if not self._busy:
                 return
-            for connection in multiprocess.connection.wait(list(self._busy)):
+            answered = multiprocess.connection.wait(list(self._busy), TICK_S)
+            for connection in answered:
                 yield self._take(connection)
+            if not answered:
+                tick()
 
     def close(self) -> None:
         """Interrupt what runs, and wait until every worker has ended."""

@@ -13,6 +13,7 @@ from small_worlds import mesh
 from meshsim.oracle.verdict import Verdict
 from meshsim.report.findings import evidence_of
 from meshsim.run import Job, Limits, OutputError, RunResult, Settings, repeat_share, run_suite, suite
+from meshsim.run import workers as crew
 from meshsim.scenario.plan import Plan
 from meshsim.units import S
 
@@ -125,13 +126,25 @@ def test_an_interrupted_suite_interrupts_its_workers(tmp_path: Path, monkeypatch
         while True:
             signal.pause()
 
-    def interrupt(_: Job) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(suite, "run_plan", lambda plan, *a, **k: endless() if plan.seed else passed(plan))
 
     with pytest.raises(KeyboardInterrupt):
         run_suite(jobs(4), settings(tmp_path, workers=2), evidence_of, over=interrupt)
+
+
+def test_while_workers_are_busy_whoever_waits_is_told_that_time_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that takes minutes must not look like one that hangs: here no wait lasts at all."""
+    ticks: list[None] = []
+    monkeypatch.setattr(crew, "TICK_S", 0.0)
+
+    run_suite(jobs(2), settings(tmp_path, workers=2), evidence_of, tick=lambda: ticks.append(None))
+
+    assert ticks
 
 
 def test_a_share_of_the_jobs_is_repeated_and_always_the_same(tmp_path: Path) -> None:
