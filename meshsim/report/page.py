@@ -75,6 +75,8 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     #: How close the runs came to their bounds, of each kind the closest.
     margins: tuple[str, ...]
     lives: LivesView
+    #: What times of the run are: `virtual` or `wall`.
+    clock: str
     #: The plan as JSON, and what it is a digest of; no text where there are many.
     plan: str
     plan_digest: str
@@ -112,6 +114,7 @@ def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") ->
         summary=_summary(results, groups),
         first=[group for group in groups if len(groups) <= OPEN_MAX or group.is_red],
         latencies=latency_rows(latencies),
+        clocks=" or ".join(sorted({each.clock for each in latencies})),
         latency_figure=latency_fragment(latencies, "Latencies against their bounds") if latencies else "",
         groups=groups,
         legend=[_legend_item(name, text) for name, text in LEGEND.items()],
@@ -149,6 +152,7 @@ def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
         charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
         stories=tuple(fault_stories(runs[0].records)),
         lives=lives_view(runs[0].records),
+        clock=clock_of(runs[0].backend),
         plan=msgspec.json.format(encode_plan(plan), indent=1).decode() if few else "",
         plan_digest=plan_digest(plan)[:DIGEST_DIGITS],
         known=tuple(dict.fromkeys(f"{v.invariant}: {v.message}" for run in runs for v in run.verdict.known)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import median
 from typing import TYPE_CHECKING
 
 from meshsim.report.ink import Draw, Ink, png_file, svg_file, svg_fragment
@@ -27,7 +28,7 @@ _POINT, _COLUMN = 4.0, 14.0
 _OVER = 1.08
 #: Part of a panel above the ticks of the bounds, and below its title.
 _FLOOR, _CEILING = 0.24, 0.96
-#: Times that differ by a larger factor are shown on a logarithmic axis, which begins at `_LEAST_S` at the earliest.
+#: Where half of all times are below this part of the axis it is logarithmic, from `_LEAST_S` on at the earliest.
 _DECADES_FROM, _LEAST_S = 30, 0.001
 
 
@@ -105,7 +106,7 @@ class _Scale:
 
     def __init__(self, took: Sequence[float], bounds: Sequence[float]) -> None:
         least, most = max(min(took), _LEAST_S), max(*took, *bounds, _LEAST_S)
-        self.by_decades = most > _DECADES_FROM * least
+        self.by_decades = most > _DECADES_FROM * max(median(took), _LEAST_S)
         self.first = math.floor(math.log10(least))
         self.end = (math.log10(most) - self.first + 0.15) if self.by_decades else most * 1.04
 
