@@ -149,24 +149,24 @@ def _draw_load(figure: Figure, above: Axes, chart: Chart, ink: Ink, foot: float)
     height = figure.get_figheight()
     place = above.get_position()
     strips = _strips(chart.load)
+    axes = figure.add_axes((place.x0, foot / height, place.width, (_LOAD_IN + _GAP_IN) * len(strips) / height))
+    axes.set_xlim(above.get_xlim())
+    axes.set_ylim(0, len(strips))
+    _plain(axes, ink)
+    axes.set_xlabel(_x_label(chart), color=ink("muted"), loc="left")
     edges = [row * chart.load.width_ns / S for row in range(len(chart.load.bins) + 1)]
-    per = f"in {format_duration(chart.load.width_ns)}"
+    names = axes.get_yaxis_transform()
+    tall = _LOAD_IN / (_LOAD_IN + _GAP_IN)
     for row, (name, colour, counts) in enumerate(reversed(strips)):
-        bottom = (foot + row * (_LOAD_IN + _GAP_IN)) / height
-        axes = figure.add_axes((place.x0, bottom, place.width, _LOAD_IN / height))
         most = max(counts)
-        axes.stairs(counts, edges, fill=True, color=ink(colour), linewidth=0)
-        axes.set_xlim(above.get_xlim())
-        axes.set_ylim(0, max(most, 1))
-        _plain(axes, ink)
-        names = axes.get_yaxis_transform()
+        heights = [row + tall * count / max(most, 1) for count in counts]
+        axes.stairs(heights, edges, baseline=row, fill=True, color=ink(colour), linewidth=0)
         left = -_NAMES_IN / (_WIDTH_IN - _NAMES_IN - _ENDINGS_IN) + 0.012
-        axes.text(left, max(most, 1) / 2, name, transform=names, va="center", color=ink("muted"))
-        text = f"at most {most}" if name == "polls in flight" else f"at most {most} {per}, {sum(counts)} in all"
-        axes.text(1.012, max(most, 1) / 2, text, transform=names, va="center", color=ink("muted"), fontsize=7)
-        axes.tick_params(axis="x", labelbottom=row == 0)
-        if row == 0:
-            axes.set_xlabel(_x_label(chart), color=ink("muted"), loc="left")
+        axes.text(left, row + tall / 2, name, transform=names, va="center", color=ink("muted"))
+        text = f"at most {most}"
+        if name != "polls in flight":
+            text += f" in {format_duration(chart.load.width_ns)}, {sum(counts)} in all"
+        axes.text(1.012, row + tall / 2, text, transform=names, va="center", color=ink("muted"), fontsize=7)
 
 
 def _draw_lane(axes: Axes, row: int, lane: Lane, ink: Ink) -> None:

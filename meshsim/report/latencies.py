@@ -6,7 +6,7 @@ A trace is judged again for it, because a kept verdict has only the closest marg
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import median
+from statistics import median_low
 from typing import get_args
 
 import msgspec
@@ -79,7 +79,7 @@ def _summary(kind: str, margins: Sequence[Margin]) -> Summary:
         kind=kind,
         count=len(margins),
         least_ns=min(took),
-        median_ns=round(median(took)),
+        median_ns=median_low(took),
         most_ns=max(took),
         closest=max(margin.share for margin in margins),
         over=sum(margin.took_ns > margin.bound_ns for margin in margins),

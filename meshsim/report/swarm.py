@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 from meshsim.report.ink import Draw, Ink, png_file, svg_file, svg_fragment
@@ -106,7 +106,7 @@ class _Scale:
 
     def __init__(self, took: Sequence[float], bounds: Sequence[float]) -> None:
         least, most = max(min(took), _LEAST_S), max(*took, *bounds, _LEAST_S)
-        self.by_decades = most > _DECADES_FROM * max(median(took), _LEAST_S)
+        self.by_decades = most > _DECADES_FROM * max(median_low(took), _LEAST_S)
         self.first = math.floor(math.log10(least))
         self.end = (math.log10(most) - self.first + 0.15) if self.by_decades else most * 1.04
 
