@@ -11,8 +11,10 @@ from meshsim.run import OutputError, RunResult, find_runs, read_run
 from meshsim.scenario.plan import plan_label
 
 
-def report(*runs: Path, out: Path = Path("reports/index.html"), timelines: bool = False) -> int:
-    """Write a page about runs: verdicts, digests pair by pair, timelines, the story of each fault.
+def report(
+    *runs: Path, out: Path = Path("reports/index.html"), timelines: bool = False, figures: Path | None = None
+) -> int:
+    """Write a page about runs: verdicts, latencies against their bounds, timelines, lives, the story of each fault.
 
     Parameters
     ----------
@@ -22,6 +24,8 @@ def report(*runs: Path, out: Path = Path("reports/index.html"), timelines: bool 
         The page, or a folder to write `index.html` into. Its path is printed.
     timelines
         Also write a `timeline.svg` into each run directory.
+    figures
+        Also write the figures into this folder, as SVG and PNG, and their numbers as CSV and JSON.
     """
     found = [path for root in runs or (Path("out"),) for path in find_runs(root)]
     if not found:
@@ -29,6 +33,8 @@ def report(*runs: Path, out: Path = Path("reports/index.html"), timelines: bool 
     kept = [(read_run(path), path) for path in found]
     if timelines:
         write_timelines(kept)
+    if figures is not None:
+        _write_figures([result for result, _ in kept], figures)
     page = write_report([result for result, _ in kept], out)
     console.out(f"report: {page}")
     return PASSED
@@ -48,6 +54,16 @@ def write_report(results: Sequence[RunResult], place: Path) -> Path:
     except OSError as error:
         raise OutputError(f"{page}: cannot write the page: {error.strerror}") from None
     return page
+
+
+def _write_figures(results: Sequence[RunResult], folder: Path) -> None:
+    from meshsim.report.files import write_figures
+
+    try:
+        written = write_figures(results, folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot write the figures: {error.strerror}") from None
+    console.out(f"figures: {len(written)} files in {folder}")
 
 
 def write_timelines(kept: Sequence[tuple[RunResult, Path]]) -> None:

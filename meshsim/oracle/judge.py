@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 from msgspec import UNSET
@@ -23,12 +23,12 @@ from meshsim.oracle.expectations import Expectation, Known, OperationResult, Rec
 from meshsim.oracle.expecting import unmet
 from meshsim.oracle.invariants import INVARIANTS, Invariant
 from meshsim.oracle.unexpected import unexpected_errors
-from meshsim.oracle.verdict import Margin, Verdict, Violation, closest
+from meshsim.oracle.verdict import Margin, MarginKind, Verdict, Violation, closest
 from meshsim.oracle.world import World
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import FaultMissed, Record, RunEnded
 
-__all__ = ["Brief", "Verdict", "Violation", "judge"]
+__all__ = ["Brief", "Verdict", "Violation", "judge", "margins_of"]
 
 _Handler = Callable[[Record], Iterable[Violation] | None]
 
@@ -99,21 +99,33 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
             outcome="violated",
             violations=tuple(unlisted),
             known=tuple(listed),
-            margins=margins,
+            margins=closest(margins),
             reason=_summary(unlisted),
         )
     reason = "the trace has no end: the run was cut off" if end is None else ""
     reason = reason or _not_done(brief, applying, world, evidence)
     reason = reason or _not_struck(brief, evidence, _expected_to_miss(applying, directory, records))
     outcome: Literal["passed", "inconclusive"] = "inconclusive" if reason else "passed"
-    return Verdict(outcome=outcome, known=tuple(listed), margins=margins, reason=reason)
+    return Verdict(outcome=outcome, known=tuple(listed), margins=closest(margins), reason=reason)
+
+
+def margins_of(brief: Brief, records: Sequence[Record]) -> tuple[Margin, ...]:
+    """Every margin of a run, not only the closest of each kind; in order of kind, then of the records.
+
+    Raises:
+        KeyError, ConfigError: as `judge`.
+    """
+    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), Directory.of(records), records)
+    _, margins = _watch(brief, records, world, Evidence(world))
+    kinds = get_args(MarginKind)
+    return tuple(sorted(margins, key=lambda margin: (kinds.index(margin.kind), margin.record, margin.subject)))
 
 
 def _watch(
     brief: Brief, records: Sequence[Record], world: World, evidence: Evidence
-) -> tuple[list[Violation], tuple[Margin, ...]]:
+) -> tuple[list[Violation], list[Margin]]:
     """Show every record to the world, then to the invariants that see its type; collect what they find, and how close
-    the closest came to its bound.
+    everything came to its bound.
     """
     invariants = [kind(world) for name, kind in INVARIANTS.items() if name not in brief.relax]
     observers: dict[type, list[_Handler]] = {kind: [handler] for kind, handler in world.handlers.items()}
@@ -134,7 +146,7 @@ def _watch(
     ended_ns = _ended_ns(records)
     for invariant in invariants:
         found += invariant.finish(ended_ns)
-    return found, closest(margin for invariant in invariants for margin in invariant.margins)
+    return found, [margin for invariant in invariants for margin in invariant.margins]
 
 
 def _deliverer(invariants: Sequence[Invariant]) -> _Handler:

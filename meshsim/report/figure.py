@@ -1,44 +1,22 @@
-"""A chart as SVG: drawn by matplotlib, coloured by CSS variables, the same bytes for the same chart.
-
-Colours go through matplotlib as place-holders that are then replaced by `var(--…)`, so that one drawing serves light
-and dark pages. matplotlib is imported when something is drawn, not before: it costs most of a second.
-"""
+"""A timeline as a figure: lanes with bars, marks and fault lines, and the load below them."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterable
-from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from meshsim.report.ink import Draw, Ink, png_file, svg_file, svg_fragment
 from meshsim.report.lanes import ENDS, FAILED, GONE, RUNNING, STALLED, STARTING, STOPPED, STOPPING, Chart, Lane, Mark
-from meshsim.units import S
+from meshsim.report.load import Load
+from meshsim.units import S, format_duration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: CSS variable -> (place-holder, light, dark). Blue, orange and red stay apart for colour-blind readers.
-PALETTE: dict[str, tuple[str, str, str]] = {
-    "ink": ("#010001", "#1b1f24", "#e6e9ed"),
-    "muted": ("#010002", "#5c6670", "#9aa4af"),
-    "grid": ("#010003", "#d9dee3", "#343b43"),
-    "fault": ("#010004", "#b3261e", "#ff8a80"),
-    "heard": ("#010005", "#6b2fa0", "#cf9bff"),
-    "watchdog": ("#010006", "#9a5b00", "#ffc35c"),
-    "page": ("#010007", "#ffffff", "#14171a"),
-    STARTING: ("#010008", "#c3dbf0", "#2f5878"),
-    RUNNING: ("#010009", "#5a9bd4", "#3f7fb8"),
-    STALLED: ("#01000a", "#f2c14e", "#b98a1c"),
-    STOPPING: ("#01000b", "#e08a3c", "#d98a45"),
-    STOPPED: ("#01000c", "#8b949e", "#7d8792"),
-    FAILED: ("#01000d", "#c62828", "#ef6b63"),
-    GONE: ("#01000e", "#c4cad1", "#454d56"),
-}
-
 #: Marker shape, size and colour of each kind of mark, in the order they are painted.
 _MARKS: dict[str, tuple[str, float, str]] = {
+    "message": ("|", 2.2, "muted"),
     "poll": ("|", 4.0, "page"),
     "heartbeat": (".", 2.5, "page"),
     "operation": (">", 4.5, "ink"),
@@ -62,107 +40,136 @@ LEGEND: dict[str, str] = {
     "orphan": "stopped as an orphan",
     "operation": "operation",
     "heartbeat": "heartbeat",
-    "poll": "poll",
+    "poll": "poll in flight",
+    "message": "message arrives",
 }
 
 #: Marks of one kind closer than this share of the width are painted once.
 _MARK_SPACING = 1 / 500
 _WIDTH_IN, _NAMES_IN, _ENDINGS_IN, _LANE_IN = 10.2, 2.0, 2.1, 0.21
-_BAR_HEIGHT, _END_HEIGHT = 0.62, 0.16
+_BAR_HEIGHT, _END_HEIGHT, _POLL_HEIGHT = 0.62, 0.16, 0.18
+#: Messages arrive below the bar of their lane.
+_MESSAGE_DROP = 0.42
+#: Height of a strip of the load, and of the gap above it.
+_LOAD_IN, _GAP_IN = 0.24, 0.1
 _HATCH = {STALLED: "////"}
 _ENDING_CHARS = 38
 
 
-#: matplotlib settings that decide the bytes of the file.
-_SETTINGS: Any = {
-    "svg.hashsalt": "meshsim",
-    "svg.fonttype": "none",
-    "font.family": ["DejaVu Sans"],
-    "font.size": 8.0,
-    "hatch.linewidth": 0.6,
-    "path.simplify": False,
-}
-
-
 def timeline_svg(chart: Chart, title: str = "") -> str:
-    """A file of its own, with legend: light colours on white, which every viewer shows."""
-    svg = _svg(chart, title=title, legend=True)
-    for placeholder, light, _ in PALETTE.values():
-        svg = svg.replace(placeholder, light)
-    return svg
+    """A file of its own, with title and legend."""
+    return svg_file(*_timeline(chart, title=title, legend=True))
+
+
+def timeline_png(chart: Chart, title: str = "") -> bytes:
+    """The same as pixels."""
+    return png_file(*_timeline(chart, title=title, legend=True))
 
 
 def inline_svg(chart: Chart, label: str) -> str:
-    """A fragment for a page that brings colours (`css_variables`) and legend; `label` is read to the blind."""
-    body = _svg(chart, title="", legend=False)
-    body = body[body.index("<svg") :]
-    body = re.sub(r'^<svg[^>]* (viewBox="[^"]*")[^>]*>', rf'<svg role="img" aria-label="{escape(label)}" \1>', body)
-    # Ids of groups repeat from figure to figure; those of clips and hatches are hashes of what they name.
-    body = re.sub(r' id="[A-Za-z.0-9]+_\d+"', "", body)
-    for name, (placeholder, _, _) in PALETTE.items():
-        # `var()` is for style sheets: attributes become styles.
-        body = re.sub(rf'(fill|stroke)="{placeholder}"', rf'style="\1: var(--{name})"', body)
-        body = body.replace(placeholder, f"var(--{name})")
-    return body
+    """A fragment for a page that brings colours and legend; `label` is read to the blind."""
+    return svg_fragment(*_timeline(chart, title="", legend=False), label)
 
 
-def css_variables(scheme: str) -> str:
-    """The palette as CSS declarations; `scheme` is `light` or `dark`."""
-    column = {"light": 1, "dark": 2}[scheme]
-    return "".join(f"--{name}:{values[column]};" for name, values in PALETTE.items())
+def _timeline(chart: Chart, *, title: str, legend: bool) -> tuple[tuple[float, float], Draw]:
+    """Size in inches, and what draws it."""
+    extra = 0.5 + _load_in(chart) + 0.16 * _label_rows(chart) + (0.3 if title else 0.0) + (0.55 if legend else 0.0)
+    size = (_WIDTH_IN, _LANE_IN * max(len(chart.lanes), 1) + extra)
+
+    def draw(figure: Figure, ink: Ink) -> None:
+        _draw(figure, chart, ink, title=title, legend=legend)
+
+    return size, draw
 
 
-def _svg(chart: Chart, *, title: str, legend: bool) -> str:
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_SETTINGS):
-        rows = _label_rows(chart)
-        extra = 0.5 + 0.16 * rows + (0.3 if title else 0.0) + (0.55 if legend else 0.0)
-        figure = Figure(figsize=(_WIDTH_IN, _LANE_IN * max(len(chart.lanes), 1) + extra))
-        FigureCanvasSVG(figure)
-        _draw(figure, chart, title=title, legend=legend)
-        out = io.StringIO()
-        blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(out, format="svg", facecolor=_ink("page"), metadata=blank)
-    return out.getvalue()
-
-
-def _draw(figure: Figure, chart: Chart, *, title: str, legend: bool) -> None:
+def _draw(figure: Figure, chart: Chart, ink: Ink, *, title: str, legend: bool) -> None:
     height = figure.get_figheight()
-    bottom = (0.4 + (0.55 if legend else 0.0)) / height
+    foot = 0.4 + (0.55 if legend else 0.0)
+    bottom = (foot + _load_in(chart)) / height
     top = bottom + _LANE_IN * max(len(chart.lanes), 1) / height
     left, right = _NAMES_IN / _WIDTH_IN, 1 - _ENDINGS_IN / _WIDTH_IN
     axes = figure.add_axes((left, bottom, right - left, top - bottom))
-    _draw_frame(axes, chart)
+    _draw_frame(axes, chart, ink)
     for row, lane in enumerate(chart.lanes):
-        _draw_lane(axes, row, lane)
-    _draw_marks(axes, chart)
-    _draw_faults(axes, chart)
+        _draw_lane(axes, row, lane, ink)
+    _draw_marks(axes, chart, ink)
+    _draw_faults(axes, chart, ink)
+    if chart.load.bins:
+        axes.tick_params(axis="x", labelbottom=False)
+        _draw_load(figure, axes, chart, ink, foot)
+    else:
+        axes.set_xlabel(_x_label(chart), color=ink("muted"), loc="left")
     if title:
-        figure.text(0.01, 1 - 0.08 / height, title, va="top", color=_ink("ink"), fontsize=10, fontweight="bold")
+        figure.text(0.01, 1 - 0.08 / height, title, va="top", color=ink("ink"), fontsize=10, fontweight="bold")
     if legend:
-        _draw_legend(figure)
+        _draw_legend(figure, ink)
 
 
-def _draw_frame(axes: Axes, chart: Chart) -> None:
+def _draw_frame(axes: Axes, chart: Chart, ink: Ink) -> None:
     end_s = max(chart.ended_ns, 1) / S
     axes.set_xlim(-0.005 * end_s, end_s)
     axes.set_ylim(len(chart.lanes) - 0.4, -0.6)
+    _plain(axes, ink)
+
+
+def _plain(axes: Axes, ink: Ink) -> None:
+    """Nothing but a grid of times."""
     axes.set_yticks([])
-    axes.tick_params(axis="x", colors=_ink("muted"), length=2)
-    folded = f"   ({chart.folded} quieter lanes are left out)" if chart.folded else ""
-    axes.set_xlabel(f"virtual time, s{folded}", color=_ink("muted"), loc="left")
-    axes.grid(axis="x", color=_ink("grid"), linewidth=0.6)
+    axes.tick_params(axis="x", colors=ink("muted"), length=2)
+    axes.grid(axis="x", color=ink("grid"), linewidth=0.6)
     axes.set_axisbelow(True)
     axes.patch.set_visible(False)
     for side in ("top", "left", "right"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_ink("grid"))
+    axes.spines["bottom"].set_color(ink("grid"))
 
 
-def _draw_lane(axes: Axes, row: int, lane: Lane) -> None:
+def _x_label(chart: Chart) -> str:
+    folded = f"   ({chart.folded} quieter lanes are left out)" if chart.folded else ""
+    return f"{chart.clock}, s{folded}"
+
+
+def _strips(load: Load) -> list[tuple[str, str, list[int]]]:
+    """Name, colour and counts of each strip of the load; what never happened has none."""
+    strips = [
+        ("messages", RUNNING, [each.messages for each in load.bins]),
+        ("messages lost", FAILED, [each.lost for each in load.bins]),
+        ("heartbeats", "heard", [each.heartbeats for each in load.bins]),
+        ("polls in flight", STOPPING, [each.polls for each in load.bins]),
+    ]
+    return [strip for strip in strips if any(strip[2]) or strip[0] == "messages"]
+
+
+def _load_in(chart: Chart) -> float:
+    return (_LOAD_IN + _GAP_IN) * len(_strips(chart.load)) + 0.05 if chart.load.bins else 0.0
+
+
+def _draw_load(figure: Figure, above: Axes, chart: Chart, ink: Ink, foot: float) -> None:
+    """One strip for each count, below the lanes and on their clock; the highest bin is written beside it."""
+    height = figure.get_figheight()
+    place = above.get_position()
+    strips = _strips(chart.load)
+    axes = figure.add_axes((place.x0, foot / height, place.width, (_LOAD_IN + _GAP_IN) * len(strips) / height))
+    axes.set_xlim(above.get_xlim())
+    axes.set_ylim(0, len(strips))
+    _plain(axes, ink)
+    axes.set_xlabel(_x_label(chart), color=ink("muted"), loc="left")
+    edges = [row * chart.load.width_ns / S for row in range(len(chart.load.bins) + 1)]
+    names = axes.get_yaxis_transform()
+    tall = _LOAD_IN / (_LOAD_IN + _GAP_IN)
+    for row, (name, colour, counts) in enumerate(reversed(strips)):
+        most = max(counts)
+        heights = [row + tall * count / max(most, 1) for count in counts]
+        axes.stairs(heights, edges, baseline=row, fill=True, color=ink(colour), linewidth=0)
+        left = -_NAMES_IN / (_WIDTH_IN - _NAMES_IN - _ENDINGS_IN) + 0.012
+        axes.text(left, row + tall / 2, name, transform=names, va="center", color=ink("muted"))
+        text = f"at most {most}"
+        if name != "polls in flight":
+            text += f" in {format_duration(chart.load.width_ns)}, {sum(counts)} in all"
+        axes.text(1.012, row + tall / 2, text, transform=names, va="center", color=ink("muted"), fontsize=7)
+
+
+def _draw_lane(axes: Axes, row: int, lane: Lane, ink: Ink) -> None:
     strong = lane.kind in ("client", "host")
     names = axes.get_yaxis_transform()
     axes.text(
@@ -171,7 +178,7 @@ def _draw_lane(axes: Axes, row: int, lane: Lane) -> None:
         lane.name,
         transform=names,
         va="center",
-        color=_ink("ink" if strong else "muted"),
+        color=ink("ink" if strong else "muted"),
         fontweight="bold" if strong else "normal",
     )
     for look in dict.fromkeys(bar.look for bar in lane.bars):
@@ -180,21 +187,24 @@ def _draw_lane(axes: Axes, row: int, lane: Lane) -> None:
         axes.broken_barh(
             spans,
             (row - height / 2, height),
-            facecolor=_ink(look),
+            facecolor=ink(look),
             hatch=_HATCH.get(look),
-            edgecolor=_ink("page") if look in _HATCH else "none",
+            edgecolor=ink("page") if look in _HATCH else "none",
             linewidth=0,
         )
+    if lane.polls:
+        spans = [(start / S, (end - start) / S) for start, end in lane.polls]
+        axes.broken_barh(spans, (row - _POLL_HEIGHT / 2, _POLL_HEIGHT), facecolor=ink("page"), linewidth=0)
     if lane.ending:
         text = lane.ending if len(lane.ending) <= _ENDING_CHARS else lane.ending[: _ENDING_CHARS - 1] + "…"
-        axes.text(1.012, row, text, transform=names, va="center", color=_ink("muted"), fontsize=7)
+        axes.text(1.012, row, text, transform=names, va="center", color=ink("muted"), fontsize=7)
 
 
-def _draw_marks(axes: Axes, chart: Chart) -> None:
+def _draw_marks(axes: Axes, chart: Chart, ink: Ink) -> None:
     spacing_ns = chart.ended_ns * _MARK_SPACING
     for look, (shape, size, colour) in _MARKS.items():
         points = [
-            (mark.at_ns / S, row)
+            (mark.at_ns / S, row + (_MESSAGE_DROP if look == "message" else 0.0))
             for row, lane in enumerate(chart.lanes)
             for mark in _apart((m for m in lane.marks if m.look == look), spacing_ns)
         ]
@@ -206,8 +216,8 @@ def _draw_marks(axes: Axes, chart: Chart) -> None:
                 linestyle="none",
                 marker=shape,
                 markersize=size,
-                color=_ink(colour),
-                markeredgecolor=_ink("page") if size > 4 else _ink(colour),
+                color=ink(colour),
+                markeredgecolor=ink("page") if size > 4 else ink(colour),
                 markeredgewidth=0.7,
                 clip_on=False,
                 zorder=5,
@@ -222,17 +232,17 @@ def _apart(marks: Iterable[Mark], spacing_ns: float) -> Iterable[Mark]:
             yield mark
 
 
-def _draw_faults(axes: Axes, chart: Chart) -> None:
+def _draw_faults(axes: Axes, chart: Chart, ink: Ink) -> None:
     for fault, row in zip(chart.faults, _rows_of_labels(chart), strict=True):
         x = fault.at_ns / S
-        axes.axvline(x, color=_ink("fault"), linewidth=1.1, linestyle="-" if fault.struck else ":", zorder=4)
+        axes.axvline(x, color=ink("fault"), linewidth=1.1, linestyle="-" if fault.struck else ":", zorder=4)
         axes.annotate(
             f"{fault.index} {fault.text}",
             (x, 1.0),
             xycoords=("data", "axes fraction"),
             xytext=(0, 3 + 11 * row),
             textcoords="offset points",
-            color=_ink("fault"),
+            color=ink("fault"),
             fontsize=7.5,
             ha="left" if fault.at_ns < 0.8 * chart.ended_ns else "right",
             annotation_clip=False,
@@ -259,26 +269,22 @@ def _label_rows(chart: Chart) -> int:
     return max(_rows_of_labels(chart), default=-1) + 1
 
 
-def _draw_legend(figure: Figure) -> None:
+def _draw_legend(figure: Figure, ink: Ink) -> None:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Line2D | Patch] = []
     for name, text in LEGEND.items():
         if name == "fault":
-            handles.append(Line2D([], [], color=_ink("fault"), label=text))
+            handles.append(Line2D([], [], color=ink("fault"), label=text))
         elif name in _MARKS:
             shape, size, colour = _MARKS[name]
             colour = "muted" if colour == "page" else colour
-            handles.append(Line2D([], [], linestyle="none", marker=shape, ms=size, color=_ink(colour), label=text))
+            handles.append(Line2D([], [], linestyle="none", marker=shape, ms=size, color=ink(colour), label=text))
         elif name in ENDS:
-            handles.append(Line2D([], [], color=_ink(name), linewidth=2, label=text))
+            handles.append(Line2D([], [], color=ink(name), linewidth=2, label=text))
         else:
-            handles.append(Patch(facecolor=_ink(name), hatch=_HATCH.get(name), edgecolor=_ink("page"), label=text))
+            handles.append(Patch(facecolor=ink(name), hatch=_HATCH.get(name), edgecolor=ink("page"), label=text))
     figure.legend(
-        handles=handles, loc="lower left", ncols=7, frameon=False, labelcolor=_ink("muted"), fontsize=7, borderpad=0.2
+        handles=handles, loc="lower left", ncols=7, frameon=False, labelcolor=ink("muted"), fontsize=7, borderpad=0.2
     )
-
-
-def _ink(name: str) -> str:
-    return PALETTE[name][0]

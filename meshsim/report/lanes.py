@@ -13,6 +13,7 @@ import msgspec
 
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import BOOTSTRAP, HOST_AGENT, MESH_AGENT, PROC_AGENT, ActorId, actor_name_of
+from meshsim.model.messages import Envelope
 from meshsim.model.notes import (
     ActorStatusChanged,
     Heard,
@@ -24,6 +25,7 @@ from meshsim.model.notes import (
     ProcStatusChanged,
 )
 from meshsim.model.supervision import ActorPhase
+from meshsim.report.load import Load, load_of, polls_in_flight
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
     FaultEnded,
@@ -69,7 +71,7 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Something at an instant: `heard`, `watchdog`, `heartbeat`, `poll`, `operation` or `orphan`."""
+    """Something at an instant: `heard`, `watchdog`, `heartbeat`, `poll`, `operation`, `orphan` or `message`."""
 
     at_ns: int
     look: str
@@ -93,6 +95,8 @@ class Lane(msgspec.Struct, frozen=True):
     marks: tuple[Mark, ...]
     #: How it ended, in a few words; empty when it lives at the end.
     ending: str
+    #: Of a controller: its polls in flight, each from beginning to end.
+    polls: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_eventful(self) -> bool:
@@ -106,9 +110,12 @@ class Chart(msgspec.Struct, frozen=True):
     ended_ns: int
     #: Lanes that are left out because there are too many.
     folded: int
+    load: Load = Load()
+    #: What the times of the figure are: those of a simulated run are virtual.
+    clock: str = "virtual time"
 
 
-def chart_of(records: Sequence[Record], lanes_max: int = LANES_MAX) -> Chart:
+def chart_of(records: Sequence[Record], lanes_max: int = LANES_MAX, clock: str = "virtual time") -> Chart:
     """The timeline of a run, or of the part of it that was recorded.
 
     Above `lanes_max` lanes, procs of a host that fared alike share a lane; if that is not enough, quiet lanes go.
@@ -117,12 +124,14 @@ def chart_of(records: Sequence[Record], lanes_max: int = LANES_MAX) -> Chart:
     for record in records:
         drawing.take(record)
     ended_ns = records[-1].at if records else 0
+    for controller, start_ns, end_ns in polls_in_flight(records) if records else ():
+        drawing.poll(ActorId(controller), start_ns, end_ns)
     branches = drawing.finish(ended_ns)
     if sum(len(branch.lanes) for branch in branches) > lanes_max:
         branches = _merged(branches, ended_ns)
     lanes = [lane for branch in branches for lane in branch.lanes]
     shown = _folded(lanes, lanes_max)
-    return Chart(tuple(shown), tuple(drawing.faults), ended_ns, len(lanes) - len(shown))
+    return Chart(tuple(shown), tuple(drawing.faults), ended_ns, len(lanes) - len(shown), load_of(records), clock)
 
 
 class _Branch(msgspec.Struct, frozen=True):
@@ -145,7 +154,7 @@ def _looks(lane: Lane, ended_ns: int) -> object:
     """What of a lane an eye can tell apart: instants closer than a 300th of the width are the same."""
     grain = max(ended_ns // 300, 1)
     bars = tuple((bar.start_ns // grain, bar.look) for bar in lane.bars if bar.end_ns - bar.start_ns > grain)
-    marks = tuple((mark.at_ns // grain, mark.look) for mark in lane.marks)
+    marks = tuple((mark.at_ns // grain, mark.look) for mark in lane.marks if mark.look != "message")
     return (lane.kind, _base(lane.name), bars, marks, lane.ending)
 
 
@@ -205,6 +214,7 @@ class _Track:
         self.bars: list[Bar] = []
         self.marks: list[Mark] = []
         self.ending = ""
+        self.polls: list[tuple[int, int]] = []
 
     def turn(self, at_ns: int, look: str) -> None:
         if self.look not in (look, GONE):
@@ -218,7 +228,7 @@ class _Track:
 
     def lane(self, depth: int, ended_ns: int) -> Lane:
         self._cut(ended_ns)
-        return Lane(self.name, self.kind, depth, tuple(self.bars), tuple(self.marks), self.ending)
+        return Lane(self.name, self.kind, depth, tuple(self.bars), tuple(self.marks), self.ending, tuple(self.polls))
 
     def _cut(self, at_ns: int) -> None:
         if at_ns > self.since_ns:
@@ -287,10 +297,19 @@ class _Drawing:
                 self._mark(record, controller, Mark(at, "poll"))
             case OperationStarted(by=by):
                 self._mark(record, by, Mark(at, "operation"))
+            case Envelope(dest=dest):
+                # What agents and comm actors take shows on the lane of their process.
+                taker = dest if dest in self._mesh_actors else ActorId("")
+                self._mark(record, taker, Mark(at, "message"))
             case OrphanStopped(actor=actor):
                 self._mark(record, actor, Mark(at, "orphan", "stopped as an orphan"))
             case _:
                 pass
+
+    def poll(self, controller: ActorId, start_ns: int, end_ns: int) -> None:
+        track = self._actors.get(controller)
+        if track is not None:
+            track.polls.append((start_ns, end_ns))
 
     def finish(self, ended_ns: int) -> list[_Branch]:
         """Clients with their controllers, then hosts with their procs with their actors."""

@@ -1,4 +1,5 @@
-"""One page for all runs: verdicts and digests first, then a timeline and the stories of the faults for each.
+"""One page for all runs: verdicts and how to see them again first, then how long everything took against its bounds,
+then for each plan a timeline, the lives of its ranks and the stories of its faults; plans and versions last.
 
 A single HTML file without scripts or links to elsewhere; the same bytes for the same results.
 """
@@ -11,13 +12,18 @@ from pathlib import Path
 
 import msgspec
 
-from meshsim.report.figure import LEGEND, css_variables, inline_svg
+from meshsim.report.figure import LEGEND, inline_svg
+from meshsim.report.ink import css_variables
 from meshsim.report.lanes import ENDS, chart_of
+from meshsim.report.latencies import latencies_of
 from meshsim.report.margins import closest_text, margin_words
 from meshsim.report.stories import FaultStory, fault_stories
+from meshsim.report.swarm import latency_fragment
+from meshsim.report.tables import LivesView, latency_rows, lives_view
+from meshsim.report.worlds import clock_of, told
 from meshsim.run import RunResult, reproduce_line
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import plan_label
+from meshsim.scenario.plan import encode_plan, plan_digest, plan_label
 from meshsim.units import S, format_duration
 from meshsim.versions import versions
 
@@ -68,6 +74,17 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     known: tuple[str, ...]
     #: How close the runs came to their bounds, of each kind the closest.
     margins: tuple[str, ...]
+    lives: LivesView
+    #: What times of the run are: `virtual` or `wall`.
+    clock: str
+    #: The plan as JSON, and what it is a digest of; no text where there are many.
+    plan: str
+    plan_digest: str
+
+    @property
+    def is_red(self) -> bool:
+        """Whether there is something about it that is not as it should be."""
+        return any(run.verdict != "passed" for run in self.runs)
 
 
 def write_page(results: Sequence[RunResult], path: Path, *, title: str = "meshsim runs") -> None:
@@ -91,9 +108,14 @@ def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") ->
     environment = Environment(loader=PackageLoader("meshsim.report"), autoescape=True, undefined=StrictUndefined)
     grouped = _grouped(results)
     groups = [_group_view(runs, few=len(grouped) <= OPEN_MAX) for runs in grouped]
+    latencies = latencies_of(told(results))
     return environment.get_template("page.html").render(
         title=title,
         summary=_summary(results, groups),
+        first=[group for group in groups if len(groups) <= OPEN_MAX or group.is_red],
+        latencies=latency_rows(latencies),
+        clocks=" or ".join(sorted({each.clock for each in latencies})),
+        latency_figure=latency_fragment(latencies, "Latencies against their bounds") if latencies else "",
         groups=groups,
         legend=[_legend_item(name, text) for name, text in LEGEND.items()],
         light=css_variables("light"),
@@ -129,6 +151,10 @@ def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
         findings=tuple(_findings(runs)),
         charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
         stories=tuple(fault_stories(runs[0].records)),
+        lives=lives_view(runs[0].records),
+        clock=clock_of(runs[0].backend),
+        plan=msgspec.json.format(encode_plan(plan), indent=1).decode() if few else "",
+        plan_digest=plan_digest(plan)[:DIGEST_DIGITS],
         known=tuple(dict.fromkeys(f"{v.invariant}: {v.message}" for run in runs for v in run.verdict.known)),
         margins=tuple(dict.fromkeys(margin_words(margin) for run in runs for margin in run.verdict.margins)),
     )
@@ -164,7 +190,8 @@ def _findings(runs: list[RunResult]) -> Iterable[Finding]:
 
 def _chart_view(run: RunResult, *, alone: bool) -> ChartView:
     label = "" if alone else f", {run.backend}"
-    return ChartView(label, inline_svg(chart_of(run.records), f"Timeline of {plan_label(run.plan)}{label}"))
+    chart = chart_of(run.records, clock=f"{clock_of(run.backend)} time")
+    return ChartView(label, inline_svg(chart, f"Timeline of {plan_label(run.plan)}{label}"))
 
 
 def _summary(results: Sequence[RunResult], groups: Sequence[GroupView]) -> str:
@@ -183,6 +210,6 @@ def _legend_item(name: str, text: str) -> dict[str, str]:
         return {"colour": name, "shape": "thin", "text": text}
     if name in ("heard", "watchdog"):
         return {"colour": name, "shape": "dot", "text": text}
-    colours = {"orphan": "watchdog", "operation": "ink", "heartbeat": "grid", "poll": "grid"}
+    colours = {"orphan": "watchdog", "operation": "ink", "heartbeat": "grid", "poll": "grid", "message": "muted"}
     shape = "dot" if name in colours else "thin" if name == "fault" else ""
     return {"colour": colours.get(name, name), "shape": shape, "text": text}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 
-from meshsim.report.figure import PALETTE, inline_svg, timeline_svg
+from meshsim.report.figure import inline_svg, timeline_svg
+from meshsim.report.ink import PALETTE
 from meshsim.report.lanes import Chart, chart_of
 from meshsim.trace.records import Record
 

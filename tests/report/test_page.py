@@ -11,7 +11,9 @@ import pytest
 
 from meshsim.faults.kinds import Signal
 from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.report.latencies import KINDS, latencies_of
 from meshsim.report.page import render_page, write_page
+from meshsim.report.worlds import told
 from meshsim.run import RunResult
 from meshsim.scenario.plan import plan
 from meshsim.scenario.schema import Actors, Procs, Scenario, Topology
@@ -89,7 +91,7 @@ def test_a_pair_is_compared_and_drawn_once_when_it_agrees(sim: RunResult, lockst
     page = render_page([sim, lockstep])
 
     outline = _Outline(page)
-    assert [tag for tag, _ in outline.tags].count("svg") == 1
+    assert [tag for tag, _ in outline.tags].count("svg") == 2  # The latencies, and one timeline.
     assert outline.texts.count(sim.digest[:12]) == 2
     assert "equal" in outline.texts
     assert "2 runs of 1 plans: 2 passed; 1 of 1 pairs with equal digests." in outline.texts
@@ -106,11 +108,58 @@ def test_a_red_run_is_open_and_says_what_is_wrong(sim: RunResult, lockstep: RunR
 
     outline = _Outline(render_page([sim, red]))
 
-    assert [attrs for tag, attrs in outline.tags if tag == "details"] == [{"id": "late-exit-7", "open": None}]
-    assert [tag for tag, _ in outline.tags].count("svg") == 2
+    assert [attrs for tag, attrs in outline.tags if tag == "details"] == [
+        {"id": "late-exit-7", "open": None},
+        {"class": "plan"},
+    ]
+    assert [tag for tag, _ in outline.tags].count("svg") == 3
     assert "differ" in outline.texts
     assert "at-most-once (safety) at 3.000s: client heard it twice" in outline.texts
     assert "meshsim run scenarios/fast/late-exit.toml --backend lockstep --seed 7" in outline.texts
+
+
+def test_a_reader_meets_what_matters_in_this_order(sim: RunResult) -> None:
+    """Verdict and reproduce line come before everything else, plan and versions after it."""
+    outline = _Outline(render_page([sim]))
+
+    landmarks = [
+        "passed",
+        "meshsim run scenarios/fast/late-exit.toml --backend sim --seed 7",
+        "Verdicts",
+        "How long it took, and how long it may",
+        "Timelines",
+        "What each rank's life was, in virtual time",
+        "Plans",
+        "Made with",
+    ]
+    places = [outline.texts.index(text) for text in landmarks]
+    assert places == sorted(places)
+
+
+def test_latencies_are_told_with_the_clock_that_measured_them(sim: RunResult) -> None:
+    """A row for each kind: how many there were, least, median and most, and what it is."""
+    outline = _Outline(render_page([sim]))
+
+    assert "latency, virtual time" in outline.texts
+    first = latencies_of(told([sim]))[0].margin.kind
+    count = sum(each.margin.kind == first for each in latencies_of(told([sim])))
+    row = outline.texts.index(KINDS[first], outline.texts.index("what it is"))
+    assert {first, str(count)} <= set(outline.texts[row - 8 : row])
+
+
+def test_lives_say_who_ended_how_and_who_heard(sim: RunResult) -> None:
+    """The one row that a reader of a failed training run looks for."""
+    outline = _Outline(render_page([sim]))
+
+    row = outline.texts.index("process gone: signal 9")
+    assert outline.texts[row - 4 : row + 2] == [
+        "trainer[1]",
+        "workers[1]",
+        "0.150s",
+        "2.500s",
+        "process gone: signal 9",
+        "client (owner) after 0.504s",
+    ]
 
 
 def test_texts_of_a_scenario_are_text_and_not_markup(sim: RunResult) -> None:

@@ -1,0 +1,123 @@
+"""Colours of figures, and figures as files: the same bytes for the same drawing.
+
+Colours go through matplotlib as place-holders that are then replaced by `var(--…)`, so that one drawing serves light
+and dark pages; a file of its own has the light ones on white. matplotlib is imported when something is drawn, not
+before: it costs most of a second.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from meshsim.report.lanes import FAILED, GONE, RUNNING, STALLED, STARTING, STOPPED, STOPPING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: The colour of a name of `PALETTE`.
+Ink = Callable[[str], str]
+
+#: Draws into a figure of `size`, in these inks.
+Draw = Callable[["Figure", Ink], None]
+
+#: CSS variable -> (place-holder, light, dark). Blue, orange and red stay apart for colour-blind readers.
+PALETTE: dict[str, tuple[str, str, str]] = {
+    "ink": ("#010001", "#1b1f24", "#e6e9ed"),
+    "muted": ("#010002", "#5c6670", "#9aa4af"),
+    "grid": ("#010003", "#d9dee3", "#343b43"),
+    "fault": ("#010004", "#b3261e", "#ff8a80"),
+    "heard": ("#010005", "#6b2fa0", "#cf9bff"),
+    "watchdog": ("#010006", "#9a5b00", "#ffc35c"),
+    "page": ("#010007", "#ffffff", "#14171a"),
+    STARTING: ("#010008", "#c3dbf0", "#2f5878"),
+    RUNNING: ("#010009", "#5a9bd4", "#3f7fb8"),
+    STALLED: ("#01000a", "#f2c14e", "#b98a1c"),
+    STOPPING: ("#01000b", "#e08a3c", "#d98a45"),
+    STOPPED: ("#01000c", "#8b949e", "#7d8792"),
+    FAILED: ("#01000d", "#c62828", "#ef6b63"),
+    GONE: ("#01000e", "#c4cad1", "#454d56"),
+}
+
+#: matplotlib settings that decide the bytes of the file.
+_SETTINGS: Any = {
+    "svg.hashsalt": "meshsim",
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8.0,
+    "hatch.linewidth": 0.6,
+    "path.simplify": False,
+}
+
+
+#: Dots for an inch of the PNG files. Source: chosen here; text of 8 points stays readable.
+_DPI = 144
+
+
+def svg_file(size: tuple[float, float], draw: Draw) -> str:
+    """A file of its own: light colours on white, which every viewer shows. `size` is in inches."""
+    svg = _svg(size, draw)
+    for placeholder, light, _ in PALETTE.values():
+        svg = svg.replace(placeholder, light)
+    return svg
+
+
+def png_file(size: tuple[float, float], draw: Draw) -> bytes:
+    """The same as pixels."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=size)
+        FigureCanvasAgg(figure)
+        draw(figure, _light)
+        out = io.BytesIO()
+        figure.savefig(out, format="png", dpi=_DPI, facecolor=_light("page"), metadata={"Software": None})
+    return out.getvalue()
+
+
+def svg_fragment(size: tuple[float, float], draw: Draw, label: str) -> str:
+    """A fragment for a page that brings colours (`css_variables`); `label` is read to the blind."""
+    body = _svg(size, draw)
+    body = body[body.index("<svg") :]
+    body = re.sub(r'^<svg[^>]* (viewBox="[^"]*")[^>]*>', rf'<svg role="img" aria-label="{escape(label)}" \1>', body)
+    # Ids of groups repeat from figure to figure; those of clips and hatches are hashes of what they name.
+    body = re.sub(r' id="[A-Za-z.0-9]+_\d+"', "", body)
+    for name, (placeholder, _, _) in PALETTE.items():
+        # `var()` is for style sheets: attributes become styles.
+        body = re.sub(rf'(fill|stroke)="{placeholder}"', rf'style="\1: var(--{name})"', body)
+        body = body.replace(placeholder, f"var(--{name})")
+    return body
+
+
+def css_variables(scheme: str) -> str:
+    """The palette as CSS declarations; `scheme` is `light` or `dark`."""
+    column = {"light": 1, "dark": 2}[scheme]
+    return "".join(f"--{name}:{values[column]};" for name, values in PALETTE.items())
+
+
+def _svg(size: tuple[float, float], draw: Draw) -> str:
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=size)
+        FigureCanvasSVG(figure)
+        draw(figure, _placeholder)
+        out = io.StringIO()
+        blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+        figure.savefig(out, format="svg", facecolor=_placeholder("page"), metadata=blank)
+    return out.getvalue()
+
+
+def _placeholder(name: str) -> str:
+    return PALETTE[name][0]
+
+
+def _light(name: str) -> str:
+    return PALETTE[name][1]

@@ -1,0 +1,46 @@
+"""The runs of a report without repetition: those of one plan that left the same trace are one, for several worlds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from meshsim.run import RunResult
+from meshsim.scenario.plan import plan_label
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A trace, and where it came from."""
+
+    #: The plan as people name it: scenario, variant, profile.
+    scenario: str
+    seed: int
+    #: The worlds that left this trace: `sim`, or `sim = lockstep`.
+    backends: str
+    #: What its times are: `virtual` or `wall`.
+    clock: str
+    run: RunResult
+
+
+def clock_of(backend: str) -> str:
+    """What the times of a trace are: `virtual`, or `wall` of a world whose processes run freely."""
+    return "virtual" if backend in ("sim", "lockstep") else "wall"
+
+
+def told(results: Iterable[RunResult]) -> list[Told]:
+    """The different traces, sorted by plan, seed and world."""
+    alike: dict[tuple[str, int, str, str], list[RunResult]] = {}
+    for run in results:
+        key = (plan_label(run.plan), run.plan.seed, clock_of(run.backend), run.digest)
+        alike.setdefault(key, []).append(run)
+    found = []
+    for (label, seed, clock, _), runs in alike.items():
+        worlds = sorted({run.backend for run in runs}, key=_order)
+        found.append(Told(label, seed, " = ".join(worlds), clock, runs[0]))
+    return sorted(found, key=lambda each: (each.scenario, each.seed, _order(each.backends), each.run.digest))
+
+
+def _order(backend: str) -> tuple[bool, str]:
+    """Simulation first."""
+    return (not backend.startswith("sim"), backend)
