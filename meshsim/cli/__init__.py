@@ -41,6 +41,8 @@ for _name, _place, _help in (
     ("trace", "meshsim.cli.traces:trace", "Print the records of a run."),
     ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),
+    ("sweep", "meshsim.cli.sweep:sweep", "Run a scenario with many settings and seeds, into one table."),
+    ("compare", "meshsim.cli.compare:compare", "Say what changed between tables or runs, in words and pictures."),
     ("quirks", "meshsim.cli.quirks:quirks", "Say how the modelled system surprises, and show each surprise."),
     ("invariants", "meshsim.cli.invariants:invariants", "Say what must hold in every run, and what breaks it."),
     ("coverage", "meshsim.cli.coverage:coverage", "Say which transitions of the model scenarios reach."),
