@@ -10,7 +10,7 @@ import msgspec
 from meshsim.run.measure import Numbers
 from meshsim.run.table import Row
 from meshsim.scenario.matrix import Value, variant_label
-from meshsim.units import MS, S, US
+from meshsim.units import MS, US, S
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +35,10 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 #: Columns of tables beside the name.
-COLUMNS = ("runs", "verdicts", "detect", "worst", "report", "unheard", "false", "orphans", "messages/s", "beats/s", "polls")
+COLUMNS = (
+    *("runs", "verdicts", "detect", "worst", "report", "unheard", "notices", "false", "orphans"),
+    *("messages/s", "beats/s", "polls"),
+)
 
 
 def cells_of(rows: Iterable[Row]) -> tuple[Cell, ...]:
@@ -129,6 +132,7 @@ def column_texts(rows: Sequence[Row]) -> tuple[str, ...]:
         time_text(max(found)) if found else "–",
         time_text(median(told)) if told else "–",
         str(total(rows, "unheard")),
+        str(total(rows, "notices")),
         str(total(rows, "false_alarms")),
         str(total(rows, "orphans")),
         rate_text(per_second(rows, "messages")),
@@ -149,7 +153,9 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def changes(parts: Sequence[Part]) -> list[Change]:
-    """Each part beside the first, where both have the setting; of a single part each value of a key beside its first."""
+    """Each part beside the first, over the settings that both have; of a single part each value of a key beside its
+    first, whatever the other keys are.
+    """
     if len(parts) > 1:
         return [_between_parts(parts[0], other) for other in parts[1:]]
     return [
@@ -166,7 +172,9 @@ def _between_parts(first: Part, other: Part) -> Change:
     if not shared and len(first.cells) == len(other.cells) == 1:
         one, two = first.rows, other.rows
     else:
-        one, two = ([row for cell in part.cells if _key(cell) in shared for row in cell.rows] for part in (first, other))
+        one, two = (
+            [row for cell in part.cells if _key(cell) in shared for row in cell.rows] for part in (first, other)
+        )
     said = tuple(sentences(one, two)) if one and two else ("There is no setting that both have.",)
     left = len(first.cells) + len(other.cells) - 2 * len(shared)
     if shared and left:
@@ -213,7 +221,7 @@ def sentences(before: Sequence[Row], after: Sequence[Row]) -> Iterator[str]:
         yield from _counts(word, field, before, after, same)
     for verdict in ("violated", "inconclusive"):
         ones, twos = (sum(row.verdict == verdict for row in rows) for rows in (before, after))
-        if ones or twos:
+        if ones / len(before) != twos / len(after):
             yield f"{verdict.capitalize()}: {ones} of {len(before)} runs, then {twos} of {len(after)}."
     if same:
         yield f"Unchanged: {', '.join(same)}."
@@ -252,7 +260,7 @@ def _counts(word: str, field: str, before: Sequence[Row], after: Sequence[Row], 
     ones, twos = total(before, field), total(after, field)
     one, two = per_run(before, field), per_run(after, field)
     if one == two or one is None or two is None:
-        same.append(f"{_lower(word)} ({'none' if not ones else ones})")
+        same.append(f"{_lower(word)} ({ones or 'none'})")
         return
     runs = ", ".join(
         f"{count} in {_runs_with(rows, field)} of {len(rows)} runs" for count, rows in ((ones, before), (twos, after))
@@ -271,8 +279,6 @@ def _factor(before: float, after: float) -> str:
     ratio = after / before
     if ratio >= 2:
         return f", {ratio:.3g} times as much"
-    if ratio <= 0.5:
-        return f", one {1 / ratio:.3g}th"
     return f" ({ratio - 1:+.0%})".replace("%", " %")
 
 

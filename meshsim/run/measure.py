@@ -70,7 +70,7 @@ def measure(plan: Plan, records: Sequence[Record], verdict: Verdict) -> Numbers:
     found.sort(key=lambda pair: pair[1].seq)
     of_ranks = [(watched, failure) for watched, failure in found if failure.rank is not None]
     reports = [tally.told_after(watched, failure) for watched, failure in of_ranks]
-    detections = [_detected(world, watched, failure, told) for (watched, failure), told in zip(of_ranks, reports, strict=True)]
+    detections = [_detected(world, *pair, told) for pair, told in zip(of_ranks, reports, strict=True)]
     return Numbers(
         span_ns=records[-1].at if records else 0,
         failures=len(of_ranks),

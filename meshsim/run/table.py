@@ -10,12 +10,15 @@ import fcntl
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from meshsim.run.directory import OutputError, write_whole
 from meshsim.run.measure import Numbers
 from meshsim.scenario.matrix import Value, variant_label
+
+_T = TypeVar("_T")
 
 #: Version of the file format.
 TABLE_SCHEMA = 1
@@ -101,19 +104,20 @@ def _parsed(path: Path, data: bytes) -> tuple[Header, list[Row], int]:
     """Header, rows, and how many bytes are whole lines."""
     whole = data[: data.rfind(b"\n") + 1]
     lines = whole.splitlines()
-    number = 1
+    if not lines:
+        raise TableError(f"{path}: not a table of a sweep: it has no whole line")
+    header = _decoded(_HEADER, path, 1, lines[0])
+    if header.schema != TABLE_SCHEMA:
+        raise TableError(f"{path}: table of schema {header.schema}, expected {TABLE_SCHEMA}")
+    rows = [_decoded(_ROW, path, number, line) for number, line in enumerate(lines[1:], start=2)]
+    return header, rows, len(whole)
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], path: Path, number: int, line: bytes) -> _T:
     try:
-        if not lines:
-            raise TableError(f"{path}: not a table of a sweep: it has no whole line")
-        header = _HEADER.decode(lines[0])
-        if header.schema != TABLE_SCHEMA:
-            raise TableError(f"{path}: table of schema {header.schema}, expected {TABLE_SCHEMA}")
-        rows = []
-        for number, line in enumerate(lines[1:], start=2):
-            rows.append(_ROW.decode(line))
+        return decoder.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise TableError(f"{path}: not a table of a sweep: line {number}: {error}") from None
-    return header, rows, len(whole)
 
 
 class TableWriter:
@@ -171,6 +175,8 @@ class TableWriter:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise TableError(f"{self.path}: another sweep is writing it") from None
+        if not os.path.samestat(os.fstat(self._file), self.path.stat()):
+            raise TableError(f"{self.path}: another sweep has just written it")
         data = self.path.read_bytes()
         if b"\n" not in data and (not data or data.startswith(b'{"kind":"sweep"')):
             # New, or its writer died within the first line.

@@ -10,7 +10,6 @@ import msgspec
 
 from meshsim.model.attributes import ATTRIBUTES
 from meshsim.model.config import attribute_by_key
-
 from meshsim.scenario.decode import Path, decode, key_text, with_value
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import Scenario
