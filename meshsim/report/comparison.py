@@ -167,23 +167,29 @@ def changes(parts: Sequence[Part]) -> list[Change]:
 
 
 def _between_parts(first: Part, other: Part) -> Change:
-    """Over the settings that both have. Names of settings are compared, so that order does not matter."""
-    shared = {_key(cell) for cell in first.cells} & {_key(cell) for cell in other.cells}
-    if not shared and len(first.cells) == len(other.cells) == 1:
-        one, two = first.rows, other.rows
-    else:
-        one, two = (
-            [row for cell in part.cells if _key(cell) in shared for row in cell.rows] for part in (first, other)
-        )
-    said = tuple(sentences(one, two)) if one and two else ("There is no setting that both have.",)
-    left = len(first.cells) + len(other.cells) - 2 * len(shared)
+    """Over the settings that both have."""
+    varied = _varied(first) | _varied(other)
+    keys = [{_key(cell, varied) for cell in part.cells} for part in (first, other)]
+    shared = keys[0] & keys[1]
+    one, two = (
+        [row for cell in part.cells if _key(cell, varied) in shared for row in cell.rows] for part in (first, other)
+    )
+    said = tuple(sentences(one, two)) if shared else ("There is no setting that both have.",)
+    left = len(keys[0] ^ keys[1])
     if shared and left:
         said += (f"Left out: {left} settings that only one of the two has.",)
     return Change(name=other.name, against=first.name, sentences=said)
 
 
-def _key(cell: Cell) -> tuple[str, str]:
-    return cell.scenario, variant_label(dict(sorted(cell.setting.items())))
+def _varied(part: Part) -> set[str]:
+    """Keys that tell its cells apart. What another says holds for all of a part, and may be what is compared."""
+    keys = dict.fromkeys(key for cell in part.cells for key in cell.setting)
+    return {key for key in keys if len({cell.setting.get(key) for cell in part.cells}) > 1}
+
+
+def _key(cell: Cell, varied: set[str]) -> tuple[str, str]:
+    """What a cell is found by in another part; the order of keys does not matter."""
+    return cell.scenario, variant_label({key: cell.setting[key] for key in sorted(cell.setting) if key in varied})
 
 
 def _by_value(part: Part) -> dict[str, dict[Value, list[Row]]]:
@@ -257,15 +263,17 @@ def _rates(word: str, one: float | None, two: float | None, same: list[str]) -> 
 
 
 def _counts(word: str, field: str, before: Sequence[Row], after: Sequence[Row], same: list[str]) -> Iterator[str]:
-    ones, twos = total(before, field), total(after, field)
     one, two = per_run(before, field), per_run(after, field)
     if one == two or one is None or two is None:
-        same.append(f"{_lower(word)} ({ones or 'none'})")
+        same.append(f"{_lower(word)} ({total(before, field) or 'none'})")
         return
-    runs = ", ".join(
-        f"{count} in {_runs_with(rows, field)} of {len(rows)} runs" for count, rows in ((ones, before), (twos, after))
-    )
-    yield f"{word}: {runs.replace(', ', ', then ', 1)}."
+    yield f"{word}: {_spread(before, field)}, then {_spread(after, field)}."
+
+
+def _spread(rows: Sequence[Row], field: str) -> str:
+    """A count, and how many of the runs have any of it."""
+    count = total(rows, field)
+    return f"{count} in {_runs_with(rows, field)} of {len(rows)} runs" if count else f"none in {len(rows)} runs"
 
 
 def _runs_with(rows: Sequence[Row], field: str) -> int:
@@ -273,12 +281,14 @@ def _runs_with(rows: Sequence[Row], field: str) -> int:
 
 
 def _factor(before: float, after: float) -> str:
-    """How many times as much, or by how many percent less or more."""
+    """How many times as much, what part of it, or by how many percent less or more."""
     if not before or not after:
         return ""
     ratio = after / before
     if ratio >= 2:
         return f", {ratio:.3g} times as much"
+    if ratio <= 0.1:
+        return f", 1/{1 / ratio:.3g} of it"
     return f" ({ratio - 1:+.0%})".replace("%", " %")
 
 

@@ -83,14 +83,21 @@ def _path_of(name: str, raw: dict[str, Any]) -> str:
             message = "expected an attribute of the configuration or a dotted key of the file"
             raise ScenarioError("--set", message, value=name, allowed=allowed) from None
         return name
-    config = raw.get("config")
-    for key in config if isinstance(config, dict) else ():
+    for key in _config_keys(raw):
         try:
             if attribute_by_key(key) is attribute:
                 return f"config.{key}"
         except KeyError:
             continue  # Decoding names it.
     return f"config.{bare}"
+
+
+def _config_keys(raw: dict[str, Any]) -> Iterator[str]:
+    """Attributes as a file spells them, in its configuration and in its matrix."""
+    config, matrix = raw.get("config"), raw.get("matrix")
+    yield from config if isinstance(config, dict) else ()
+    paths = matrix if isinstance(matrix, dict) else ()
+    yield from (path.removeprefix("config.") for path in paths if path.startswith("config."))
 
 
 def variant_label(variant: Mapping[str, Value]) -> str:
