@@ -27,7 +27,7 @@ def names() -> list[str]:
     return [shlex.split(commands[0])[-1].rpartition("/")[2] for commands, _ in examples()]
 
 
-@pytest.mark.parametrize(("name", "example"), zip(names(), examples(), strict=True), ids=names())
+@pytest.mark.parametrize(("name", "example"), list(zip(names(), examples(), strict=True)), ids=names())
 def test_a_worked_example_makes_what_is_kept(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

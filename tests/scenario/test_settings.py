@@ -51,9 +51,8 @@ def test_an_attribute_replaces_what_the_file_says_of_it_under_any_name(file: Pat
     """The file's own matrix has it under another name: two names of one attribute must not both count."""
     loaded = load_scenarios(file, {name: ["7s"], "topology.hosts": [1]})
 
-    assert [dict(each.scenario.config) for each in loaded] == [
-        {"HYPERACTOR_MESH_ORPHAN_TIMEOUT": "20s", "supervision_poll_frequency": "7s"}
-    ]
+    config = {"HYPERACTOR_MESH_ORPHAN_TIMEOUT": "20s", "supervision_poll_frequency": "7s"}
+    assert [dict(each.scenario.config) for each in loaded] == [config]
 
 
 def test_any_key_of_the_file_can_be_set(file: Path) -> None:
