@@ -105,36 +105,40 @@ def _has_alarms(part: Part) -> bool:
 
 def _draw_trade_off(figure: Figure, ink: Ink, *, parts: Sequence[Part], clock: str) -> None:
     axes = _axes(figure, ink)
-    few = sum(len(part.cells) for part in parts) <= _LABELS_MAX
-    labelled: list[tuple[float, float]] = []
-    for number, part in enumerate(parts):
+    points = [
+        (load, found, cell, number)
+        for number, part in enumerate(parts)
+        for cell in part.cells
+        if (found := detections(cell.rows)) and (load := per_second(cell.rows, "messages")) is not None
+    ]
+    for load, found, _, number in points:
         colour, marker = _LOOKS[number % len(_LOOKS)]
-        for cell in part.cells:
-            found, load = detections(cell.rows), per_second(cell.rows, "messages")
-            if not found or load is None:
-                continue
-            y = median(found) / S
-            axes.plot([load, load], [min(found) / S, max(found) / S], color=ink(colour), linewidth=1, alpha=0.5)
-            axes.plot([load], [y], marker=marker, linestyle="none", color=ink(colour), markersize=6, zorder=3)
-            if few:
-                # Settings that change neither number share a point: their labels stand below each other.
-                row = sum(abs(x - load) < 1e-9 and abs(other - y) < 1e-9 for x, other in labelled)
-                labelled.append((load, y))
-                axes.annotate(
-                    _values_text(cell) or part.name,
-                    (load, y),
-                    xytext=(6, 3 - 9 * row),
-                    textcoords="offset points",
-                    color=ink("ink"),
-                    fontsize=7,
-                )
-        if len(parts) > 1:
-            axes.plot([], [], marker=marker, linestyle="none", color=ink(colour), label=part.name)
+        axes.plot([load, load], [min(found) / S, max(found) / S], color=ink(colour), linewidth=1, alpha=0.5)
+        axes.plot([load], [median(found) / S], marker=marker, linestyle="none", color=ink(colour), ms=6, zorder=3)
+    if len(points) <= _LABELS_MAX:
+        places = [(load, median(found) / S) for load, found, _, _ in points]
+        texts = [_values_text(cell) or parts[number].name for _, _, cell, number in points]
+        for (x, y), row, text in zip(places, _rows_of(places), texts, strict=True):
+            offset = (6, 3 - 9 * row)
+            axes.annotate(text, (x, y), xytext=offset, textcoords="offset points", color=ink("ink"), fontsize=7)
+    for number, part in enumerate(parts if len(parts) > 1 else ()):
+        colour, marker = _LOOKS[number % len(_LOOKS)]
+        axes.plot([], [], marker=marker, linestyle="none", color=ink(colour), label=part.name)
     axes.set_xlabel("messages between processes a second", color=ink("muted"), loc="left")
     axes.set_ylabel(f"detection, {clock} time, s", color=ink("muted"))
     axes.set_ylim(bottom=0)
     axes.margins(x=0.14)
     _legend(axes, ink, len(parts))
+
+
+def _rows_of(places: Sequence[tuple[float, float]]) -> list[int]:
+    """How many lines down each label goes: below those of the points before that are close."""
+    wide = max(x for x, _ in places) - min(x for x, _ in places)
+    high = max(y for _, y in places)
+    return [
+        sum(abs(x - other) <= 0.16 * wide and abs(y - level) <= 0.04 * high for other, level in places[:index])
+        for index, (x, y) in enumerate(places)
+    ]
 
 
 def _values_text(cell: Cell) -> str:

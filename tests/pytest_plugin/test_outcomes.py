@@ -88,6 +88,7 @@ def test_junit_says_how_to_see_a_run_again(project: Project) -> None:
         "virtual_s": "8.000",
         "verdict": "violated",
         "reproduce": "meshsim run sc/fast/kill-one.toml --backend sim --seed 7",
+        "closest_margin": "detect of trainer[1]: 1.035s of 3s (34 %)",
     }
     failure = case.find("failure")
     assert failure is not None
