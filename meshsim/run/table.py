@@ -172,12 +172,14 @@ class TableWriter:
 
     def _take_up(self) -> list[Row]:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            # A lock of this process alone: workers that outlive it for an instant do not have it.
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
             raise TableError(f"{self.path}: another sweep is writing it") from None
         if not os.path.samestat(os.fstat(self._file), self.path.stat()):
             raise TableError(f"{self.path}: another sweep has just written it")
-        data = self.path.read_bytes()
+        # Opening and closing the file a second time would give the lock up.
+        data = os.pread(self._file, os.fstat(self._file).st_size, 0)
         if b"\n" not in data and (not data or data.startswith(b'{"kind":"sweep"')):
             # New, or its writer died within the first line.
             os.ftruncate(self._file, 0)

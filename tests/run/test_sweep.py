@@ -163,13 +163,15 @@ def test_what_is_no_table_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_two_sweeps_do_not_write_one_table(tmp_path: Path, alone: bytes) -> None:
-    header, _ = read_table(tmp_path / "alone.jsonl")
+    """The second is told; the lock goes with its process."""
+    table = tmp_path / "alone.jsonl"
+    words = [sys.executable, "-c", KILLED, str(Path(__file__).parent), str(tmp_path), str(table)]
 
-    with (
-        TableWriter(tmp_path / "alone.jsonl", header),
-        pytest.raises(TableError, match="another sweep is writing it"),
-    ):
-        make(tmp_path, tmp_path / "alone.jsonl")
+    with TableWriter(table, read_table(table)[0]):
+        ended = subprocess.run(words, check=False, capture_output=True, text=True)
+
+    assert ended.stderr.endswith(f"TableError: {table}: another sweep is writing it\n")
+    assert table.read_bytes() == alone
 
 
 def test_a_place_that_takes_no_files_is_said_before_anything_runs(tmp_path: Path) -> None:
