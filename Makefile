@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks faults seeds mutants soak docs bench lint clean
+.PHONY: demo test quirks faults seeds mutants soak sweeps docs bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,12 @@ mutants: $(READY)
 # Five hundred lockstep runs of the busiest scenarios while two burners take the cores; writes reports/soak.md.
 soak: $(READY)
 	$(BIN)/python -m benchmarks.soak --out reports
+
+# The worked examples of docs/sweeps.md, from nothing: tables, pages and figures in reports/sweeps/.
+sweeps: $(READY)
+	rm -rf reports/sweeps
+	sed -n 's|^\$$ meshsim|$(BIN)/meshsim|p' docs/sweeps.md | sh -e
+	rm -f reports/sweeps/*/*.png
 
 # The pages of docs/ that are made from the model's tables.
 docs: $(READY)

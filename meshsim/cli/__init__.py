@@ -42,6 +42,8 @@ for _name, _place, _help in (
     ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),
     ("export", "meshsim.cli.export:export", "Write a run as a timeline for Perfetto."),
+    ("sweep", "meshsim.cli.sweep:sweep", "Run a scenario with many settings and seeds, into one table."),
+    ("compare", "meshsim.cli.compare:compare", "Say what changed between tables or runs, in words and pictures."),
     ("faults", "meshsim.cli.faults:faults", "Say what can go wrong, and show that each fault does what it says."),
     ("quirks", "meshsim.cli.quirks:quirks", "Say how the modelled system surprises, and show each surprise."),
     ("invariants", "meshsim.cli.invariants:invariants", "Say what must hold in every run, and what breaks it."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any
@@ -15,7 +15,7 @@ import msgspec
 from meshsim.scenario.check import check
 from meshsim.scenario.decode import decode
 from meshsim.scenario.errors import ScenarioError, shown
-from meshsim.scenario.matrix import Value, variant_label, variants
+from meshsim.scenario.matrix import Value, variant_label, variants, with_settings
 from meshsim.scenario.schema import Scenario
 
 #: Largest scenario file that is read.
@@ -68,8 +68,10 @@ def discover(paths: Iterable[Path]) -> list[Path]:
     return list(found)
 
 
-def load_scenarios(path: Path) -> list[Loaded]:
+def load_scenarios(path: Path, settings: Mapping[str, Sequence[Value]] | None = None) -> list[Loaded]:
     """The scenarios of one file: one, or one for each combination of its matrix, in file order.
+
+    `settings` are keys of a matrix that is put over the file's own.
 
     Reading executes nothing. Everything that can be known without running is checked.
 
@@ -80,7 +82,8 @@ def load_scenarios(path: Path) -> list[Loaded]:
     loaded: list[Loaded] = []
     place = file
     try:
-        for variant, data in variants(_parsed(_read(path))):
+        raw = _parsed(_read(path))
+        for variant, data in variants(with_settings(raw, settings) if settings else raw):
             place = file + _bracketed(variant)
             scenario = decode(data)
             if scenario.name != path.stem:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from meshsim.model.attributes import ATTRIBUTES
+from meshsim.model.config import attribute_by_key
 from meshsim.scenario.decode import Path, decode, key_text, with_value
 from meshsim.scenario.errors import ScenarioError, joined
+from meshsim.scenario.schema import Scenario
 
 Value = str | int | bool | float
 Variant = dict[str, Value]
@@ -48,6 +51,53 @@ def variants(raw: dict[str, Any]) -> Iterator[tuple[Variant, dict[str, Any]]]:
             assert isinstance(changed, dict)
             data = changed
         yield variant, data
+
+
+def with_settings(raw: dict[str, Any], settings: Mapping[str, Sequence[Value]]) -> dict[str, Any]:
+    """The data of a file with a matrix of these keys over its own. An attribute of the configuration needs no path.
+
+    Raises:
+        ScenarioError: a bare name that is neither an attribute nor a key of scenario files, or a key given twice.
+    """
+    matrix = raw.get("matrix", {})
+    if not isinstance(matrix, dict):
+        return raw  # Decoding says what is wrong with it.
+    given: dict[str, Sequence[Value]] = {}
+    for name, values in settings.items():
+        path = _path_of(name, raw)
+        if path in given:
+            raise ScenarioError("--set", "one key is given twice", value=name, word="")
+        given[path] = list(values)
+    own = {path: values for path, values in matrix.items() if _path_of(path, raw) not in given}
+    return {**raw, "matrix": {**own, **given}}
+
+
+def _path_of(name: str, raw: dict[str, Any]) -> str:
+    """The path that a setting means; for an attribute the spelling that the file has, if it has one."""
+    bare = name.removeprefix("config.")
+    try:
+        attribute = attribute_by_key(bare)
+    except KeyError:
+        if "." not in name and name not in Scenario.__struct_fields__:
+            allowed = (*(each.name.lower() for each in ATTRIBUTES), *Scenario.__struct_fields__)
+            message = "expected an attribute of the configuration or a dotted key of the file"
+            raise ScenarioError("--set", message, value=name, allowed=allowed) from None
+        return name
+    for key in _config_keys(raw):
+        try:
+            if attribute_by_key(key) is attribute:
+                return f"config.{key}"
+        except KeyError:
+            continue  # Decoding names it.
+    return f"config.{bare}"
+
+
+def _config_keys(raw: dict[str, Any]) -> Iterator[str]:
+    """Attributes as a file spells them, in its configuration and in its matrix."""
+    config, matrix = raw.get("config"), raw.get("matrix")
+    yield from config if isinstance(config, dict) else ()
+    paths = matrix if isinstance(matrix, dict) else ()
+    yield from (path.removeprefix("config.") for path in paths if path.startswith("config."))
 
 
 def variant_label(variant: Mapping[str, Value]) -> str:
