@@ -73,11 +73,11 @@ def test_an_actor_type_of_the_user_runs_in_both_worlds(own_module: str) -> None:
 @pytest.mark.xdist_group("procs")
 @pytest.mark.parametrize("backend", ["sim", "lockstep"])
 def test_an_actor_of_the_user_that_raises_ends_the_run_and_says_where(own_module: str, backend: str) -> None:
-    """A mistake in their code is no verdict about the modelled system, and no traceback of the program either."""
+    """A mistake in their code is a finding, and no traceback of the program."""
     result = run_plan(plan_with(f"{own_module}:Broken"), backend)
 
-    assert result.verdict.outcome == "inconclusive"
-    assert result.verdict.reason.startswith("host0/workers_0 ")
+    assert result.verdict.outcome == "violated"
+    assert result.verdict.reason.startswith("code-returns: host0/workers_0 ")
     assert f'{own_module}.py", line ' in result.verdict.reason
     assert result.verdict.reason.endswith("ZeroDivisionError: a mistake of mine")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from meshsim.report.comparison import COLUMNS, Part, changes, column_texts
 from meshsim.report.comparison_figures import drawings
 from meshsim.report.drawing import png_file, svg_file, svg_inline
-from meshsim.report.figure import css_variables
+from meshsim.report.ink import css_variables
 
 #: What the columns of the table mean.
 MEANINGS = {

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from meshsim.report.figure import PALETTE
+from meshsim.report.ink import PALETTE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
