@@ -35,17 +35,15 @@ class Timing(msgspec.Struct, frozen=True):
 
     #: Wall time for virtual time.
     time_scale: float
-    #: By kind, see `Lateness`; kinds that did not occur are left out.
+    #: By kind, see `Lateness`, and `bring_up`; kinds that did not occur are left out.
     late: dict[str, Late]
     #: In the order in which each node took them.
     inputs: list[Input] = []
 
-    def beyond(self, bound_ns: int) -> str:
-        """What was later than this, in words; empty when nothing was."""
-        latest = max(self.late.values(), key=lambda late: late.worst_ns, default=None)
-        if latest is None or latest.worst_ns <= bound_ns:
-            return ""
-        return f"too late: {latest.worst}, by {late_text(latest.worst_ns)}; at most {late_text(bound_ns)} is allowed"
+    @property
+    def latest(self) -> Late | None:
+        """The kind whose worst is the worst of all; None when nothing was measured."""
+        return max(self.late.values(), key=lambda late: late.worst_ns, default=None)
 
     def line(self) -> str:
         """One line for people: median and worst of each kind."""
@@ -53,7 +51,7 @@ class Timing(msgspec.Struct, frozen=True):
             f"{kind} {late_text(late.median_ns)}, at worst {late_text(late.worst_ns)}"
             for kind, late in self.late.items()
         ]
-        return f"late by (virtual time, median): {'; '.join(kinds)}"
+        return f"late by (median, virtual time): {'; '.join(kinds)}"
 
 
 class Lateness:

@@ -22,11 +22,11 @@ from meshsim.procs.backend import LockstepBackend, exit_status
 from meshsim.procs.live_clock import LiveClock
 from meshsim.procs.live_peer import LivePeer
 from meshsim.procs.live_wire import Begin, ChildEnded, Delay, Report, Take, Took
-from meshsim.procs.peer import NodePeer, Peer
-from meshsim.procs.wire import REPLIES, Reap, Reaped
+from meshsim.procs.peer import NodePeer
+from meshsim.procs.wire import REPLIES, Reaped
 
 if TYPE_CHECKING:
-    from meshsim.model.boot import NodeBoot, Program
+    from meshsim.model.boot import Program
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
     from meshsim.model.hosts.process import ExitStatus
@@ -74,9 +74,7 @@ class LiveBackend(LockstepBackend):
         self._live: dict[Node, LivePeer] = {}
         #: Number of the record of an event that is about to be handed over; set by the conductor.
         self.record_of_event: Callable[[], int] = lambda: 0
-        super().__init__(
-            program, run_id=run_id, deadline_s=deadline_s, pin=False, scratch=scratch, node_type=node_type
-        )
+        super().__init__(program, run_id=run_id, deadline_s=deadline_s, pin=False, scratch=scratch, node_type=node_type)
 
     def begin(self) -> None:
         """The run begins now: time passes, and the first processes take what they were given."""

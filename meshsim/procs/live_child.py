@@ -111,18 +111,18 @@ class LiveLoop:
     def turn(self) -> None:
         """Wait for whatever comes first, and deal with it."""
         due_ns = self._timers.next_ns()
-        pidfds = self._nursery.pidfds()
+        connection, pidfds = self._channel.fileno(), self._nursery.pidfds()
         wait_s = None if due_ns is None else self._clock.wait_s(due_ns)
         if self._channel.is_ahead:
             wait_s = 0
         # Not epoll: its timeouts are whole milliseconds.
-        readable, _, _ = select.select([self._channel, *pidfds], (), (), wait_s)
+        readable, _, _ = select.select([connection, *pidfds], (), (), wait_s)
         if due_ns is not None and due_ns <= self._clock.now_ns():
             self._fire()
         for ready in readable:
-            if ready is not self._channel:
+            if ready != connection:
                 self._wait_for(pidfds[ready])
-        if self._channel.is_ahead or self._channel in readable:
+        if self._channel.is_ahead or connection in readable:
             self._serve()
 
     def _fire(self) -> None:

@@ -137,5 +137,6 @@ class LiveConductor(Conductor):
         """What a running node was handed and has not taken is late, too."""
         for node, handed in self._live.outstanding.items():
             if handed and self.processes.running[node]:
-                self.lateness.add("node", f"{node} took an event", now_ns - max(handed[0], self._running_since.get(node, 0)))
-
+                self.lateness.add(
+                    "node", f"{node} took an event", now_ns - max(handed[0], self._running_since.get(node, 0))
+                )

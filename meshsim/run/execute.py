@@ -21,7 +21,7 @@ from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import Asked, Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.run.limits import LimitedBackend, Limits
-from meshsim.run.pace import Pace
+from meshsim.run.pace import Pace, believed, with_bring_up
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.subjects import subject_of
@@ -71,9 +71,7 @@ class _KeepsDiary(Protocol):
     def diary(self) -> bytes: ...
 
 
-def run_plan(
-    plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pace | None = None
-) -> RunResult:
+def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pace | None = None) -> RunResult:
     """Run a plan on `sim`, `lockstep` or `live` and judge it. `pace` is for `live` alone.
 
     A machine that cannot do what the plan asks, or a run over a limit, makes the verdict inconclusive. When this
@@ -104,14 +102,16 @@ def run_plan(
     except BackendError as error:
         reason = _anonymous(str(error).encode()).decode()
     wall_s = perf_counter() - started
-    if not reason and timing is not None:
-        reason = timing.beyond(pace.late_max_of(plan))
+    verdict = Verdict(outcome="inconclusive", reason=reason) if reason else judge(brief_of(plan), records)
+    if timing is not None:
+        timing = with_bring_up(timing, plan, records)
+        verdict = believed(verdict, timing, plan, pace)
     return RunResult(
         plan=plan,
         backend=backend,
         records=records,
         digest=digest(records),
-        verdict=Verdict(outcome="inconclusive", reason=reason) if reason else judge(brief_of(plan), records),
+        verdict=verdict,
         virtual_ns=records[-1].at if records else 0,
         wall_s=wall_s,
         stderr=stderr,
@@ -175,16 +175,19 @@ def reproduce_line(result: RunResult, backend: str | None = None) -> str:
     """
     if any(violation.invariant == BACKENDS_AGREE for violation in result.verdict.violations):
         backend = "both"
-    return reproduce_command(result.plan, backend or result.backend)
+    scale = result.timing.time_scale if result.timing is not None and backend in (None, "live") else 1.0
+    return reproduce_command(result.plan, backend or result.backend, scale)
 
 
-def reproduce_command(plan: Plan, backend: str) -> str:
+def reproduce_command(plan: Plan, backend: str, time_scale: float = 1.0) -> str:
     """The command that runs a plan."""
     words = ["meshsim", "run", plan.source, "--backend", backend, "--seed", str(plan.seed)]
     if plan.variant:
         words += ["--variant", variant_label(plan.variant)]
     if plan.profile != DEFAULT_PROFILE or plan.replaced_profile is not UNSET:
         words += ["--profile", plan.profile]
+    if time_scale != 1:
+        words += ["--time-scale", f"{time_scale:g}"]
     return shlex.join(words)
 
 

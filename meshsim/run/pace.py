@@ -1,15 +1,27 @@
-"""How fast a `live` run goes, and how late things may be in it."""
+"""How fast a `live` run goes, how late things may be in it, and what lateness makes of its verdict."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
+from meshsim.drive.conductor import Conductor
+from meshsim.drive.timing import Late, Timing, late_text
 from meshsim.model.config import Config
+from meshsim.model.notes import OperationEnded
+from meshsim.oracle.verdict import Verdict
+from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
+from meshsim.sim import SimBackend
+from meshsim.trace.records import Record
 
-#: Share of the poll period that nothing may be late by unless told otherwise. Chosen here: what is found at the next
-#: poll anyway is told apart from what is found late.
-_SHARE = 5
+#: Share of the poll period that nothing may be late by, unless told otherwise. Chosen here: what is found at one poll
+#: must not be taken for what is found at the next.
+_PART = 5
+#: Share of the poll period that nothing may be late by in a run which is called violated. Chosen here: a red has to be
+#: the machines' doing and not the machine's, so it needs a run that kept time ten times as well.
+_PART_OF_RED = 50
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,8 +32,48 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     #: Virtual nanoseconds; a fifth of the scenario's poll period when not given.
     late_max_ns: int | None = None
 
-    def late_max_of(self, plan: Plan) -> int:
-        """What something may be late by before the run is inconclusive, virtual nanoseconds."""
-        if self.late_max_ns is not None:
-            return self.late_max_ns
-        return Config.of(plan.config, plan.quirks_off).supervision_poll_frequency // _SHARE
+
+def with_bring_up(timing: Timing, plan: Plan, records: Sequence[Record]) -> Timing:
+    """The timing with one more kind of lateness: how much later bring-up was over than in `sim`, where nothing takes
+    longer than the plan says. Small delays add up in it that are not seen one by one.
+    """
+    last = max((step.index for step in plan.steps if step.bring_up), default=None)
+    if last is None:
+        return timing
+    in_sim = Conductor(plan, SimBackend(program_of(plan)))
+    in_sim.run()
+    planned_ns, done_ns = _ended(in_sim.records, last), _ended(records, last)
+    if planned_ns is None or done_ns is None:
+        return timing
+    late_ns = max(0, done_ns - planned_ns)
+    late = {**timing.late, "bring_up": Late(1, late_ns, late_ns, "the end of bring-up")}
+    return msgspec.structs.replace(timing, late=late)
+
+
+def _ended(records: Sequence[Record], index: int) -> int | None:
+    """When an operation had ended."""
+    for record in records:
+        if isinstance(record.what, OperationEnded) and record.what.index == index:
+            return record.at
+    return None
+
+
+def believed(verdict: Verdict, timing: Timing, plan: Plan, pace: Pace) -> Verdict:
+    """The verdict, inconclusive if something was too late for the run to be what the scenario says."""
+    period_ns = Config.of(plan.config, plan.quirks_off).supervision_poll_frequency
+    bound_ns = period_ns // _PART if pace.late_max_ns is None else pace.late_max_ns
+    latest = timing.latest
+    if latest is None or verdict.outcome == "inconclusive":
+        return verdict
+    if latest.worst_ns > bound_ns:
+        return _doubted(verdict, latest, bound_ns)
+    if verdict.outcome == "violated" and latest.worst_ns > (red_ns := min(bound_ns, period_ns // _PART_OF_RED)):
+        return _doubted(verdict, latest, red_ns)
+    return verdict
+
+
+def _doubted(verdict: Verdict, latest: Late, bound_ns: int) -> Verdict:
+    reason = f"too late: {latest.worst}, by {late_text(latest.worst_ns)}; at most {late_text(bound_ns)} is allowed"
+    if verdict.outcome == "violated":
+        reason += f" in a run that is called violated ({verdict.reason})"
+    return Verdict(outcome="inconclusive", margins=verdict.margins, reason=reason)
