@@ -25,6 +25,9 @@ from meshsim.procs.wire import Done
 
 _Timer = tuple[ActorId, str]
 
+#: Waits up to this are exact, seconds.
+_LAST_BIT_S = 2e-3
+
 
 class LiveMain:
     """The main function of every process of a `live` run."""
@@ -115,8 +118,7 @@ class LiveLoop:
         wait_s = None if due_ns is None else self._clock.wait_s(due_ns)
         if self._channel.is_ahead:
             wait_s = 0
-        # Not epoll: its timeouts are whole milliseconds.
-        readable, _, _ = select.select([connection, *pidfds], (), (), wait_s)
+        readable = _wait([connection, *pidfds], wait_s)
         if due_ns is not None and due_ns <= self._clock.now_ns():
             self._fire()
         for ready in readable:
@@ -173,3 +175,18 @@ class LiveLoop:
                     die(signal)
                 case _:
                     pass
+
+
+def _wait(descriptors: list[int], wait_s: float | None) -> list[int]:
+    """Wait until one of these is readable, or for so long; perhaps a little less.
+
+    `poll` knows whole milliseconds only. `select` knows better, but when its process is stopped and continues, Linux
+    has it wait for what was left of its time when it was stopped. So it is for the last bit alone.
+    """
+    if wait_s is not None and wait_s <= _LAST_BIT_S:
+        readable: list[int] = select.select(descriptors, (), (), wait_s)[0]
+        return readable
+    poll = select.poll()
+    for descriptor in descriptors:
+        poll.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in poll.poll(None if wait_s is None else int(wait_s * 1000) - 1)]

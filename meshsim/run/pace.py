@@ -10,7 +10,7 @@ from meshsim.drive.conductor import Conductor
 from meshsim.drive.timing import Late, Timing, late_text
 from meshsim.model.config import Config
 from meshsim.model.notes import OperationEnded
-from meshsim.oracle.verdict import Verdict
+from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
 from meshsim.sim import SimBackend
@@ -22,6 +22,9 @@ _PART = 5
 #: Share of the poll period that nothing may be late by in a run which is called violated. Chosen here: a red has to be
 #: the machines' doing and not the machine's, so it needs a run that kept time ten times as well.
 _PART_OF_RED = 50
+
+#: Invariants that are judged by exact times.
+_EXACT = frozenset({"no-endless-repetition", "operations"})
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,9 +70,20 @@ def believed(verdict: Verdict, timing: Timing, plan: Plan, pace: Pace) -> Verdic
         return verdict
     if latest.worst_ns > bound_ns:
         return _doubted(verdict, latest, bound_ns)
-    if verdict.outcome == "violated" and latest.worst_ns > (red_ns := min(bound_ns, period_ns // _PART_OF_RED)):
-        return _doubted(verdict, latest, red_ns)
+    if verdict.outcome == "violated":
+        is_exact = all(_is_exact(violation) for violation in verdict.violations)
+        red_ns = 0 if is_exact else min(bound_ns, period_ns // _PART_OF_RED)
+        if latest.worst_ns > red_ns:
+            return _doubted(verdict, latest, red_ns)
     return verdict
+
+
+def _is_exact(violation: Violation) -> bool:
+    """Whether it is judged by the exact times of a world in which nothing takes longer than the plan says: what a
+    scenario expects or knows, error texts with measured times in them included, and periods that must not be shorter,
+    between records that come as late as they are read.
+    """
+    return violation.invariant.startswith(("expect[", "known[")) or violation.invariant in _EXACT
 
 
 def _doubted(verdict: Verdict, latest: Late, bound_ns: int) -> Verdict:

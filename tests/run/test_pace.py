@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshsim.drive.timing import Late, Lateness, Timing
-from meshsim.oracle.verdict import Verdict
+from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.run import Pace
 from meshsim.run.pace import believed
 from meshsim.scenario import plan
@@ -40,6 +40,22 @@ def test_what_was_too_late_is_inconclusive(outcome: str, worst_ns: int, pace: Pa
     result = believed(verdict, timing(timer=1 * MS, fault=worst_ns), PLAN, pace)
 
     assert result.outcome == expected
+
+
+@pytest.mark.parametrize(
+    ("invariants", "expected"),
+    [
+        (["expect[0]"], "inconclusive"),
+        (["no-endless-repetition", "expect[3]", "known[0]", "operations"], "inconclusive"),
+        (["expect[0]", "accuracy"], "violated"),
+    ],
+)
+def test_what_is_judged_by_exact_times_alone_is_no_red(invariants: list[str], expected: str) -> None:
+    """`at most 3ms` is meant for a world in which handling a message takes no time."""
+    violations = tuple(Violation(invariant=each, subject="it", message="why", at=0) for each in invariants)
+    verdict = Verdict(outcome="violated", violations=violations, reason="why")
+
+    assert believed(verdict, timing(timer=1 * MS), PLAN, Pace()).outcome == expected
 
 
 def test_the_reason_has_what_was_late_and_the_number() -> None:
