@@ -87,7 +87,9 @@ def _is_exact(violation: Violation) -> bool:
 
 
 def _doubted(verdict: Verdict, latest: Late, bound_ns: int) -> Verdict:
-    reason = f"too late: {latest.worst}, by {late_text(latest.worst_ns)}; at most {late_text(bound_ns)} is allowed"
+    """Inconclusive; the bound is 0 where nothing but exact times would do."""
+    allowed = f"at most {late_text(bound_ns)} is allowed" if bound_ns else "nothing may be late"
+    reason = f"too late: {latest.worst}, by {late_text(latest.worst_ns)}; {allowed}"
     if verdict.outcome == "violated":
         reason += f" in a run that is called violated ({verdict.reason})"
     return Verdict(outcome="inconclusive", margins=verdict.margins, reason=reason)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import simpy
 from leftovers import processes_of, wait_until
 
+import meshsim
 from meshsim.drive.backend import BackendError
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node
@@ -166,6 +169,29 @@ def test_closing_in_the_middle_leaves_nothing(live: tuple[LiveConductor, LiveBac
         conductor.run()
     backend.close()
 
+    assert wait_until(lambda: not processes_of(run_id))
+
+
+#: A run that goes on for longer than anybody waits.
+ENDLESS = """
+import sys
+from test_live import kill_one
+from meshsim.procs.live import LiveBackend
+from meshsim.procs.live_conductor import LiveConductor
+from meshsim.run.program import program_of
+backend = LiveBackend(program_of(kill_one()), run_id=sys.argv[1], time_scale=100.0)
+LiveConductor(kill_one(), backend, backend).run()
+"""
+
+
+def test_sigkill_of_the_runner_leaves_nothing(run_id: str) -> None:
+    """The zygote, a host, a client and two procs are there, and run freely; they go with the runner."""
+    path = os.pathsep.join([str(Path(meshsim.__file__).parent.parent), *sys.path])
+    with subprocess.Popen([sys.executable, "-c", ENDLESS, run_id], env={**os.environ, "PYTHONPATH": path}) as runner:
+        reached = wait_until(lambda: len(processes_of(run_id)) >= 5)
+        runner.kill()
+
+    assert reached
     assert wait_until(lambda: not processes_of(run_id))
 
 
