@@ -1,11 +1,11 @@
-# Two commands do everything on a machine with Python >= 3.11, pip and make: `make demo` and `make test`.
+# Everything works on a machine with Python >= 3.11, pip and make. Begin with `make demo` and `make test`.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks seeds mutants soak docs bench lint clean
+.PHONY: demo test quirks faults seeds mutants soak docs bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -15,7 +15,7 @@ $(READY): requirements.lock pyproject.toml
 
 # Every shipped scenario in both worlds, digests compared pair by pair, and a page to look at.
 demo: $(READY)
-	$(BIN)/meshsim run scenarios/fast --backend both --out out/demo --report reports/demo.html
+	$(BIN)/meshsim run scenarios/fast --backend both --jobs 2 --out out/demo --report reports/demo.html
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -30,6 +30,10 @@ test: lint
 # Every surprise of the modelled system, with its quirk and without, in both worlds: quirk by profile and backend.
 quirks: $(READY)
 	$(BIN)/meshsim quirks --run --backend both
+
+# Every kind of fault on objects and on processes of the kernel, with what the kernel said of it; writes docs/faults.md.
+faults: $(READY)
+	$(BIN)/meshsim faults --run --backend both --page docs/faults.md
 
 # The fast suite as a careful engineer would want the system, under fresh seeds: SEEDS of them, drawn from SEED if given.
 SEEDS ?= 200

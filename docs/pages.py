@@ -7,6 +7,7 @@
     bounds.md           bounds and rules of configuration, for the defaults
     coverage.md         transitions that scenarios reach, and why the others cannot be reached
     invariants.md       each invariant: what it judges, what breaks it, an example
+    records.md          kinds of records and messages, with their fields
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from docs.bounds_page import bounds_page
 from docs.diagrams import machines_page
 from docs.invariants import invariants_page
+from docs.records import records_page
 from meshsim.cli.coverage import both_ways, summary
 from meshsim.cli.load import plans_of
 from meshsim.run.charts import CHARTS, EVERY
@@ -158,4 +160,5 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference-tests.md": reference_tests_page,
     "coverage.md": coverage_page,
     "invariants.md": lambda: invariants_page(_MADE),
+    "records.md": lambda: records_page(_MADE),
 }

@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 
 from docs.pages import PAGES, ROOT, missing, reference_tests, sections
+from meshsim.faults.menu import MENU
+from meshsim.model.tags import tag_of
+from meshsim.report.fault_matrix import BACKENDS
+from meshsim.report.fault_page import MENU_TITLE, menu_lines
 
 #: Rows of 15.3 to 15.7, a name that stands for several tests once.
 REFERENCE_TESTS = {"15.3": 8, "15.4": 9, "15.5": 24, "15.6": 21, "15.7": 17}
@@ -32,3 +36,16 @@ def test_every_test_of_the_reference_has_its_like() -> None:
 
     assert {section.split()[0]: len(rows) for section, rows in tests.items()} == REFERENCE_TESTS
     assert [name for rows in tests.values() for name, (_, held) in rows.items() if not held] == []
+
+
+def test_the_page_about_faults_has_the_menu_and_a_green_row_for_each_kind() -> None:
+    """Its rows come from runs (`make faults`); its menu from the code."""
+    page = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    table, _, menu = page.partition(MENU_TITLE)
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines() if "](#" in line]
+
+    assert MENU_TITLE + menu == "\n".join(menu_lines()) + "\n"
+    assert [(row[0], row[1]) for row in rows] == [
+        (f"[`{tag_of(kind)}`](#{tag_of(kind)})", entry.on) for kind, entry in MENU.items()
+    ]
+    assert {outcome for row in rows for outcome in row[2 : 2 + len(BACKENDS)]} <= {"passed", "cannot"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,15 @@ def test_there_are_enough() -> None:
 def test_each_changes_its_module(mutant: Mutant) -> None:
     """Its text is there exactly once, and the changed module is Python."""
     ast.parse(mutant.mutated())
+
+
+def test_the_page_is_about_these() -> None:
+    """`make mutants` wrote it: whoever adds a mutant or takes one away runs it again."""
+    page = (ROOT / "docs" / "mutants.md").read_text(encoding="utf-8")
+
+    rows = re.findall(r"^\| `([^`]+)` \| (.*?) \|", page, re.MULTILINE)
+
+    assert [id for id, _ in rows] == list(MUTANTS)
 
 
 @pytest.mark.parametrize(("id", "killed"), [("none", False), ("owner-is-not-told", True)])

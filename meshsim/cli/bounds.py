@@ -75,20 +75,23 @@ def bounds(
 def warn(plans: Sequence[Plan]) -> None:
     """Name on standard error the rules of configuration that scenarios break and the defaults do not, or not as much.
 
-    Of few files each warning is a line, of many each rule.
+    Of few files each warning is a line, and the last line says what their letters are; of many each rule is one.
     """
-    lines: dict[str, list[str]] = {}
+    lines: dict[str, str] = {}
     sources: dict[str, list[str]] = {}
     for plan in {(each.source, plan_label(each)): each for each in plans}.values():  # Seeds change nothing.
         for warning in warnings_of(plan):
             if not warning.by_default:
-                lines.setdefault(f"{plan.source}: warning: {warning.text}", []).append(plan.source)
+                lines.setdefault(f"{plan.source}: warning: {warning.text}", warning.formula)
                 found = sources.setdefault(f"{warning.rule}: {warning.sentence}", [])
                 if plan.source not in found:
                     found.append(plan.source)
     if len({source for found in sources.values() for source in found}) <= _FILES_MAX:
         for line in lines:
             err(line)
+        letters = _attributes(" ".join(lines.values()))
+        if letters:
+            err(f"warning: {', '.join(f'{letter} is {name}' for letter, name in letters.items())}")
         return
     for rule, found in sources.items():
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
@@ -130,14 +133,18 @@ def _row(bound: Bound) -> tuple[str, ...]:
 def _letters(plan: Plan, groups: Sequence[Group]) -> list[tuple[str, str, str]]:
     """The letters of these bounds: attributes with their values, then what is counted."""
     used = " ".join(bound.formula for group in groups for bound in group.bounds)
-    words = dict.fromkeys(used.replace("(", " ").replace(")", " ").replace(",", " ").split())
     config = config_of(plan)
-    attributes = [
-        (letter, format_duration(getattr(config, name.lower())), name.lower())
-        for letter, name in SYMBOLS.items()
-        if letter in words
-    ]
-    return attributes + [(letter, "", about) for letter, about in COUNTS.items() if letter in words]
+    attributes = [(letter, format_duration(getattr(config, name)), name) for letter, name in _attributes(used).items()]
+    return attributes + [(letter, "", about) for letter, about in COUNTS.items() if letter in _words(used)]
+
+
+def _attributes(formulas: str) -> dict[str, str]:
+    """The attributes of the configuration that formulas name, by letter."""
+    return {letter: name.lower() for letter, name in SYMBOLS.items() if letter in _words(formulas)}
+
+
+def _words(formulas: str) -> set[str]:
+    return set(formulas.replace("(", " ").replace(")", " ").replace(",", " ").split())
 
 
 def _value(plan: Plan) -> dict[str, Any]:

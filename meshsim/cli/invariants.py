@@ -13,7 +13,6 @@ from meshsim.cli.console import out as say
 from meshsim.cli.console import table
 from meshsim.cli.errors import UsageError
 from meshsim.cli.load import plans_of
-from meshsim.model.quirks import DEFAULT_PROFILE
 from meshsim.oracle.invariants import INVARIANTS, Invariant
 from meshsim.scenario.plan import Plan
 
@@ -45,8 +44,8 @@ def invariants(invariant: str | None = None, /, *, json: bool = False) -> int:
         for each in chosen:
             say(_line(each, breaking[each.id]))
     elif invariant is None:
-        rows = [(each.id, each.sentence, ", ".join(breaking[each.id]) or _NONE) for each in chosen]
-        table(("invariant", "what must hold", f"broken under {DEFAULT_PROFILE} by"), rows)
+        rows = [(each.id, each.sentence, ", ".join(_suspects(each, breaking[each.id])) or _NONE) for each in chosen]
+        table(("invariant", "what must hold", "quirks that may break it"), rows)
     else:
         _say(chosen[0], breaking[invariant])
     return PASSED
@@ -72,11 +71,18 @@ def judged_of(invariant: type[Invariant]) -> str:
     return inspect.cleandoc(invariant.__doc__ or "")
 
 
+def _suspects(invariant: type[Invariant], breaking: dict[str, list[str]]) -> list[str]:
+    """Quirks that may break it: those that it names itself, which needs no scenarios at hand, and those found here."""
+    return list(dict.fromkeys((*invariant.quirks, *breaking)))
+
+
 def _say(invariant: type[Invariant], breaking: dict[str, list[str]]) -> None:
     say(f"{invariant.id}: {invariant.sentence}")
     say(f"  needs: {invariant.needs}")
     for quirk, scenarios in breaking.items():
         say(f"  broken by {quirk} in {', '.join(scenarios)}")
+    if others := [quirk for quirk in _suspects(invariant, breaking) if quirk not in breaking]:
+        say(f"  may be broken by {', '.join(others)}, in no scenario here")
     say("")
     for line in judged_of(invariant).splitlines():
         say(f"  {line}".rstrip())

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec import UNSET
+
 from meshsim.cli.console import err
 from meshsim.cli.errors import UsageError
 from meshsim.model.quirks import REVISION_OF
@@ -49,7 +51,8 @@ def plans_of(
     variant: str | None = None,
     profile: str | None = None,
 ) -> list[Plan]:
-    """As `load`, when nothing may be wrong. What is of another revision than `profile` is named and left out.
+    """As `load`, when nothing may be wrong. What does not fit `profile` is named and left out: it is of another
+    revision, or must be caught under its own profile.
 
     Raises:
         UsageError: a file is not a good scenario (a line for each), `variant` selects nothing, or no scenario is of
@@ -74,15 +77,21 @@ def plans_of(
 
 
 def _of_its_revision(plans: Sequence[Plan], profile: str) -> list[Plan]:
-    """Those that were written for the revision of the profile."""
+    """Those that were written for the revision of the profile, and may run under it."""
     wanted = REVISION_OF[profile]
-    for line in dict.fromkeys(
-        f"{each.source}: not run: it is of revision {REVISION_OF[str(each.replaced_profile)]}, not of {wanted}"
-        for each in plans
-        if not fits_profile(each)
-    ):
+    for line in dict.fromkeys(f"{each.source}: not run: {_why_not(each)}" for each in plans if not fits_profile(each)):
         err(line)
     fitting = [each for each in plans if fits_profile(each)]
+    if any(each.caught_by is not UNSET for each in plans) and not fitting:
+        raise UsageError(f"--profile {profile}: none of the scenarios is meant for it")
     if plans and not fitting:
         raise UsageError(f"--profile {profile}: none of the scenarios is of its revision, {wanted}")
     return fitting
+
+
+def _why_not(plan: Plan) -> str:
+    """Why a plan does not fit the profile that it was given."""
+    own = str(plan.replaced_profile)
+    if REVISION_OF[own] != REVISION_OF[plan.profile]:
+        return f"it is of revision {REVISION_OF[own]}, not of {REVISION_OF[plan.profile]}"
+    return f"what is planted in it must be caught under {own}, not under {plan.profile}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import wrap
 
+from msgspec import UNSET
+
 from meshsim.cli import PASSED
 from meshsim.cli.console import out, table
 from meshsim.cli.load import plans_of
@@ -60,6 +62,7 @@ def _show(plan: Plan) -> None:
     table(("when", "what", "how"), timetable(plan))
     _list("expected", [expectation_words(expectation, plan.quirks_off) for expectation in plan.expect])
     _list("known", [known_words(known, plan.quirks_off) for known in plan.known])
+    _list("must be caught by", [] if plan.caught_by is UNSET else list(plan.caught_by))
     _list("not judged", [f"{relaxed.invariant}: {relaxed.reason}" for relaxed in plan.relax])
 
 

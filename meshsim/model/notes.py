@@ -143,7 +143,7 @@ class Heartbeat(msgspec.Struct, frozen=True, tag="heartbeat"):
 
 
 class MeshSpawned(msgspec.Struct, frozen=True, tag="mesh_spawned"):
-    """A spawn completed. `members` are proc ids or actor ids by rank; `agents` their ProcAgents."""
+    """A spawn completed. `members` are proc ids or actor ids by rank."""
 
     #: `procs` or `actors`.
     kind: str

@@ -16,6 +16,7 @@ from meshsim.model.notes import LocalDelivery
 from meshsim.model.revision import R2026_03
 from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS
+from meshsim.oracle.canaries import dead_canaries, sorted_by_canary
 from meshsim.oracle.evidence import NOT_BEGUN, Evidence
 from meshsim.oracle.expectations import Expectation, Known, OperationResult, RecordCount, applies
 from meshsim.oracle.expecting import unmet
@@ -53,6 +54,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     known: tuple[Known, ...] = ()
     #: Ids of invariants that are not judged.
     relax: tuple[str, ...] = ()
+    #: What must find something: ids of invariants, `expect[i]`.
+    caught_by: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     #: Quirks of the modelled system that are turned off: nothing is known of them, and nothing expected.
     quirks_off: tuple[str, ...] = ()
@@ -65,8 +68,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     """Judge a whole run from its trace alone.
 
     `violated` when an invariant that is not relaxed or an expectation does not hold, unless the scenario lists it as
-    known, or when an operation ended with an error that no expectation has; a known finding that does not occur is a
-    violation as well. Otherwise `inconclusive` when the run has no end,
+    known or must be caught by, or when an operation ended with an error that no expectation has; a listed finding that
+    does not occur is a violation as well. Otherwise `inconclusive` when the run has no end,
     when bring-up did not complete, when an operation did not begin or did not end, or when a fault did not strike.
     Otherwise `passed`.
 
@@ -85,7 +88,10 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     applying = [expectation for expectation in brief.expect if applies(expectation, brief.quirks_off)]
     found += unexpected_errors(evidence, applying, frozenset(asked.index for asked in brief.asked if asked.bring_up))
     listed, unlisted = _sorted_by_known(known, found)
+    caught, unlisted = sorted_by_canary(brief.caught_by, unlisted)
+    listed += caught
     unlisted += _unused(brief, found, records)
+    unlisted += dead_canaries(brief.caught_by, caught, records[-1].at if records else 0)
     unlisted.sort(key=lambda violation: (violation.at, violation.invariant, violation.subject))
     if unlisted:
         return Verdict(

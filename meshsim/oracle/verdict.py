@@ -57,7 +57,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Literal["passed", "violated", "inconclusive"]
     #: What must not be, in order of time.
     violations: tuple[Violation, ...] = ()
-    #: Violations that the scenario lists as known.
+    #: Violations that the scenario lists: as known, or as what must catch it.
     known: tuple[Violation, ...] = ()
     #: The closest of each kind, in the order of `MarginKind`.
     margins: tuple[Margin, ...] = ()

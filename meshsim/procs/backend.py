@@ -34,7 +34,7 @@ from meshsim.model.hosts.process import ExitStatus
 from meshsim.procs.capabilities import missing_for_core_dumps, missing_for_lockstep
 from meshsim.procs.diary import Diary
 from meshsim.procs.launcher import Zygote
-from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of
+from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of, soft_limit_of
 from meshsim.procs.peer import EndedError, NodePeer, Peer
 from meshsim.procs.wire import (
     COMMANDS,
@@ -75,6 +75,9 @@ _T = TypeVar("_T")
 #: How long to sleep between two looks at a process's state, at first and at most.
 _LOOK_PAUSE_S = 20e-6
 _LOOK_PAUSE_S_MAX = 1e-3
+
+#: What /proc calls the limits that a fault sets.
+_LIMITS: dict[Resource, str] = {"descriptors": "Max open files", "processes": "Max processes"}
 
 
 class LockstepBackend:
@@ -186,12 +189,16 @@ class LockstepBackend:
 
     def exhaust_memory(self, node: Node) -> str:
         reply = self._peers[node].ask(ExhaustMemory(), REPLIES, "the request to take all memory")
-        return "ENOMEM" if isinstance(reply, Done) else ""
+        error = "ENOMEM" if isinstance(reply, Done) else ""
+        self._log.info("took memory", node=node, limit="RLIMIT_AS", error=error)
+        return error
 
     def limit(self, node: Node, resource: Resource, *, on: bool) -> None:
-        self._log.info("limited" if on else "unlimited", node=node, resource=resource)
         reply = self._peers[node].ask(Limit(resource, on), REPLIES, f"a limit of {resource}")
         _granted(reply, Done, f"{node} cannot be limited")
+        limit = _LIMITS[resource]
+        found = soft_limit_of(self._peers[node].pid, limit)
+        self._log.info("limited" if on else "unlimited", node=node, limit=limit, found=found)
 
     def spawn_in_vain(self, parent: Node, boot: NodeBoot, *, expected: str) -> str:
         """What the host's system call failed with. `expected` plays no part, as in `reap`."""
@@ -201,11 +208,13 @@ class LockstepBackend:
         )
         for descriptor in descriptors:
             os.close(descriptor)
-        self._log.info("refused a child", node=parent, child=boot.node, reply=str(reply))
-        return errorcode.get(reply.errno, "another error") if isinstance(reply, Refused) else ""
+        error = errorcode.get(reply.errno, "another error") if isinstance(reply, Refused) else ""
+        self._log.info("refused a child", node=parent, child=boot.node, error=error, reply=str(reply))
+        return error
 
     def leave_parent(self, node: Node) -> None:
         self._peers[node].ask(LeaveParent(), REPLIES, "the request to outlive its parent")
+        self._log.info("gave up its parent-death signal", node=node)
 
     def write(self, node: Node, lines: tuple[str, ...]) -> None:
         self._peers[node].ask(Write(lines), REPLIES, "lines to write")

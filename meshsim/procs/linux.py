@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 from functools import cache
+from pathlib import Path
 
 import msgspec
 
@@ -54,6 +55,18 @@ def children_of(parent: int) -> list[int]:
             if facts.parent == parent:
                 children.append(facts.pid)
     return children
+
+
+def soft_limit_of(pid: int, what: str) -> str:
+    """A soft limit of a process as /proc says it, a number or `unlimited`, by its name there: `Max open files`.
+
+    Raises:
+        FileNotFoundError, ProcessLookupError: it has been reaped.
+    """
+    for line in Path(f"/proc/{pid}/limits").read_text().splitlines():
+        if line.startswith(what):
+            return line.removeprefix(what).split()[0]
+    raise AssertionError(f"/proc/{pid}/limits has no {what}")
 
 
 def die_with_parent(parent: int) -> None:

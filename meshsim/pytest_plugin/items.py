@@ -14,7 +14,7 @@ from meshsim.pytest_plugin.settings import PROCS, SETTINGS, declare, suites_of
 from meshsim.run import RunResult, case_name, compared, program_of, reproduce_command
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import load_scenarios
-from meshsim.scenario.plan import Plan, plan, with_profile
+from meshsim.scenario.plan import Plan, fits_profile, plan, with_profile
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
@@ -65,6 +65,8 @@ class ScenarioItem(pytest.Item):
             self.add_marker(PROCS)
 
     def setup(self) -> None:
+        if not fits_profile(self.plan):
+            raise pytest.skip.Exception(f"not meant for the profile {self.plan.profile}", _use_item_location=True)
         if self.meshsim_backend != "sim":
             skip_unless_able()
         self._budget = Budget(self)

@@ -60,5 +60,6 @@ def _hints(violated: set[str], quirks_off: Collection[str]) -> list[str]:
         lines.append(f"{name}: perhaps a quirk of the modelled system")
         lines += [f"  {quirk}: {QUIRKS[quirk].sentence}" for quirk in quirks]
         lines.append("  If it is one, and you mean it, say so in the scenario:")
-        lines.append(f'  [[known]]  invariant = "{name}"  quirk = "{quirks[0]}"  reason = "…"')
+        known = ("[[known]]", f'invariant = "{name}"', f'quirk = "{quirks[0]}"', 'reason = "…"')
+        lines += [f"    {line}" for line in known]
     return lines

@@ -128,6 +128,7 @@ def brief_of(plan: Plan) -> Brief:
         expect=plan.expect,
         known=plan.known,
         relax=tuple(relaxed.invariant for relaxed in plan.relax),
+        caught_by=() if plan.caught_by is UNSET else plan.caught_by,
         faults=plan.faults,
         quirks_off=plan.quirks_off,
         revision=REVISION_OF[plan.profile],

@@ -71,7 +71,7 @@ def believed(verdict: Verdict, timing: Timing, plan: Plan, pace: Pace) -> Verdic
     if latest.worst_ns > bound_ns:
         return _doubted(verdict, latest, bound_ns)
     if verdict.outcome == "violated":
-        is_exact = all(_is_exact(violation) for violation in verdict.violations)
+        is_exact = bool(verdict.violations) and all(_is_exact(violation) for violation in verdict.violations)
         red_ns = 0 if is_exact else min(bound_ns, period_ns // _PART_OF_RED)
         if latest.worst_ns > red_ns:
             return _doubted(verdict, latest, red_ns)

@@ -5,11 +5,12 @@ Checks run in the order of the file's keys (links after operations, which may de
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from meshsim.model.config import ConfigError, Layer, attribute_by_key, not_modelled, parse_value, resolve
-from meshsim.model.quirks import QUIRKS, REVISION_OF
+from meshsim.model.quirks import QUIRKS, REVISION_OF, turned_off
 from meshsim.model.revision import R2026_03, REVISIONS, Revision
+from meshsim.oracle.expectations import applies
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_expectations import check_expectations
 from meshsim.scenario.check_faults import check_faults
@@ -181,6 +182,7 @@ def _check_invariants(scenario: Scenario) -> None:
         if entry.invariant in relaxed:
             raise ScenarioError(f"relax[{index}].invariant", "relaxed already", value=entry.invariant)
         relaxed.add(entry.invariant)
+    _check_canary(scenario, relaxed)
     for index, known in enumerate(scenario.known):
         _check_invariant(f"known[{index}]", known.invariant, known.reason)
         if known.quirk not in QUIRKS:
@@ -188,6 +190,26 @@ def _check_invariants(scenario: Scenario) -> None:
         if known.invariant in relaxed:
             message = "expected an invariant that is judged, this one is relaxed"
             raise ScenarioError(f"known[{index}].invariant", message, value=known.invariant)
+        if known.invariant in scenario.caught_by:
+            message = "expected an invariant that is not in caught_by, which takes whatever it finds"
+            raise ScenarioError(f"known[{index}].invariant", message, value=known.invariant)
+
+
+def _check_canary(scenario: Scenario, relaxed: Collection[str]) -> None:
+    """What must speak is there, is judged, and is named once."""
+    expected = {f"expect[{index}]": expectation for index, expectation in enumerate(scenario.expect)}
+    allowed = (*expected, *INVARIANTS)
+    off = turned_off(scenario.profile, scenario.quirks)
+    for index, name in enumerate(scenario.caught_by):
+        key = f"caught_by[{index}]"
+        if name not in allowed:
+            raise ScenarioError(key, "expected an invariant or one of the expectations", value=name, allowed=allowed)
+        if name in scenario.caught_by[:index]:
+            raise ScenarioError(key, "given twice", value=name)
+        if name in relaxed:
+            raise ScenarioError(key, "expected an invariant that is judged, this one is relaxed", value=name)
+        if name in expected and not applies(expected[name], off):
+            raise ScenarioError(key, "expected an expectation that counts, this one is for another side", value=name)
 
 
 def _check_invariant(key: str, invariant: str, reason: str) -> None:

@@ -86,6 +86,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     expect: tuple[Expectation, ...]
     known: tuple[Known, ...]
     relax: tuple[Relaxed, ...]
+    #: What must find something: ids of invariants, `expect[i]`.
+    caught_by: tuple[str, ...] | UnsetType = UNSET
 
 
 def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
@@ -123,6 +125,7 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
         expect=tuple(value.expect),
         known=tuple(value.known),
         relax=tuple(value.relax),
+        caught_by=tuple(value.caught_by) or UNSET,
     )
 
 
@@ -273,11 +276,14 @@ def with_profile(plan: Plan, profile: str) -> Plan:
 
 
 def fits_profile(plan: Plan) -> bool:
-    """Whether the profile of a plan is of the revision that its scenario was written for.
+    """Whether the profile of a plan is of the revision that its scenario was written for; of a canary, its very own.
 
-    `with_profile` gives a plan any profile. Under one of another revision what the scenario expects means nothing.
+    `with_profile` gives a plan any profile. Under one of another revision what the scenario expects means nothing, and
+    what must be caught under one profile need not be there under another.
     """
     own = plan.profile if plan.replaced_profile is UNSET else plan.replaced_profile
+    if plan.caught_by is not UNSET:
+        return own == plan.profile
     return REVISION_OF[own] == REVISION_OF[plan.profile]
 
 

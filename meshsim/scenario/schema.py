@@ -473,5 +473,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     expect: list[Expectation] = []
     known: list[Known] = []
     relax: list[Relaxed] = []
+    #: A canary: each of these, ids of invariants or `expect[i]`, must find something. One that does not fails the run.
+    caught_by: list[str] = []
     #: Dotted key path -> values: one scenario for each combination.
     matrix: dict[str, Annotated[list[str | int | bool | float], msgspec.Meta(min_length=1)]] = {}

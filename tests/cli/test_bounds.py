@@ -102,6 +102,10 @@ def test_a_broken_rule_is_a_warning_and_nothing_more(meshsim: Command, folder: P
         "meshsim: sc/watched-badly.toml: warning: watchdog-outlasts-a-poll: W >= P + H + A, but 20s against "
         "10s + 1m + 30s = 1m 40s: subscribers take a controller that waits for replies for dead (section 12.3)"
     )
+    assert said.err.splitlines()[-1] == (
+        "meshsim: warning: P is supervision_poll_frequency, A is get_actor_state_max_idle, "
+        "H is get_proc_state_max_idle, W is supervision_watchdog_timeout"
+    )
 
 
 def test_many_files_have_one_warning_for_each_rule(meshsim: Command, folder: Path) -> None:

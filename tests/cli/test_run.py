@@ -344,7 +344,18 @@ def test_a_red_run_names_the_quirks_that_may_be_behind_it(meshsim: Command, fold
         "  at-most-once: perhaps a quirk of the modelled system\n"
         "    Q18: A dead proc is reported again at every poll, and only the one with the lowest rank.\n"
     ) in said.out
-    assert '    [[known]]  invariant = "at-most-once"  quirk = "Q18"  reason = "…"\n' in said.out
+
+
+def test_the_hint_of_a_red_run_is_toml_that_can_be_pasted(meshsim: Command, folder: Path) -> None:
+    file = folder / "sc" / "kill-one.toml"
+    text = file.read_text().replace('horizon = "8s"', 'horizon = "15s"').replace("times = 1", "at_least = 1")
+    file.write_text(text)
+
+    hints = meshsim("run", "sc", "--backend", "sim").out.split("say so in the scenario:\n")[1:]
+    pasted = [line for hint in hints for line in hint.splitlines()[:4]]
+    file.write_text("\n".join([text, *pasted, ""]))
+
+    assert meshsim("run", "sc", "--backend", "sim").code == 0
 
 
 def test_a_red_run_shows_how_the_process_had_ended(meshsim: Command, folder: Path) -> None:

@@ -83,6 +83,10 @@ def test_the_junit_file_names_the_violation(meshsim: Command, folder: Path) -> N
     assert said.code == 1
     assert failure is not None
     assert failure.get("type") == "expect[0]"
+    properties = {each.get("name"): each.get("value") for each in case.iter("property")}
+    assert properties["verdict"] == "violated"
+    assert str(properties["closest_margin"]).startswith("detect of trainer[1]: ")
+    assert "run_dir" not in properties
     assert list((folder / "ci").iterdir()) == [folder / "ci" / "junit.xml"]
     assert not (folder / "out").exists()
 

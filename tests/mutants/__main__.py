@@ -4,7 +4,7 @@
 
 Each mutant runs the whole suite in simulation under `fixed`, in a process of its own. Prints which scenarios and
 invariants killed it. Exit code 1: the suite is not green without a mutant, fewer than 95 % were killed, one lives that
-`mutants.toml` does not explain, or one was killed that it says lives.
+`mutants.toml` does not explain, one was killed that it says lives, or one is a canary that its invariant did not hear.
 """
 
 from __future__ import annotations
@@ -91,6 +91,11 @@ def _findings(results: Iterable[Result]) -> list[str]:
         f"{each.mutant.id} was killed, and mutants.toml says that it lives"
         for each in results
         if each.killed and each.mutant.survives
+    ]
+    found += [
+        f"{each.mutant.id} is the canary of {each.mutant.canary}, which stayed silent"
+        for each in results
+        if each.mutant.canary and each.mutant.canary not in each.by_invariants
     ]
     killed = sum(each.killed for each in results)
     if killed < KILLED_MIN * len(results):

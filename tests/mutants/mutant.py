@@ -28,6 +28,10 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     after: str
     #: Why nothing notices, for one that is known to live.
     survives: str = ""
+    #: The invariant that this is the canary of, as no scenario of an unbroken model breaks it; it must notice.
+    canary: str = ""
+    #: The scenario of the fast suite in which it does.
+    canary_in: str = ""
 
     @property
     def name(self) -> str:

@@ -112,6 +112,48 @@ def test_a_relaxed_invariant_is_not_judged(trace: TraceBuilder) -> None:
     assert (judged.outcome, judged.violations, judged.known) == ("passed", (), ())
 
 
+def test_what_is_planted_passes_when_it_is_caught(trace: TraceBuilder) -> None:
+    """What must speak did, and the verdict carries what it said."""
+    result = verdict(trace.end(60), caught_by=("at-most-once",))
+    assert (result.outcome, result.violations) == ("passed", ())
+    assert [violation.invariant for violation in result.known] == ["at-most-once"]
+
+
+def test_a_canary_that_nobody_hears_is_dead(trace: TraceBuilder) -> None:
+    """One speaks, the other does not: the message says which, at the end of the run."""
+    result = verdict(trace.end(60), caught_by=("at-most-once", "accuracy"))
+    assert result.outcome == "violated"
+    assert [(each.invariant, each.subject, each.message, each.at) for each in result.violations] == [
+        (
+            "caught_by[1]",
+            "accuracy",
+            "the canary is dead: accuracy had to catch what was planted here, and stayed silent",
+            60 * S,
+        )
+    ]
+
+
+def test_what_somebody_else_finds_beside_a_canary_is_a_violation(trace: TraceBuilder) -> None:
+    """Planted is one bug, not every bug."""
+    trace.heard(CLIENT, "owner", 0, at=40)
+    result = verdict(trace.end(60), caught_by=("at-most-once",))
+    assert [violation.invariant for violation in result.violations] == ["accuracy", "right-cause"]
+
+
+def test_an_expectation_can_be_a_canary(trace: TraceBuilder) -> None:
+    """One that must fail does, and one that holds is dead."""
+    expect = (Hears(listener="observer"), Hears(listener="client"))
+    caught = verdict(trace.end(60), expect=expect, caught_by=("at-most-once", "expect[0]"))
+    dead = verdict(trace.records, expect=expect, caught_by=("at-most-once", "expect[0]", "expect[1]"))
+    assert caught.outcome == "passed"
+    assert [violation.invariant for violation in dead.violations] == ["caught_by[2]"]
+
+
+def test_a_canary_in_a_run_that_says_nothing_is_inconclusive(trace: TraceBuilder) -> None:
+    """It was caught, but the run was cut off."""
+    assert verdict(trace.records, caught_by=("at-most-once",)).outcome == "inconclusive"
+
+
 def test_violations_come_in_order_of_time(trace: TraceBuilder) -> None:
     """What happened first is most often the reason for the rest."""
     trace.heard(CLIENT, "owner", 0, at=40)

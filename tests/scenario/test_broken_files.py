@@ -45,7 +45,7 @@ def operations(text: str) -> str:
 TOP_KEYS = (
     "name, about, seeds, horizon, backends, profile, quirks, choices, config, topology, network, clocks, "
     "clock_drifts, operations, "
-    "faults, expect, known, relax, matrix"
+    "faults, expect, known, relax, caught_by, matrix"
 )
 
 BROKEN: dict[str, tuple[str, str]] = {
@@ -1094,6 +1094,33 @@ BROKEN: dict[str, tuple[str, str]] = {
         HEAD + '[[relax]]\ninvariant = "accuracy"\nreason = "x"\n'
         '[[known]]\ninvariant = "accuracy"\nquirk = "Q18"\nreason = "x"',
         'known[0].invariant: expected an invariant that is judged, this one is relaxed, got "accuracy"',
+    ),
+    # --- canaries
+    "caught-by-nobody-known": (
+        HEAD + 'caught_by = ["at-most-twice"]',
+        'caught_by[0]: expected an invariant or one of the expectations, got "at-most-twice"; '
+        f'did you mean "at-most-once"?{LONG_LIST}',
+    ),
+    "caught-by-an-expectation-that-is-not-there": (
+        HEAD + 'caught_by = ["expect[0]"]',
+        f'caught_by[0]: expected an invariant or one of the expectations, got "expect[0]"{LONG_LIST}',
+    ),
+    "caught-by-the-same-twice": (
+        HEAD + 'caught_by = ["accuracy", "accuracy"]',
+        'caught_by[1]: given twice, got "accuracy"',
+    ),
+    "caught-by-what-is-relaxed": (
+        HEAD + 'caught_by = ["accuracy"]\n[[relax]]\ninvariant = "accuracy"\nreason = "x"',
+        'caught_by[0]: expected an invariant that is judged, this one is relaxed, got "accuracy"',
+    ),
+    "caught-by-what-does-not-count": (
+        HEAD + 'caught_by = ["expect[0]"]\n[[expect]]\nkind = "nothing_left"\nunless_quirk = "Q18"',
+        'caught_by[0]: expected an expectation that counts, this one is for another side, got "expect[0]"',
+    ),
+    "known-and-caught": (
+        HEAD + 'caught_by = ["accuracy"]\n[[known]]\ninvariant = "accuracy"\nquirk = "Q18"\nreason = "x"',
+        "known[0].invariant: expected an invariant that is not in caught_by, which takes whatever it finds, "
+        'got "accuracy"',
     ),
     # --- matrix
     "matrix-empty": (HEAD + "[matrix]\nhorizon = []", "matrix.horizon: expected at least 1 value, got an empty array"),

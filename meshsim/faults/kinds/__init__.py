@@ -1,8 +1,9 @@
 """What can go wrong, as data: one module for each family. `kind` selects the type; targets are text as scenario files
 write them.
 
-Adding a kind: a struct in the module of its family, a line in `Fault`, its row in `meshsim.drive.strikes`, in
-`meshsim.scenario.check_targets` and in `meshsim.faults.menu`, and one scenario `scenarios/faults/<kind>.toml`.
+Adding a kind: a struct in the module of its family with a comment above each field, a line in `Fault`, its row in
+`meshsim.drive.strikes`, in `meshsim.scenario.check_targets` and in `meshsim.faults.menu`, and one scenario
+`scenarios/faults/<kind>.toml`.
 """
 
 from __future__ import annotations

@@ -13,24 +13,28 @@ from meshsim.units import Duration
 class ControllerExit(FaultBase, frozen=True, kw_only=True, tag="controller_exit"):
     """The process in which the controller of the target mesh lives calls `_exit(code)`."""
 
+    #: What it exits with.
     code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
 
 
 class ControllerKill(FaultBase, frozen=True, kw_only=True, tag="controller_kill"):
     """The process in which the controller of the target mesh lives gets a signal."""
 
+    #: By name (`SIGKILL`) or number as text (`9`).
     signal: str = "SIGKILL"
 
 
 class ControllerRaises(FaultBase, frozen=True, kw_only=True, tag="controller_raises"):
     """A handler of the controller of the target mesh returns an error; one that waits is over first."""
 
+    #: What the error says.
     text: str = "injected controller error"
 
 
 class ControllerStall(FaultBase, frozen=True, kw_only=True, tag="controller_stall"):
     """The process in which the controller of the target mesh lives is stopped (SIGSTOP), and continued after `for`."""
 
+    #: How long; until a SIGCONT when not given.
     for_: Duration | None = msgspec.field(name="for", default=None)
 
 

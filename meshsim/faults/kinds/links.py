@@ -47,12 +47,14 @@ class MessageFault(LinkFault, frozen=True, kw_only=True):
 class Latency(MessageFault, frozen=True, kw_only=True, tag="latency"):
     """Messages take longer. What one process sends another keeps its order."""
 
+    #: How much longer.
     by: Duration
 
 
 class JitterFault(MessageFault, frozen=True, kw_only=True, tag="jitter"):
     """Messages take longer by something from 0 to this, drawn one by one; the order is kept."""
 
+    #: At most so much longer.
     by: Duration
 
 
@@ -76,6 +78,7 @@ class Duplication(MessageFault, frozen=True, kw_only=True, tag="duplication"):
     times: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     #: How long after the one before each copy arrives.
     apart: Duration = duration(0)
+    #: Above the session or below it.
     layer: Literal["message", "frame"] = "message"
 
 
@@ -86,6 +89,7 @@ class Reordering(MessageFault, frozen=True, kw_only=True, tag="reordering"):
     Receivers that put messages in their order see nothing of it (3.7).
     """
 
+    #: At most so much longer.
     window: Duration
 
 

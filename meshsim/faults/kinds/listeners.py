@@ -13,6 +13,7 @@ from meshsim.units import Duration, duration
 class SubscriberGone(FaultBase, frozen=True, kw_only=True, tag="subscriber_gone"):
     """The target drops its reference to `mesh` without unsubscribing."""
 
+    #: The actor mesh that it refers to.
     mesh: str
 
 
@@ -22,7 +23,9 @@ class Misreport(FaultBase, frozen=True, kw_only=True, tag="misreport"):
     It stands for an agent of another version, or with a defect. It may strike before the mesh is there.
     """
 
+    #: The actor mesh that it is asked about.
     mesh: str
+    #: What it says.
     status: Literal["NotExist", "Initializing", "Running", "Stopping", "Stopped", "Failed", "Timeout", "Unknown"]
     #: What went wrong, for Failed.
     text: str = "injected status"

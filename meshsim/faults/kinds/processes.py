@@ -17,12 +17,14 @@ Bytes = Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{0,3}(KiB|MiB)$")]
 class Exit(FaultBase, frozen=True, kw_only=True, tag="exit"):
     """The process of the target calls `_exit(code)`."""
 
+    #: What it exits with.
     code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
 
 
 class Signal(FaultBase, frozen=True, kw_only=True, tag="signal"):
     """The process of the target gets a signal, by name (`SIGKILL`) or number as text (`9`)."""
 
+    #: By name (`SIGKILL`) or number as text (`9`).
     signal: str
     #: Whether it goes to the whole process group of the target. A proc is in one of its own, not in its host's.
     group: bool | UnsetType = UNSET
@@ -31,6 +33,7 @@ class Signal(FaultBase, frozen=True, kw_only=True, tag="signal"):
 class CoreDump(FaultBase, frozen=True, kw_only=True, tag="core_dump"):
     """The process of the target brings a signal upon itself that dumps its core, and is allowed to."""
 
+    #: One that dumps core.
     signal: str = "SIGABRT"
 
 
@@ -46,6 +49,7 @@ class Stall(FaultBase, frozen=True, kw_only=True, tag="stall"):
     Stalls of one process may overlap: it goes on when the last of them ends, or at a SIGCONT.
     """
 
+    #: How long; until a SIGCONT when not given.
     for_: Duration | None = msgspec.field(name="for", default=None)
 
 
@@ -56,7 +60,9 @@ class Resume(FaultBase, frozen=True, kw_only=True, tag="resume"):
 class Shout(FaultBase, frozen=True, kw_only=True, tag="shout"):
     """The process of the target writes lines to stderr and, if a code is given, calls `_exit(code)` right after."""
 
+    #: What it writes, line by line.
     lines: Annotated[list[str], msgspec.Meta(max_length=1_000)] = msgspec.field(default_factory=list)
+    #: What it exits with; it goes on when not given.
     exit: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
     #: So much is written before the lines, in numbered lines of 64 bytes.
     flood: Bytes | UnsetType = UNSET
@@ -65,6 +71,7 @@ class Shout(FaultBase, frozen=True, kw_only=True, tag="shout"):
 class StartFails(FaultBase, frozen=True, kw_only=True, tag="start_fails"):
     """The process of the target proc ends instead of starting. Strikes when it is spawned: no `at`, no `when`."""
 
+    #: What it exits with.
     code: Annotated[int, msgspec.Meta(ge=0, le=255)] = 1
     #: What it writes to stderr before.
     lines: Annotated[list[str], msgspec.Meta(max_length=1_000)] = msgspec.field(default_factory=list)
@@ -77,6 +84,7 @@ class StartFails(FaultBase, frozen=True, kw_only=True, tag="start_fails"):
 class SlowStart(FaultBase, frozen=True, kw_only=True, tag="slow_start"):
     """The process of the target proc takes its first step so much later. Strikes when it is spawned."""
 
+    #: How much later.
     after: Duration
 
 
@@ -90,4 +98,5 @@ class SpawnRefused(FaultBase, frozen=True, kw_only=True, tag="spawn_refused"):
     EAGAIN for want of processes, EMFILE for want of descriptors.
     """
 
+    #: What the system call fails with.
     errno: Literal["EAGAIN", "EMFILE"] = "EAGAIN"
