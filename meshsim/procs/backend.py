@@ -332,12 +332,12 @@ class LockstepBackend:
             for descriptor in descriptors:
                 os.close(descriptor)
             raise BackendError(f"the runner has no descriptors left for {boot.node} (RLIMIT_NOFILE)")
-        peer = self._peers[boot.node] = self._met(boot.node, spawned.pid, descriptors)
+        peer = self._met(boot.node, spawned.pid, descriptors)
         self._log.info("started", node=boot.node, pid=peer.pid, by=parent.name, pdeathsig=pdeathsig)
 
     def _met(self, node: Node, pid: int, descriptors: list[int]) -> NodePeer:
-        """A new process, once it can be asked."""
-        peer = NodePeer(node, pid, descriptors, self._deadline_s)
+        """A new process, among the peers from now on, once it can be asked."""
+        peer = self._peers[node] = NodePeer(node, pid, descriptors, self._deadline_s)
         peer.hear(REPLIES, "that it is ready")
         return peer
 

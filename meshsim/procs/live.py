@@ -210,7 +210,7 @@ class LiveBackend(LockstepBackend):
             self._epoll.close()
 
     def _met(self, node: Node, pid: int, descriptors: list[int]) -> NodePeer:
-        peer = LivePeer(node, pid, descriptors, self._deadline_s, self._heard)
+        peer = self._peers[node] = LivePeer(node, pid, descriptors, self._deadline_s, self._heard)
         self._live[node] = self._of_descriptor[peer.live.fileno()] = peer
         self._epoll.register(peer.live.fileno(), select.EPOLLIN)
         self.outstanding[node] = deque()
