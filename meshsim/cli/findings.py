@@ -90,6 +90,9 @@ def print_findings(suite: Suite) -> None:
     for number, one in enumerate(outcomes):
         if one.verdict.outcome != "passed":
             _print_red(one, outcomes[:number])
+    for one in outcomes:
+        if one.lateness:
+            console.out(f"{plan_label(one.plan)} {one.backend}, seed {one.plan.seed}: {one.lateness}")
     console.out()
     console.out(summary(suite))
     if suite.left:

@@ -30,6 +30,7 @@ from meshsim.run import (
     Limits,
     Outcome,
     OutputError,
+    Pace,
     Settings,
     Suite,
     check_writable,
@@ -50,7 +51,7 @@ How = Literal["live", "plain", "none"]
 
 def run(
     *paths: Path,
-    backend: Literal["sim", "lockstep", "both"] = "both",
+    backend: Literal["sim", "lockstep", "both", "live"] = "both",
     seed: int | None = None,
     seeds: int | None = None,
     variant: str | None = None,
@@ -62,6 +63,8 @@ def run(
     time_budget: str | None = None,
     allow_inconclusive: bool = False,
     check_determinism: str | None = None,
+    time_scale: float = 1.0,
+    late_max: str | None = None,
     max_steps: int = _LIMITS.steps,
     max_records: int = _LIMITS.records,
     max_virtual: str | None = None,
@@ -83,7 +86,8 @@ def run(
     paths
         Scenario files, or folders of them; the folder `scenarios` when none is given.
     backend
-        Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names.
+        Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names; `live` on
+        processes that run freely, by the wall clock, what is for `lockstep`.
     seed
         Run with this seed instead of those in the file; the variable MESHSIM_SEED does the same.
     seeds
@@ -107,6 +111,11 @@ def run(
         End with 0 although runs were inconclusive or not begun.
     check_determinism
         Run this share of the plans again, e.g. `10%`, in another process with another hash seed: digests must be equal.
+    time_scale
+        `live`: wall time for virtual time; at 0.1 a run of 35 s takes 3.5 s, and every delay counts ten times.
+    late_max
+        `live`: a run in which something was later than this, in virtual time, is inconclusive; a fifth of the poll
+        period when not given.
     max_steps
         Give a run up after so many events fed to its nodes.
     max_records
@@ -130,7 +139,17 @@ def run(
     """
     if report is not None and keep != "all":
         raise UsageError(f"--report: needs the runs that --keep {keep} throws away")
+    if backend == "live" and check_determinism is not None:
+        raise UsageError("--check-determinism: no two runs on `live` have the same digest")
+    if backend != "live" and (time_scale != 1 or late_max is not None):
+        raise UsageError(f"{'--late-max' if time_scale == 1 else '--time-scale'}: only with --backend live")
+    if not 0.001 <= time_scale <= 1000:
+        raise UsageError(f"--time-scale: expected a number from 0.001 to 1000, got {time_scale:g}")
     settings = Settings(
+        pace=Pace(
+            time_scale=time_scale,
+            late_max_ns=None if late_max is None else duration_ns("--late-max", late_max),
+        ),
         out=out,
         keep=keep,
         workers=positive("--jobs", jobs),
@@ -168,14 +187,15 @@ def run(
 
 def jobs_of(plans: Sequence[Plan], wanted: str) -> list[Job]:
     """Each plan with the backends it will run on; plans that are not for the wanted one are named and left out."""
+    needed = "lockstep" if wanted == "live" else wanted
     jobs = [Job(plan, plan.backends if wanted == "both" else (wanted,)) for plan in plans]
+    chosen = [job for job in jobs if wanted == "both" or needed in job.plan.backends]
     for line in dict.fromkeys(
         f"{job.plan.source}: not run: it is for {' and '.join(job.plan.backends)}, not for {wanted}"
         for job in jobs
-        if not set(job.backends) <= set(job.plan.backends)
+        if wanted != "both" and needed not in job.plan.backends
     ):
         err(line)
-    chosen = [job for job in jobs if set(job.backends) <= set(job.plan.backends)]
     if not chosen:
         raise UsageError(f"--backend {wanted}: none of the scenarios is for it")
     return chosen

@@ -84,6 +84,8 @@ class LockstepBackend:
     """Nodes as processes of this machine. See `meshsim.drive.backend.Backend` for what the methods promise."""
 
     name = "lockstep"
+    #: Whether nodes run freely.
+    is_live = False
     #: A round trip costs more than what it carries.
     steps_through = True
 
@@ -134,7 +136,7 @@ class LockstepBackend:
             self._settings.restore()
             raise
         try:
-            self._zygote.load(node_type, program)
+            self._zygote.load(node_type, program, live=self.is_live)
         except BaseException:
             with suppress(BackendError):  # Says the same again.
                 self.close()
@@ -273,7 +275,7 @@ class LockstepBackend:
         reply = parent.ask(Reap(peer.pid), REPLIES, f"the request to reap {node}")
         reaped = _granted(reply, Reaped, f"{parent.name} cannot reap {node}")
         peer.release()
-        status = _exit_status(reaped)
+        status = exit_status(reaped)
         self._log.info("waited for", node=node, pid=peer.pid, by=by or "zygote", status=str(status))
         return status
 
@@ -330,9 +332,14 @@ class LockstepBackend:
             for descriptor in descriptors:
                 os.close(descriptor)
             raise BackendError(f"the runner has no descriptors left for {boot.node} (RLIMIT_NOFILE)")
-        peer = self._peers[boot.node] = NodePeer(boot.node, spawned.pid, descriptors, self._deadline_s)
-        peer.hear(REPLIES, "that it is ready")
+        peer = self._met(boot.node, spawned.pid, descriptors)
         self._log.info("started", node=boot.node, pid=peer.pid, by=parent.name, pdeathsig=pdeathsig)
+
+    def _met(self, node: Node, pid: int, descriptors: list[int]) -> NodePeer:
+        """A new process, among the peers from now on, once it can be asked."""
+        peer = self._peers[node] = NodePeer(node, pid, descriptors, self._deadline_s)
+        peer.hear(REPLIES, "that it is ready")
+        return peer
 
 
 @contextmanager
@@ -373,7 +380,7 @@ def _granted(reply: Reply, kind: type[_T], refusal: str) -> _T:
     return reply
 
 
-def _exit_status(reaped: Reaped) -> ExitStatus:
+def exit_status(reaped: Reaped) -> ExitStatus:
     if reaped.code == os.CLD_EXITED:
         return ExitStatus(code=reaped.status)
     return ExitStatus(signal=reaped.status, core_dumped=reaped.code == os.CLD_DUMPED)

@@ -27,6 +27,7 @@ from meshsim.procs.wire import (
     Kill,
     LeaveParent,
     Limit,
+    NodeRequest,
     Ping,
     Ready,
     Reap,
@@ -65,7 +66,7 @@ class ChildMain:
         self._program = program
 
     def __call__(self, boot: NodeBoot, connection: socket.socket, output: int, parent: int, pdeathsig: bool) -> None:
-        _settle_in(boot, connection, output, parent, pdeathsig)
+        settle_in(boot, connection, output, parent, pdeathsig)
         channel = Channel(connection)
         node = self._node_type(boot, self._program)
         nursery = Nursery(self)
@@ -77,7 +78,7 @@ class ChildMain:
             os._exit(ABANDONED)
 
 
-def _settle_in(boot: NodeBoot, connection: socket.socket, output: int, parent: int, pdeathsig: bool) -> None:
+def settle_in(boot: NodeBoot, connection: socket.socket, output: int, parent: int, pdeathsig: bool) -> None:
     """Own process group, own output, parent-death signal, and nothing open that is not this node's.
 
     stdin is /dev/null already. An open copy of somebody else's socket would keep its other end from seeing that
@@ -97,7 +98,11 @@ def _settle_in(boot: NodeBoot, connection: socket.socket, output: int, parent: i
 
 
 def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
-    request = channel.receive(NODE_REQUESTS)
+    answer(channel.receive(NODE_REQUESTS), channel, node, nursery)
+
+
+def answer(request: NodeRequest, channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
+    """Do what the conductor asks, and say so where it waits for that."""
     match request:
         case Step():
             channel.send(node.handle(request.event, request.now_ns))
@@ -110,12 +115,12 @@ def _serve(channel: Channel, node: SteppedNode, nursery: Nursery) -> None:
             sys.stderr.flush()
             channel.send(Done())
         case Exit():
-            _end(request.code)
+            end(request.code)
         case SignalYourself():
-            _die(request.signal)
+            die(request.signal)
         case DumpCore():
             dump_core_into(request.directory)
-            _die(request.signal)
+            die(request.signal)
         case ExhaustMemory():
             channel.send(Done() if exhaust_memory() else Refused("there was no end of memory"))
         case Limit():
@@ -175,14 +180,14 @@ def reap(nursery: Nursery, request: Reap) -> Reply:
         return Refused("it is no child of this process, or has been waited for before")
 
 
-def _end(code: int) -> NoReturn:
+def end(code: int) -> NoReturn:
     """`_exit`, with what was printed."""
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
 
 
-def _die(number: int) -> None:
+def die(number: int) -> None:
     """Of a signal of one's own making: a null write, or a signal to the own process."""
     sys.stdout.flush()
     sys.stderr.flush()

@@ -93,6 +93,10 @@ class Nursery:
         os.close(connection)
         os.close(output)
 
+    def pidfds(self) -> dict[int, int]:
+        """The pids of children that nobody has waited for, by their pidfds, which are readable when a child is dead."""
+        return {process.sentinel: pid for pid, process in self._children.items()}
+
     def kill(self, pid: int, number: int) -> None:
         """Send a signal to a child's process group. A child that is gone counts as success (supervision.md 3.6)."""
         if pid in self._children:

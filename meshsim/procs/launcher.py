@@ -45,7 +45,7 @@ class Zygote(Peer):
             undo.pop_all()
         super().__init__("the zygote", self._popen.pid, ours, output, deadline_s)
 
-    def load(self, node_type: NodeType, program: Program) -> None:
+    def load(self, node_type: NodeType, program: Program, *, live: bool = False) -> None:
         """Send it the code of all nodes, and wait until it can fork.
 
         Raises:
@@ -56,7 +56,7 @@ class Zygote(Peer):
             code = dill.dumps((node_type, program), recurse=True)
         except Exception as error:  # Pickling runs whatever code the program's classes have.
             raise BackendError(f"the program cannot be pickled: {type(error).__name__}: {error}") from error
-        load = Load(path=[str(entry) for entry in sys.path], code=code)
+        load = Load(path=[str(entry) for entry in sys.path], code=code, live=live)
         reply = self.ask(load, REPLIES, "the request to load the program")
         if isinstance(reply, Refused):
             raise BackendError(

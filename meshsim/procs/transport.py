@@ -50,6 +50,14 @@ class Channel:
         #: Bytes of the next frame that came with the last one.
         self._ahead = b""
 
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether some of the next value has been read already, so that the socket may have nothing to tell."""
+        return bool(self._ahead)
+
     def send(self, message: object) -> None:
         """Send one value.
 

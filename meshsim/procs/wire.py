@@ -25,6 +25,8 @@ class Load(msgspec.Struct, frozen=True, array_like=True, tag="load"):
 
     path: list[str]
     code: bytes
+    #: Whether nodes run freely (backend `live`) or one step at a time.
+    live: bool = False
 
 
 class Farewell(msgspec.Struct, frozen=True, array_like=True, tag="farewell"):

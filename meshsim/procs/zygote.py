@@ -27,6 +27,7 @@ from meshsim.procs.linux import (
     forbid_core_dumps,
     set_process_name,
 )
+from meshsim.procs.live_child import LiveMain
 from meshsim.procs.transport import Channel, ChannelClosedError
 from meshsim.procs.wire import ZYGOTE_REQUESTS, Farewell, Load, Ready, Reap, Refused, Spawn
 
@@ -75,7 +76,7 @@ def _serve(channel: Channel) -> None:
     except Exception as error:  # Loading runs whatever code the program's modules have.
         channel.send(Refused(f"{type(error).__name__}: {error}"))
         return
-    nursery = Nursery(ChildMain(node_type, program))
+    nursery = Nursery(LiveMain(node_type, program) if load.live else ChildMain(node_type, program))
     gc.collect()
     channel.send(Ready())
     while True:

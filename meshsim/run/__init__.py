@@ -15,6 +15,7 @@ from meshsim.run.directory import (
 from meshsim.run.execute import RunResult, brief_of, compared, reproduce_command, reproduce_line, run_plan
 from meshsim.run.limits import Limits
 from meshsim.run.outcome import Keep, Outcome, case_name
+from meshsim.run.pace import Pace
 from meshsim.run.program import program_of
 from meshsim.run.suite import Job, Settings, Suite, repeat_share, run_suite
 
@@ -24,6 +25,7 @@ __all__ = [
     "Limits",
     "Outcome",
     "OutputError",
+    "Pace",
     "RunError",
     "RunResult",
     "Settings",

@@ -6,6 +6,7 @@
         meta.json      versions, seed, backend, reproduce line, digests, durations
         verdict.json   the verdict with its evidence
         diary.jsonl    what was done to processes, with pids and wall times; of real processes only
+        timing.json    how late things were, and what each node took when; of `live` alone
         stderr/        what each process wrote, one file for each OS process; often empty
 
 Nothing inside names this machine: no absolute path, no host name. A directory is written under a temporary name
@@ -30,6 +31,7 @@ from pathlib import Path
 
 import msgspec
 
+from meshsim.drive.timing import Timing
 from meshsim.model.quirks import DEFAULT_PROFILE
 from meshsim.oracle.verdict import Verdict
 from meshsim.run.execute import RunResult, reproduce_line
@@ -181,6 +183,9 @@ def read_run(directory: Path) -> RunResult:
             virtual_ns=meta.virtual_ns,
             wall_s=meta.wall_s,
             diary=diary.read_bytes() if (diary := directory / "diary.jsonl").exists() else b"",
+            timing=msgspec.json.decode(timing.read_bytes(), type=Timing)
+            if (timing := directory / "timing.json").exists()
+            else None,
             stderr={
                 path.relative_to(stderr).as_posix().removesuffix(".txt"): path.read_bytes()
                 for path in sorted(stderr.rglob("*.txt"))
@@ -226,6 +231,8 @@ def _fill(directory: Path, result: RunResult) -> None:
     (directory / "verdict.json").write_bytes(_pretty(result.verdict))
     if result.diary:
         (directory / "diary.jsonl").write_bytes(result.diary)
+    if result.timing is not None:
+        (directory / "timing.json").write_bytes(msgspec.json.encode(result.timing) + b"\n")
     for node, text in sorted(result.stderr.items()):
         path = directory / "stderr" / f"{node}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)

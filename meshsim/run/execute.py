@@ -15,11 +15,13 @@ import msgspec
 from msgspec import UNSET
 
 from meshsim.drive.backend import Backend, BackendError, NodeRaisedError
+from meshsim.drive.timing import Timing
 from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF
 from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import Asked, Brief, judge
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.run.limits import LimitedBackend, Limits
+from meshsim.run.pace import Pace, believed, with_bring_up
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.subjects import subject_of
@@ -30,6 +32,7 @@ from meshsim.trace.records import ProcessStarted, Record
 from meshsim.trace.story import render
 
 if TYPE_CHECKING:
+    from meshsim.drive.conductor import Conductor
     from meshsim.model.boot import Program
 
 #: Id under which a difference between the backends is reported, beside the ids of invariants.
@@ -55,6 +58,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     stderr: dict[str, bytes]
     #: What was done to processes, with pids and wall times: JSON lines. Empty in simulation.
     diary: bytes = b""
+    #: `live`: how late things were, and what each node took when.
+    timing: Timing | None = None
 
     @property
     def wall_text(self) -> str:
@@ -69,25 +74,27 @@ class _KeepsDiary(Protocol):
     def diary(self) -> bytes: ...
 
 
-def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None) -> RunResult:
-    """Run a plan on `sim` or `lockstep` and judge it.
+def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pace | None = None) -> RunResult:
+    """Run a plan on `sim`, `lockstep` or `live` and judge it. `pace` is for `live` alone.
 
     A machine that cannot do what the plan asks, or a run over a limit, makes the verdict inconclusive; code of a node
     that raises makes it violated. When this returns or raises (Ctrl-C included) no process of the
     run is left.
     """
-    from meshsim.drive.conductor import Conductor
     from meshsim.run.program import program_of
+
+    pace = pace or Pace()
 
     started = perf_counter()
     records: list[Record] = []
     stderr: dict[str, bytes] = {}
     diary = b""
+    timing: Timing | None = None
     verdict: Verdict | None = None
     try:
-        with closing(_backend(backend, program_of(plan))) as worker:
+        with closing(_backend(backend, program_of(plan), pace)) as worker:
             limited = LimitedBackend(worker, limits or Limits())
-            conductor = Conductor(plan, limited)
+            conductor = _conductor(plan, worker, limited)
             limited.count_records = conductor.records.__len__
             try:
                 conductor.run()
@@ -95,20 +102,26 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None) -> RunRe
                 records = conductor.records
                 stderr = _outputs(worker, records)
                 diary = worker.diary() if isinstance(worker, _KeepsDiary) else b""
+                timing = conductor.timing()
     except BackendError as error:
         reason = _anonymous(str(error).encode()).decode()
         verdict = _given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
     wall_s = perf_counter() - started
+    verdict = verdict or judge(brief_of(plan), records)
+    if timing is not None:
+        timing = with_bring_up(timing, plan, records)
+        verdict = believed(verdict, timing, plan, pace)
     return RunResult(
         plan=plan,
         backend=backend,
         records=records,
         digest=digest(records),
-        verdict=verdict or judge(brief_of(plan), records),
+        verdict=verdict,
         virtual_ns=records[-1].at if records else 0,
         wall_s=wall_s,
         stderr=stderr,
         diary=diary,
+        timing=timing,
     )
 
 
@@ -188,27 +201,47 @@ def reproduce_line(result: RunResult, backend: str | None = None) -> str:
     """
     if any(violation.invariant == BACKENDS_AGREE for violation in result.verdict.violations):
         backend = "both"
-    return reproduce_command(result.plan, backend or result.backend)
+    scale = result.timing.time_scale if result.timing is not None and backend in (None, "live") else 1.0
+    return reproduce_command(result.plan, backend or result.backend, scale)
 
 
-def reproduce_command(plan: Plan, backend: str) -> str:
+def reproduce_command(plan: Plan, backend: str, time_scale: float = 1.0) -> str:
     """The command that runs a plan."""
     words = ["meshsim", "run", plan.source, "--backend", backend, "--seed", str(plan.seed)]
     if plan.variant:
         words += ["--variant", variant_label(plan.variant)]
     if plan.profile != DEFAULT_PROFILE or plan.replaced_profile is not UNSET:
         words += ["--profile", plan.profile]
+    if time_scale != 1:
+        words += ["--time-scale", f"{time_scale:g}"]
     return shlex.join(words)
 
 
-def _backend(name: str, program: Program) -> Backend:
+def _backend(name: str, program: Program, pace: Pace) -> Backend:
     if name == "sim":
         from meshsim.sim import SimBackend
 
         return SimBackend(program)
     from meshsim.procs.backend import LockstepBackend
+    from meshsim.procs.live import LiveBackend
 
-    return LockstepBackend(program, run_id=f"{os.getpid()}-{secrets.token_hex(4)}")
+    run_id = f"{os.getpid()}-{secrets.token_hex(4)}"
+    if name == "live":
+        return LiveBackend(program, run_id=run_id, time_scale=pace.time_scale)
+    return LockstepBackend(program, run_id=run_id)
+
+
+def _conductor(plan: Plan, worker: Backend, limited: LimitedBackend) -> Conductor:
+    """What drives a backend; `worker` is what is limited."""
+    from meshsim.drive.conductor import Conductor
+
+    if worker.name == "live":
+        from meshsim.procs.live import LiveBackend
+        from meshsim.procs.live_conductor import LiveConductor
+
+        assert isinstance(worker, LiveBackend)
+        return LiveConductor(plan, limited, worker)
+    return Conductor(plan, limited)
 
 
 def _outputs(backend: Backend, records: list[Record]) -> dict[str, bytes]:

@@ -30,6 +30,8 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     evidence: tuple[tuple[str, ...], ...] = ()
     #: Whether it was run a second time to see that its digest is the same.
     is_repeated: bool = False
+    #: `live`: how late things were, in one line; empty otherwise.
+    lateness: str = ""
     #: The command that runs it again, from the directory that the scenario's path is relative to.
     reproduce: str
 
@@ -56,6 +58,7 @@ def ran(result: RunResult, *, place: str, evidence: tuple[tuple[str, ...], ...],
         place=place,
         evidence=evidence,
         is_repeated=is_repeated,
+        lateness="" if result.timing is None else result.timing.line(),
         reproduce=reproduce_line(result),
     )
 

@@ -17,6 +17,7 @@ from meshsim.run.directory import OutputError, prepare, write_run
 from meshsim.run.execute import RunResult, compared, reproduce_command, run_plan
 from meshsim.run.limits import Limits
 from meshsim.run.outcome import Keep, Outcome, Ran, outcome, ran
+from meshsim.run.pace import Pace
 from meshsim.run.program import program_of
 from meshsim.run.twin import Twin
 from meshsim.run.workers import WorkerDiedError, Workers
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     #: No run is begun after this wall time, seconds.
     budget_s: float | None = None
     limits: Limits = Limits()
+    pace: Pace = Pace()
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +142,7 @@ class _Bench:
         rans = []
         # `sim` first: it is what `lockstep` is compared with.
         for backend in sorted(job.backends, key=lambda name: name != "sim"):
-            result = run_plan(job.plan, backend, limits=self._settings.limits)
+            result = run_plan(job.plan, backend, limits=self._settings.limits, pace=self._settings.pace)
             if backend == "lockstep" and "sim" in results:
                 result = compared(results["sim"], result)
             if job.is_repeated:

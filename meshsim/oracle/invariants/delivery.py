@@ -275,7 +275,9 @@ class LastWords(Invariant):
 
     def _on_proc_status(self, record: Record, name: Name) -> None:
         node = self.world.directory.node_of_proc(proc_id(address_of_node(record.node), name))
-        if node is not None and node in self._reaped and self._reaped[node].at == record.at:
+        reaped = None if node is None else self._reaped.get(node)
+        # A free-running host says so in the same step, but not at the same instant.
+        if node is not None and reaped is not None and (reaped.at == record.at or reaped.seq == record.cause):
             del self._reaped[node]
 
     def _on_failed(self, actor: ActorId, record: Record) -> None:

@@ -1,0 +1,75 @@
+"""What lateness makes of a verdict."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshsim.drive.timing import Late, Lateness, Timing
+from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.run import Pace
+from meshsim.run.pace import believed
+from meshsim.scenario import plan
+from meshsim.scenario.decode import decode
+from meshsim.units import MS, S
+
+#: The poll period is the usual 10 s: a fifth of it is 2 s, a fiftieth 200 ms.
+PLAN = plan(decode({"name": "quiet", "horizon": "5s"}), 0)
+
+
+def timing(**worst_ns: int) -> Timing:
+    return Timing(0.5, {kind: Late(3, 0, late_ns, f"some {kind}") for kind, late_ns in worst_ns.items()})
+
+
+@pytest.mark.parametrize(
+    ("outcome", "worst_ns", "pace", "expected"),
+    [
+        ("passed", 2 * S, Pace(), "passed"),
+        ("passed", 2 * S + 1, Pace(), "inconclusive"),
+        ("passed", 30 * MS, Pace(late_max_ns=20 * MS), "inconclusive"),
+        ("passed", 9 * S, Pace(late_max_ns=10 * S), "passed"),
+        ("violated", 200 * MS, Pace(), "violated"),
+        ("violated", 201 * MS, Pace(), "inconclusive"),
+        ("violated", 100 * MS, Pace(late_max_ns=50 * MS), "inconclusive"),
+        ("inconclusive", 9 * S, Pace(), "inconclusive"),
+    ],
+)
+def test_what_was_too_late_is_inconclusive(outcome: str, worst_ns: int, pace: Pace, expected: str) -> None:
+    """A pass bears a fifth of the poll period, a red no more than a fiftieth."""
+    verdict = Verdict(outcome=outcome, reason="" if outcome == "passed" else "why")  # type: ignore[arg-type]
+
+    result = believed(verdict, timing(timer=1 * MS, fault=worst_ns), PLAN, pace)
+
+    assert result.outcome == expected
+
+
+@pytest.mark.parametrize(
+    ("invariants", "expected"),
+    [
+        (["expect[0]"], "inconclusive"),
+        (["no-endless-repetition", "expect[3]", "known[0]", "operations"], "inconclusive"),
+        (["expect[0]", "accuracy"], "violated"),
+    ],
+)
+def test_what_is_judged_by_exact_times_alone_is_no_red(invariants: list[str], expected: str) -> None:
+    """`at most 3ms` is meant for a world in which handling a message takes no time."""
+    violations = tuple(Violation(invariant=each, subject="it", message="why", at=0) for each in invariants)
+    verdict = Verdict(outcome="violated", violations=violations, reason="why")
+
+    assert believed(verdict, timing(timer=1 * MS), PLAN, Pace()).outcome == expected
+
+
+def test_the_reason_has_what_was_late_and_the_number() -> None:
+    result = believed(Verdict(outcome="violated", reason="it broke"), timing(fault=3 * S), PLAN, Pace())
+
+    assert (
+        result.reason
+        == "too late: some fault, by 3s; at most 2s is allowed in a run that is called violated (it broke)"
+    )
+
+
+def test_lateness_keeps_the_median_the_worst_and_what_it_was() -> None:
+    lateness = Lateness()
+    for what, late_ns in (("first", 5), ("second", 70), ("third", -3)):
+        lateness.add("timer", what, late_ns)
+
+    assert lateness.by_kind() == {"timer": Late(3, 5, 70, "second")}
