@@ -8,7 +8,8 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from meshsim.report.comparison import Cell, Part, detections, per_run, per_second, rate_text, short_key, time_text
-from meshsim.report.drawing import Drawing, Ink
+from meshsim.report.drawing import Drawing
+from meshsim.report.ink import Ink
 from meshsim.report.lanes import RUNNING, STOPPED
 from meshsim.run.table import Row
 from meshsim.scenario.matrix import Value

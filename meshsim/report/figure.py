@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from meshsim.report.ink import Draw, Ink, png_file, svg_file, svg_fragment
+from meshsim.report.ink import Draw, Ink, plain, png_file, svg_file, svg_fragment
 from meshsim.report.lanes import ENDS, FAILED, GONE, RUNNING, STALLED, STARTING, STOPPED, STOPPING, Chart, Lane, Mark
 from meshsim.report.load import Load
 from meshsim.units import S, format_duration
@@ -109,19 +109,7 @@ def _draw_frame(axes: Axes, chart: Chart, ink: Ink) -> None:
     end_s = max(chart.ended_ns, 1) / S
     axes.set_xlim(-0.005 * end_s, end_s)
     axes.set_ylim(len(chart.lanes) - 0.4, -0.6)
-    _plain(axes, ink)
-
-
-def _plain(axes: Axes, ink: Ink) -> None:
-    """Nothing but a grid of times."""
-    axes.set_yticks([])
-    axes.tick_params(axis="x", colors=ink("muted"), length=2)
-    axes.grid(axis="x", color=ink("grid"), linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.patch.set_visible(False)
-    for side in ("top", "left", "right"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(ink("grid"))
+    plain(axes, ink)
 
 
 def _x_label(chart: Chart) -> str:
@@ -152,7 +140,7 @@ def _draw_load(figure: Figure, above: Axes, chart: Chart, ink: Ink, foot: float)
     axes = figure.add_axes((place.x0, foot / height, place.width, (_LOAD_IN + _GAP_IN) * len(strips) / height))
     axes.set_xlim(above.get_xlim())
     axes.set_ylim(0, len(strips))
-    _plain(axes, ink)
+    plain(axes, ink)
     axes.set_xlabel(_x_label(chart), color=ink("muted"), loc="left")
     edges = [row * chart.load.width_ns / S for row in range(len(chart.load.bins) + 1)]
     names = axes.get_yaxis_transform()

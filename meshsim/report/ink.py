@@ -13,9 +13,12 @@ from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from meshsim.report.lanes import FAILED, GONE, RUNNING, STALLED, STARTING, STOPPED, STOPPING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: The colour of a name of `PALETTE`.
@@ -42,49 +45,49 @@ PALETTE: dict[str, tuple[str, str, str]] = {
     GONE: ("#01000e", "#c4cad1", "#454d56"),
 }
 
-#: matplotlib settings that decide the bytes of the file.
+#: matplotlib settings that decide the bytes of the file, beside those of a `Look`.
 _SETTINGS: Any = {
     "svg.hashsalt": "meshsim",
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],
-    "font.size": 8.0,
     "hatch.linewidth": 0.6,
     "path.simplify": False,
 }
 
 
-#: Dots for an inch of the PNG files. Source: chosen here; text of 8 points stays readable.
-_DPI = 144
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """What differs between kinds of figures."""
+
+    #: Points.
+    font_size: float = 8.0
+    #: Dots for an inch of the PNG files. Source: chosen here; text of 8 points stays readable.
+    dpi: int = 144
+    #: Whether matplotlib finds room for labels and titles; else the drawing places its axes itself.
+    finds_room: bool = False
 
 
-def svg_file(size: tuple[float, float], draw: Draw) -> str:
+PLACED = Look()
+
+
+def svg_file(size: tuple[float, float], draw: Draw, look: Look = PLACED) -> str:
     """A file of its own: light colours on white, which every viewer shows. `size` is in inches."""
-    svg = _svg(size, draw)
+    svg = _svg(size, draw, look)
     for placeholder, light, _ in PALETTE.values():
         svg = svg.replace(placeholder, light)
     return svg
 
 
-def png_file(size: tuple[float, float], draw: Draw) -> bytes:
-    """The same as pixels."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=size)
-        FigureCanvasAgg(figure)
-        draw(figure, _light)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=_DPI, facecolor=_light("page"), metadata={"Software": None})
-    return out.getvalue()
+def png_file(size: tuple[float, float], draw: Draw, look: Look = PLACED) -> bytes:
+    """The same as pixels. The bytes are those of one version of matplotlib."""
+    return _saved("png", size, draw, _light, look)
 
 
-def svg_fragment(size: tuple[float, float], draw: Draw, label: str) -> str:
+def svg_fragment(size: tuple[float, float], draw: Draw, label: str, look: Look = PLACED) -> str:
     """A fragment for a page that brings colours (`css_variables`); `label` is read to the blind."""
-    body = _svg(size, draw)
+    body = _svg(size, draw, look)
     body = body[body.index("<svg") :]
-    body = re.sub(r'^<svg[^>]* (viewBox="[^"]*")[^>]*>', rf'<svg role="img" aria-label="{escape(label)}" \1>', body)
+    svg_tag = rf'<svg role="img" aria-label="{escape(label)}" \1>'
+    body = re.sub(r'^<svg[^>]* (viewBox="[^"]*")[^>]*>', lambda found: found.expand(svg_tag), body)
     # Ids of groups repeat from figure to figure; those of clips and hatches are hashes of what they name.
     body = re.sub(r' id="[A-Za-z.0-9]+_\d+"', "", body)
     for name, (placeholder, _, _) in PALETTE.items():
@@ -100,18 +103,34 @@ def css_variables(scheme: str) -> str:
     return "".join(f"--{name}:{values[column]};" for name, values in PALETTE.items())
 
 
-def _svg(size: tuple[float, float], draw: Draw) -> str:
+def plain(axes: Axes, ink: Ink) -> None:
+    """Axes with nothing but a grid along x."""
+    axes.set_yticks([])
+    axes.tick_params(axis="x", colors=ink("muted"), length=2)
+    axes.grid(axis="x", color=ink("grid"), linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.patch.set_visible(False)
+    for side in ("top", "left", "right"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(ink("grid"))
+
+
+def _svg(size: tuple[float, float], draw: Draw, look: Look) -> str:
+    return _saved("svg", size, draw, _placeholder, look).decode()
+
+
+def _saved(kind: str, size: tuple[float, float], draw: Draw, ink: Ink, look: Look) -> bytes:
     import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=size)
-        FigureCanvasSVG(figure)
-        draw(figure, _placeholder)
-        out = io.StringIO()
-        blank = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-        figure.savefig(out, format="svg", facecolor=_placeholder("page"), metadata=blank)
+    with mpl.rc_context({**_SETTINGS, "font.size": look.font_size}):
+        figure = Figure(figsize=size, layout="constrained" if look.finds_room else None)
+        FigureCanvasAgg(figure)
+        draw(figure, ink)
+        out = io.BytesIO()
+        blank = {"svg": ("Date", "Creator", "Format", "Type"), "png": ("Software",)}[kind]
+        figure.savefig(out, format=kind, dpi=look.dpi, facecolor=ink("page"), metadata=dict.fromkeys(blank))
     return out.getvalue()
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from statistics import median_low
 from typing import TYPE_CHECKING
 
-from meshsim.report.ink import Draw, Ink, png_file, svg_file, svg_fragment
+from meshsim.report.ink import Draw, Ink, plain, png_file, svg_file, svg_fragment
 from meshsim.report.lanes import FAILED, RUNNING
 from meshsim.report.latencies import KINDS, Latency
 from meshsim.units import S
@@ -142,14 +142,7 @@ def _draw_shares(axes: Axes, ink: Ink, latencies: Sequence[Latency], width_in: f
 def _frame(axes: Axes, ink: Ink, end: float) -> None:
     axes.set_xlim(-0.02 * end, end)
     axes.set_ylim(0, 1)
-    axes.set_yticks([])
-    axes.tick_params(axis="x", colors=ink("muted"), length=2)
-    axes.grid(axis="x", color=ink("grid"), linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.patch.set_visible(False)
-    for side in ("top", "left", "right"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(ink("grid"))
+    plain(axes, ink)
 
 
 def _points(axes: Axes, ink: Ink, xs: Sequence[float], over: Sequence[bool], inch: float) -> None:
