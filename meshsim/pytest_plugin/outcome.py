@@ -11,12 +11,11 @@ from time import perf_counter
 import pytest
 
 from meshsim.pytest_plugin.settings import SETTINGS
-from meshsim.report.findings import closest_margin, evidence_of, finding_lines, margin_text
+from meshsim.report.findings import case_properties, evidence_of, finding_lines
 from meshsim.run import Limits, OutputError, RunResult, reproduce_line, run_plan, write_run
-from meshsim.scenario.plan import Plan, plan_digest, plan_label
+from meshsim.scenario.plan import Plan, plan_label
 from meshsim.trace.directory import Directory
 from meshsim.trace.story import render
-from meshsim.units import S
 
 #: Records at the end of a trace, and lines of what a process wrote, that a report shows. Source: chosen here.
 _TAIL_LINES = 20
@@ -67,26 +66,13 @@ def note(item: pytest.Item, result: RunResult, *, reproduce: str | None = None) 
     plan, verdict = result.plan, result.verdict
     reproduce = reproduce or reproduce_line(result)
     lines = [f"{verdict.outcome}: {plan_label(plan)} on {result.backend}, seed {plan.seed}"]
-    lines += [f"  {line}" for line in finding_lines(verdict, evidence_of(result))]
-    properties = {
-        "seed": plan.seed,
-        "backend": result.backend,
-        "profile": plan.profile,
-        "plan_digest": plan_digest(plan),
-        "digest": result.digest,
-        "virtual_s": f"{result.virtual_ns / S:.3f}",
-        "verdict": verdict.outcome,
-        "reproduce": reproduce,
-    }
-    margin = closest_margin(verdict)
-    if margin is not None:
-        properties["closest_margin"] = margin_text(margin)
+    lines += [f"  {line}" for line in finding_lines(verdict, evidence_of(result), plan.quirks_off)]
     out = item.config.stash[SETTINGS].out
-    if out is not None:
-        properties["run_dir"] = _kept(result, out)
-        lines.append(f"  kept in {properties['run_dir']}")
+    kept = "" if out is None else _kept(result, out)
+    if kept:
+        lines.append(f"  kept in {kept}")
     lines.append(f"  reproduce: {reproduce}")
-    item.user_properties += properties.items()
+    item.user_properties += case_properties(result, reproduce=reproduce, run_dir=kept).items()
     if verdict.outcome != "passed":
         _add_sections(item, result)
     return "\n".join(lines)

@@ -8,7 +8,8 @@ from meshsim.model.quirks import QUIRKS
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.verdict import Margin, Verdict
 from meshsim.report.stories import evidence_lines
-from meshsim.run import RunResult
+from meshsim.run import Outcome, RunResult
+from meshsim.scenario.plan import plan_digest
 from meshsim.units import S, format_duration
 
 #: Records shown for one violation. Source: chosen here; the whole story is one `meshsim trace` away.
@@ -39,15 +40,28 @@ def finding_lines(verdict: Verdict, evidence: Sequence[Sequence[str]], quirks_of
     return lines + _hints({violation.invariant for violation in verdict.violations}, quirks_off)
 
 
-def closest_margin(verdict: Verdict) -> Margin | None:
-    """What came closest to its derived bound; none when nothing in the run had one."""
-    return max(verdict.margins, key=lambda margin: margin.share, default=None)
-
-
 def margin_text(margin: Margin) -> str:
     """`detect of trainer[1]: 2.03s of 12s (17 %)`."""
     took, bound = format_duration(margin.took_ns), format_duration(margin.bound_ns)
     return f"{margin.kind} of {margin.subject}: {took} of {bound} ({100 * margin.share:.0f} %)"
+
+
+def case_properties(run: RunResult | Outcome, *, reproduce: str, run_dir: str = "") -> dict[str, str]:
+    """What JUnit files say of a run beside its verdict: by name, in order; nothing that is not there."""
+    closest = run.verdict.closest
+    properties = {
+        "seed": str(run.plan.seed),
+        "backend": run.backend,
+        "profile": run.plan.profile,
+        "plan_digest": plan_digest(run.plan),
+        "digest": run.digest,
+        "virtual_s": f"{run.virtual_ns / S:.3f}",
+        "verdict": run.verdict.outcome,
+        "reproduce": reproduce,
+        "run_dir": run_dir,
+        "closest_margin": "" if closest is None else margin_text(closest),
+    }
+    return {name: value for name, value in properties.items() if value}
 
 
 def _hints(violated: set[str], quirks_off: Collection[str]) -> list[str]:

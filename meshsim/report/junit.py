@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from xml.etree import ElementTree
 
-from meshsim.report.findings import closest_margin, finding_lines, margin_text
+from meshsim.report.findings import case_properties, finding_lines
 from meshsim.run import Job, Outcome, Suite, case_name
-from meshsim.scenario.plan import plan_digest
 
 
 def junit_xml(suite: Suite, *, allow_inconclusive: bool = False) -> str:
@@ -41,21 +40,7 @@ def _case(outcome: Outcome, open_tag: str) -> ElementTree.Element:
         time=f"{outcome.wall_s:.3f}",
     )
     properties = ElementTree.SubElement(case, "properties")
-    closest = closest_margin(verdict)
-    for name, value in (
-        ("seed", str(plan.seed)),
-        ("backend", outcome.backend),
-        ("profile", plan.profile),
-        ("plan_digest", plan_digest(plan)),
-        ("digest", outcome.digest),
-        ("virtual_s", f"{outcome.virtual_ns / 1e9:.3f}"),
-        ("verdict", verdict.outcome),
-        ("reproduce", outcome.reproduce),
-        ("run_dir", outcome.place),
-        ("closest_margin", "" if closest is None else margin_text(closest)),
-    ):
-        if not value:  # Nothing was kept, or nothing had a bound.
-            continue
+    for name, value in case_properties(outcome, reproduce=outcome.reproduce, run_dir=outcome.place).items():
         ElementTree.SubElement(properties, "property", name=name, value=_clean(value))
     if verdict.outcome == "violated":
         first = verdict.violations[0]
