@@ -94,7 +94,10 @@ def run_suite(
         ScenarioError: a class that a plan names cannot be imported; nothing has run.
         OutputError: `settings.out` cannot be written.
     """
-    for plan in {job.plan.source or job.plan.scenario: job.plan for job in jobs}.values():
+    # Seeds of one variant have the same classes; variants may name others.
+    for plan in {
+        (job.plan.source, job.plan.scenario, variant_label(job.plan.variant)): job.plan for job in jobs
+    }.values():
         program_of(plan)
     if settings.keep != "none":
         prepare(settings.out)
