@@ -13,6 +13,7 @@ import simpy
 
 from meshsim.drive.agenda import Agenda, Entry, TieOrder
 from meshsim.drive.backend import Backend
+from meshsim.drive.delays import Delays, TimerKey
 from meshsim.drive.network import Network
 from meshsim.drive.post import Post
 from meshsim.drive.processes import Processes
@@ -37,9 +38,6 @@ from meshsim.scenario.plan import Plan
 from meshsim.trace.digest import TraceWriter
 from meshsim.trace.directory import DIRECTORY_TYPES, Directory
 from meshsim.trace.records import Body, Record
-
-#: An actor and the key it gave.
-TimerKey = tuple[ActorId, str]
 
 
 class World:
@@ -76,7 +74,7 @@ class World:
         #: When a timer is due, and what set it.
         self._timers: dict[TimerKey, tuple[int, int]] = {}
         #: Timers that fire late: by how much, and how often yet (none: always).
-        self._late: dict[TimerKey, tuple[int, int | None]] = {}
+        self._late = Delays()
         #: When the agenda looks at a timer next: not after it is due, perhaps before.
         self._looks: dict[TimerKey, int] = {}
 
@@ -156,7 +154,7 @@ class World:
                 timer = (actor, key)
                 due_ns = self._agenda.instant + after_ns
                 if self._late:
-                    due_ns += self._lateness(timer)
+                    due_ns += self._late.take(timer)
                 self._timers[timer] = (due_ns, cause)
                 if self._looks.get(timer, due_ns + 1) > due_ns:
                     self._look_at(node, timer, due_ns)
@@ -191,18 +189,10 @@ class World:
     def delay(self, actor: ActorId, key: str, by_ns: int, times: int | None) -> None:
         """A timer fires later than asked for, the one that is set now first; so often, or from now on."""
         timer = (actor, key)
-        self._late[timer] = (by_ns, times)
+        self._late.begin(timer, by_ns, times)
         if timer in self._timers:
             due_ns, cause = self._timers[timer]
-            self._timers[timer] = (due_ns + self._lateness(timer), cause)
-
-    def _lateness(self, timer: TimerKey) -> int:
-        by_ns, times = self._late.get(timer, (0, None))
-        if times == 1:
-            del self._late[timer]
-        elif times is not None:
-            self._late[timer] = (by_ns, times - 1)
-        return by_ns
+            self._timers[timer] = (due_ns + self._late.take(timer), cause)
 
     def _look_at(self, node: Node, timer: TimerKey, at_ns: int) -> None:
         self._looks[timer] = at_ns

@@ -12,6 +12,7 @@ import select
 import socket
 from itertools import count
 
+from meshsim.drive.delays import Delays, TimerKey
 from meshsim.model.boot import NodeBoot, Program
 from meshsim.model.commands import CancelTimer, ExitProcess, NodeCommand, SetTimer, SignalSelf
 from meshsim.model.events import Event, TimerFired
@@ -22,8 +23,6 @@ from meshsim.procs.live_clock import LiveClock
 from meshsim.procs.live_wire import LIVE_REQUESTS, Begin, ChildEnded, Delay, Take, Took
 from meshsim.procs.transport import Channel, ChannelClosedError
 from meshsim.procs.wire import Done
-
-_Timer = tuple[ActorId, str]
 
 #: Waits up to this are exact, seconds.
 _LAST_BIT_S = 2e-3
@@ -55,34 +54,26 @@ class Timers:
 
     def __init__(self) -> None:
         #: When a timer is due, and the number of the input that set it.
-        self._due: dict[_Timer, tuple[int, int]] = {}
+        self._due: dict[TimerKey, tuple[int, int]] = {}
         #: Every time that was ever set and is not past; only what agrees with `_due` counts.
-        self._heap: list[tuple[int, int, _Timer]] = []
+        self._heap: list[tuple[int, int, TimerKey]] = []
         self._order = count()
-        self._late: dict[_Timer, tuple[int, int | None]] = {}
+        self._late = Delays()
 
-    def set(self, timer: _Timer, due_ns: int, set_by: int) -> None:
-        due_ns += self._lateness(timer)
+    def set(self, timer: TimerKey, due_ns: int, set_by: int) -> None:
+        due_ns += self._late.take(timer)
         self._due[timer] = (due_ns, set_by)
         heapq.heappush(self._heap, (due_ns, next(self._order), timer))
 
-    def cancel(self, timer: _Timer) -> None:
+    def cancel(self, timer: TimerKey) -> None:
         self._due.pop(timer, None)
 
-    def delay(self, timer: _Timer, by_ns: int, times: int | None) -> None:
+    def delay(self, timer: TimerKey, by_ns: int, times: int | None) -> None:
         """A timer fires later than asked for, the one that is set now first; so often, or from now on."""
-        self._late[timer] = (by_ns, times)
+        self._late.begin(timer, by_ns, times)
         if timer in self._due:
             due_ns, set_by = self._due[timer]
             self.set(timer, due_ns, set_by)
-
-    def _lateness(self, timer: _Timer) -> int:
-        by_ns, times = self._late.get(timer, (0, None))
-        if times == 1:
-            del self._late[timer]
-        elif times is not None:
-            self._late[timer] = (by_ns, times - 1)
-        return by_ns
 
     def next_ns(self) -> int | None:
         """When the next one is due; None when none is set."""
@@ -93,7 +84,7 @@ class Timers:
             heapq.heappop(self._heap)
         return None
 
-    def take(self) -> tuple[_Timer, int, int]:
+    def take(self) -> tuple[TimerKey, int, int]:
         """The next one, which is not set any more: when it was due, and which input set it."""
         _, _, timer = heapq.heappop(self._heap)
         return timer, *self._due.pop(timer)
