@@ -16,7 +16,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from leftovers import adopting, processes_of_runner, wait_until, zombies
+from leftovers import processes_of_runner, wait_until, zombies
 from small_worlds import at, mesh
 
 from meshsim.faults.kinds import HostCrash, Stall
@@ -130,14 +130,6 @@ class Runner:
 
 
 INTERRUPTED = "meshsim: interrupted: the processes of the run have ended, runs that were complete are kept\n"
-
-
-@pytest.fixture
-def adopted() -> Iterator[Callable[[], list[int]]]:
-    """Waits for the orphans of a dead runner: their exit codes."""
-    with adopting() as wait_for_all:
-        yield wait_for_all
-        assert wait_for_all() == []
 
 
 @pytest.fixture

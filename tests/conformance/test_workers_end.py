@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from leftovers import adopting, wait_until
+from leftovers import wait_until
 
 pytestmark = pytest.mark.procs
 
@@ -43,13 +43,6 @@ class Running:
 
     def alive(self) -> list[psutil.Process]:
         return [each for each in self.all if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
-
-
-@pytest.fixture
-def adopted() -> Iterator[Callable[[], list[int]]]:
-    with adopting() as wait_for_all:
-        yield wait_for_all
-        assert wait_for_all() == []
 
 
 @pytest.fixture

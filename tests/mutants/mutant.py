@@ -38,13 +38,17 @@ class Mutant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The module as Python imports it."""
         return ".".join(("meshsim", "model", *Path(self.module).with_suffix("").parts))
 
+    def source(self) -> str:
+        """The module as it is."""
+        return (MODEL / self.module).read_text(encoding="utf-8")
+
     def mutated(self) -> str:
         """The changed source.
 
         Raises:
             ValueError: the text is not there, or more than once: the module has changed, and so must the mutant.
         """
-        source = (MODEL / self.module).read_text(encoding="utf-8")
+        source = self.source()
         count = source.count(self.before)
         if count != 1:
             raise ValueError(f"{self.id}: expected its text once in {self.module}, found it {count} times")

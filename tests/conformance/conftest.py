@@ -1,0 +1,16 @@
+"""What tests that end runners in sudden ways share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from leftovers import adopting
+
+
+@pytest.fixture
+def adopted() -> Iterator[Callable[[], list[int]]]:
+    """Waits for the orphans of a dead runner: their exit codes."""
+    with adopting() as wait_for_all:
+        yield wait_for_all
+        assert wait_for_all() == []
