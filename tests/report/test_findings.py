@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshsim.oracle.verdict import Margin, MarginKind, Verdict
-from meshsim.report.findings import closest_margin, finding_lines, margin_text
+from meshsim.report.findings import finding_lines, margin_text
 from meshsim.units import MS, S
 
 
@@ -18,12 +18,12 @@ def test_the_closest_margin_is_the_one_with_the_largest_share() -> None:
     close = margin("detect", 900 * MS, S)
     verdict = Verdict(outcome="passed", margins=(margin("report", 5 * S, 10 * S), close, margin("stop", 0, 10 * MS)))
 
-    assert closest_margin(verdict) is close
+    assert verdict.closest is close
     assert margin_text(close) == "detect of trainer[1]: 900ms of 1s (90 %)"
 
 
 def test_a_run_without_deadlines_has_no_closest_margin() -> None:
-    assert closest_margin(Verdict(outcome="passed")) is None
+    assert Verdict(outcome="passed").closest is None
 
 
 @pytest.mark.parametrize(
