@@ -1,4 +1,4 @@
-"""The worlds from which exploring starts: without a fault nothing is wrong in them but what the modelled system does."""
+"""The worlds from which exploring starts: without faults only what the modelled system itself does is wrong in them."""
 
 from __future__ import annotations
 
