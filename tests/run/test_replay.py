@@ -13,6 +13,7 @@ from msgspec import UNSET
 from meshsim.drive.timing import Input, Timing
 from meshsim.model.commands import SetTimer
 from meshsim.model.events import ClockSet, TimerFired
+from meshsim.model.ids import ActorId
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import ProcStatusChanged, Warned
 from meshsim.run import Pace, read_run, run_plan, write_run
@@ -21,7 +22,7 @@ from meshsim.scenario import plan
 from meshsim.scenario.decode import decode
 from meshsim.scenario.load import load_scenarios
 from meshsim.scenario.plan import Plan
-from meshsim.trace.records import ProcessDied, ProcessStarted, Record, RunEnded
+from meshsim.trace.records import Body, InFlight, ProcessDied, ProcessStarted, Record, RunEnded
 from meshsim.units import S
 
 pytestmark = [pytest.mark.procs, pytest.mark.xdist_group("procs")]
@@ -30,12 +31,13 @@ SCENARIOS = Path(__file__).parents[2] / "scenarios"
 #: Fifty times as fast. What that makes of a run does not matter here: whatever its nodes did has to be what they do.
 HASTY = Pace(time_scale=0.02, late_max_ns=60 * S)
 
-#: A proc is killed, the clock of a host is set, the other proc is stopped and ends itself.
+#: A proc is killed, clocks are set, the other proc is stopped and ends itself.
 WORLD: dict[str, Any] = {
     "name": "kill-one-stop-one",
     "horizon": "8s",
     "config": {"supervision_poll_frequency": "1s"},
     "topology": {
+        "clients": ["client", "observer"],
         "procs": [{"name": "workers", "per_host": {"gpus": 2}}],
         "actors": [{"name": "trainer", "procs": "workers"}],
     },
@@ -43,6 +45,7 @@ WORLD: dict[str, Any] = {
     "faults": [
         {"kind": "signal", "target": "workers[1]", "signal": "SIGKILL", "at": "3s"},
         {"kind": "clock_jump", "target": "host0", "by": "2s", "at": "2s"},
+        {"kind": "clock_jump", "target": "observer", "by": "2s", "at": "7s"},
     ],
 }
 
@@ -70,7 +73,7 @@ class Tape(msgspec.Struct):
         node = self.timing.inputs[place].node
         return sum(each.node == node for each in self.timing.inputs[:place])
 
-    def with_input(self, place: int, **changes: Any) -> Tape:  # noqa: ANN401  fields of an input
+    def with_input(self, place: int, **changes: Any) -> Tape:
         inputs = list(self.timing.inputs)
         inputs[place] = msgspec.structs.replace(inputs[place], **changes)
         return self.with_inputs(inputs)
@@ -78,20 +81,27 @@ class Tape(msgspec.Struct):
     def with_inputs(self, inputs: list[Input]) -> Tape:
         return Tape(self.plan, self.records, msgspec.structs.replace(self.timing, inputs=inputs))
 
-    def with_record(self, seq: int, **changes: Any) -> Tape:  # noqa: ANN401  fields of a record
+    def with_more(self, node: str, cause: int, what: Body) -> Tape:
+        """One more record, before the last."""
+        *records, last = self.records
+        more = Record(last.seq, last.at, node, cause, what)
+        return Tape(self.plan, [*records, more, msgspec.structs.replace(last, seq=last.seq + 1)], self.timing)
+
+    def with_record(self, seq: int, **changes: Any) -> Tape:
         records = list(self.records)
         records[seq] = msgspec.structs.replace(records[seq], **changes)
         return Tape(self.plan, records, self.timing)
 
-    def record(self, kind: type) -> Record:
-        return next(record for record in self.records if isinstance(record.what, kind))
+    def record(self, kind: type, node: str = "") -> Record:
+        """The first of a kind, of a node if one is given."""
+        return next(r for r in self.records if isinstance(r.what, kind) and node in ("", r.node))
 
 
 @pytest.fixture(scope="module")
 def tape() -> Tape:
     result = run_plan(plan(decode(WORLD), 0), "live", pace=Pace(time_scale=0.1, late_max_ns=60 * S))
     assert result.timing is not None
-    assert result.records[-1].what == RunEnded("horizon", ("host0", "client")), result.verdict.reason
+    assert result.records[-1].what == RunEnded("horizon", ("host0", "client", "observer")), result.verdict.reason
     return Tape(result.plan, result.records, result.timing)
 
 
@@ -101,7 +111,7 @@ def test_what_was_recorded_is_what_the_model_does(tape: Tape) -> None:
 
     outputs = [each.outputs for each in tape.timing.inputs]
     assert replayed.differences == ()
-    assert (replayed.nodes, replayed.inputs) == (4, len(tape.timing.inputs))
+    assert (replayed.nodes, replayed.inputs) == (5, len(tape.timing.inputs))
     assert replayed.outputs == sum(map(len, outputs)) > 100  # type: ignore[arg-type]  # none is unset
 
 
@@ -236,16 +246,17 @@ def _time_goes_back(tape: Tape) -> tuple[Tape, int, str]:
 
 
 def _time_that_is_told(tape: Tape) -> tuple[Tape, int, str]:
-    """A poll begins later than it did: its keepalives would be valid for longer."""
-    place = tape.first("client", TimerFired)
-    later = msgspec.structs.replace(tape.timing.inputs[place], at_ns=tape.timing.inputs[place].at_ns + 1)
-    return tape.with_input(place, at_ns=later.at_ns), place, "output"
+    """What is told is valid until a time by the clock of who says so: a moment later it would be another one."""
+    kept = next(record for record in tape.records if b"expires_after_ns" in msgspec.json.encode(record.what))
+    place = next(place for place, each in enumerate(tape.timing.inputs) if each.record == kept.cause)
+    return tape.with_input(place, at_ns=tape.timing.inputs[place].at_ns + 1), place, "output"
 
 
-def _clock_changed(tape: Tape) -> tuple[Tape, int, str]:
-    """It shows in the first time that is told by that clock."""
-    place = tape.first("host0/workers_0", ClockSet)
-    return tape.with_record(tape.timing.inputs[place].record, what=ClockSet(5)), -1, ""
+def _process_under_another_name(tape: Tape) -> tuple[Tape, int, str]:
+    started = tape.record(ProcessStarted, "host0/workers_1")
+    place = next(place for place, each in enumerate(tape.timing.inputs) if each.node == "host0/workers_1")
+    changed = msgspec.structs.replace(started.what, name="nobody")
+    return tape.with_record(started.seq, what=changed), place, "host0 had not asked for it"
 
 
 @pytest.mark.parametrize(
@@ -262,6 +273,7 @@ def _clock_changed(tape: Tape) -> tuple[Tape, int, str]:
         _taken_too_early,
         _time_goes_back,
         _time_that_is_told,
+        _process_under_another_name,
     ],
 )
 def test_what_was_changed_is_named(tape: Tape, change: Callable[[Tape], tuple[Tape, int, str]]) -> None:
@@ -275,3 +287,58 @@ def test_what_was_changed_is_named(tape: Tape, change: Callable[[Tape], tuple[Ta
         each = changed.timing.inputs[place]
         assert (difference.node, difference.input) == (each.node, changed.number(place))
         assert difference.record == each.record == difference.story[-1].seq
+
+
+# --- what follows from nothing, and from what nothing follows ------------------------------------------------------
+
+
+def _note_added(tape: Tape) -> tuple[Tape, str, str]:
+    last = [each for each in tape.timing.inputs if each.node == "client"][-1]
+    more = Warned(ActorId("unix:@client,local,client[0]"), "beware")
+    return tape.with_more("client", last.record, more), "client", "a note, and no node made it"
+
+
+def _message_added(tape: Tape) -> tuple[Tape, str, str]:
+    sent = tape.record(Envelope, "host0/workers_0")
+    more = InFlight(msgspec.structs.replace(sent.what, port=5))
+    return tape.with_more("host0/workers_0", sent.cause, more), "", "a message, and no node sent it"
+
+
+def _end_without_a_reason(tape: Tape) -> tuple[Tape, str, str]:
+    """It was killed, and is said to have ended itself of something that it took."""
+    died = next(r for r in tape.records if r.what == ProcessDied("signal"))
+    taken = tape.timing.inputs[tape.first(died.node, Envelope)].record
+    return tape.with_record(died.seq, cause=taken, what=ProcessDied("exit")), died.node, "nobody asked for this"
+
+
+def _end_that_is_another(tape: Tape) -> tuple[Tape, str, str]:
+    died = next(r for r in tape.records if r.what == ProcessDied("exit"))
+    return tape.with_record(died.seq, what=ProcessDied("signal")), died.node, "it asked for this, and nothing followed"
+
+
+def _last_input_dropped(tape: Tape) -> tuple[Tape, str, str]:
+    """Nothing followed from it, and nothing came after it."""
+    place = tape.first("observer", ClockSet)
+    silent = tape.timing.inputs[place]
+    assert silent.outputs == ()
+    inputs = [each for each in tape.timing.inputs if each is not silent]
+    return tape.with_inputs(inputs), silent.node, f"{silent.node} was handed this and did not take it"
+
+
+@pytest.mark.parametrize(
+    "change", [_note_added, _message_added, _end_without_a_reason, _end_that_is_another, _last_input_dropped]
+)
+def test_what_no_node_accounts_for_is_named(tape: Tape, change: Callable[[Tape], tuple[Tape, str, str]]) -> None:
+    """Every output is as recorded, and the trace says more, or less, than follows from them."""
+    changed, node, problem = change(tape)
+
+    difference, *_ = changed.differences()
+
+    assert difference.problem == problem
+    assert node in ("", difference.node)
+
+
+def test_a_recording_without_outputs_is_refused(tape: Tape) -> None:
+    """Those of former versions do not have them."""
+    with pytest.raises(NotRecordedError, match="made by an older version"):
+        tape.with_input(3, outputs=UNSET).differences()
