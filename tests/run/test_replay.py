@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +13,15 @@ import pytest
 from msgspec import UNSET
 
 from meshsim.drive.timing import Input, Timing
-from meshsim.model.commands import SetTimer
-from meshsim.model.events import ClockSet, TimerFired
+from meshsim.model.commands import NodeCommand, SetTimer
+from meshsim.model.events import ClockSet, Event, TimerFired
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import ProcStatusChanged, Warned
-from meshsim.run import Pace, read_run, run_plan, write_run
+from meshsim.model.runtime.node import NodeMachine
+from meshsim.procs.live import LiveBackend
+from meshsim.procs.live_conductor import LiveConductor
+from meshsim.run import Pace, program_of, read_run, run_plan, write_run
 from meshsim.run.replay import Difference, NotRecordedError, replay
 from meshsim.scenario import plan
 from meshsim.scenario.decode import decode
@@ -147,7 +152,7 @@ def test_a_run_that_was_kept_replays_as_well(tape: Tape, tmp_path: Path) -> None
 )
 def test_runs_of_all_kinds_replay(name: str) -> None:
     """What strikes inside a node, beside it and between nodes; actor classes of the scenario's own."""
-    (loaded,) = load_scenarios(SCENARIOS / f"{name}.toml")
+    loaded, *_ = load_scenarios(SCENARIOS / f"{name}.toml")
 
     result = run_plan(plan(loaded.scenario, 0), "live", pace=HASTY)
 
@@ -155,6 +160,29 @@ def test_runs_of_all_kinds_replay(name: str) -> None:
     replayed = replay(result.plan, result.records, result.timing)
     assert replayed.differences == ()
     assert replayed.inputs == len(result.timing.inputs) > 0, result.verdict.reason
+
+
+class ForgetsNotes(NodeMachine):
+    """Says nothing of what becomes of processes."""
+
+    def handle(self, event: Event, now_ns: int) -> list[NodeCommand]:
+        """Take one event and return what the run gets to see."""
+        return [command for command in super().handle(event, now_ns) if not isinstance(command, ProcStatusChanged)]
+
+
+def test_a_process_that_does_something_else_is_found() -> None:
+    """Nothing of the recording was changed: the machine in the process was another one."""
+    scenario = plan(decode(WORLD), 0)
+    run_id = f"test-{os.getpid()}-forgets-notes"
+    with closing(LiveBackend(program_of(scenario), run_id=run_id, time_scale=0.05, node_type=ForgetsNotes)) as backend:
+        conductor = LiveConductor(scenario, backend, backend)
+        conductor.run()
+
+    difference, *_ = replay(scenario, conductor.records, conductor.timing()).differences
+
+    assert difference.node == "host0"
+    assert difference.expected == "workers[0]: Starting -> Running"
+    assert not any(isinstance(record.what, ProcStatusChanged) for record in conductor.records)
 
 
 # --- what was changed is found -----------------------------------------------------------------------------------
