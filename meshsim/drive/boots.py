@@ -5,7 +5,10 @@ Nothing else goes into it but the wall clock of its machine, so a replay can mak
 
 from __future__ import annotations
 
-from meshsim.model.boot import NodeBoot
+from msgspec import UNSET
+
+from meshsim.drive.deciding import turns_of
+from meshsim.model.boot import NodeBoot, Turn
 from meshsim.model.commands import SpawnAllocated, SpawnProcess
 from meshsim.model.ids import Node, name_of_host
 from meshsim.model.quirks import REVISION_OF
@@ -25,6 +28,7 @@ def root_boot(plan: Plan, node: Node, kind: str, clock: WallClock) -> NodeBoot:
         revision=REVISION_OF[plan.profile],
         name_key=stream_key(plan.seed, "names", node),
         choice_key=_choice_key(plan, node),
+        turns=_turns(plan, node),
         clock=clock,
         in_process=name_of_host(node) in plan.topology.in_process,
         allocates=name_of_host(node) in allocating_hosts(plan),
@@ -41,6 +45,7 @@ def proc_boot(plan: Plan, host: Node, node: Node, command: SpawnProcess, clock: 
         revision=REVISION_OF[plan.profile],
         name_key=stream_key(plan.seed, "names", node),
         choice_key=_choice_key(plan, node),
+        turns=_turns(plan, node),
         clock=clock,
         proc_name=command.name,
         host=host,
@@ -60,6 +65,7 @@ def allocated_boot(plan: Plan, node: Node, command: SpawnAllocated, clock: WallC
         name_key=stream_key(plan.seed, "names", node),
         clock=clock,
         choice_key=_choice_key(plan, node),
+        turns=_turns(plan, node),
         alloc=command.alloc,
         index=command.index,
     )
@@ -68,3 +74,8 @@ def allocated_boot(plan: Plan, node: Node, command: SpawnAllocated, clock: WallC
 def _choice_key(plan: Plan, node: Node) -> int:
     """Key of what the actors of a process choose; 0 when they do not."""
     return stream_key(plan.seed, "choices", node) if plan.seeded_choices is True else 0
+
+
+def _turns(plan: Plan, node: Node) -> tuple[Turn, ...]:
+    """What the actors of a process are told to take."""
+    return () if plan.decisions is UNSET else turns_of(plan.decisions, node)
