@@ -39,18 +39,18 @@ HASTY = Pace(time_scale=0.05, late_max_ns=60 * S)
 #: A proc is killed, clocks are set, the other proc is stopped and ends itself.
 WORLD: dict[str, Any] = {
     "name": "kill-one-stop-one",
-    "horizon": "8s",
+    "horizon": "12s",
     "config": {"supervision_poll_frequency": "1s"},
     "topology": {
         "clients": ["client", "observer"],
         "procs": [{"name": "workers", "per_host": {"gpus": 2}}],
         "actors": [{"name": "trainer", "procs": "workers"}],
     },
-    "operations": [{"do": "stop_procs", "procs": "workers", "by": "client", "at": "5s"}],
+    "operations": [{"do": "stop_procs", "procs": "workers", "by": "client", "at": "8s"}],
     "faults": [
-        {"kind": "signal", "target": "workers[1]", "signal": "SIGKILL", "at": "3s"},
+        {"kind": "signal", "target": "workers[1]", "signal": "SIGKILL", "when": {"record": "poll_ended"}},
         {"kind": "clock_jump", "target": "host0", "by": "2s", "at": "2s"},
-        {"kind": "clock_jump", "target": "observer", "by": "2s", "at": "7s"},
+        {"kind": "clock_jump", "target": "observer", "by": "2s", "at": "9s"},
     ],
 }
 
@@ -104,7 +104,7 @@ class Tape(msgspec.Struct):
 
 @pytest.fixture(scope="module")
 def tape() -> Tape:
-    result = run_plan(plan(decode(WORLD), 0), "live", pace=Pace(time_scale=0.1, late_max_ns=60 * S))
+    result = run_plan(plan(decode(WORLD), 0), "live", pace=Pace(time_scale=0.25, late_max_ns=60 * S))
     assert result.timing is not None
     assert result.records[-1].what == RunEnded("horizon", ("host0", "client", "observer")), result.verdict.reason
     return Tape(result.plan, result.records, result.timing)
@@ -174,7 +174,7 @@ def test_a_process_that_does_something_else_is_found() -> None:
     """Nothing of the recording was changed: the machine in the process was another one."""
     scenario = plan(decode(WORLD), 0)
     run_id = f"test-{os.getpid()}-forgets-notes"
-    with closing(LiveBackend(program_of(scenario), run_id=run_id, time_scale=0.05, node_type=ForgetsNotes)) as backend:
+    with closing(LiveBackend(program_of(scenario), run_id=run_id, time_scale=0.25, node_type=ForgetsNotes)) as backend:
         conductor = LiveConductor(scenario, backend, backend)
         conductor.run()
 

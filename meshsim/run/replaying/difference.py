@@ -66,5 +66,8 @@ def both_in_words(expected: NodeCommand | None, recorded: object, node: Node, di
         return words
     left, right = encoded(expected), encoded(recorded)
     first = next(i for i, (a, b) in enumerate(zip(left + b"\0", right + b"\0", strict=False)) if a != b)
-    start, end = max(0, first - _AROUND), first + _AROUND
-    return tuple(f"{words[0]}: …{text[start:end].decode(errors='replace')}…" for text in (left, right))  # type: ignore[return-value]  # two of them
+    return f"{words[0]}: …{_around(left, first)}…", f"{words[1]}: …{_around(right, first)}…"
+
+
+def _around(text: bytes, place: int) -> str:
+    return text[max(0, place - _AROUND) : place + _AROUND].decode(errors="replace")

@@ -65,13 +65,8 @@ class Recording:
     @property
     def is_whole(self) -> bool:
         """Whether the run went on to its horizon: what nodes asked for last was carried out."""
-        return bool(self.records) and self.records[-1].what == RunEnded("horizon", self.alive)
-
-    @property
-    def alive(self) -> tuple[str, ...]:
-        """Nodes whose process was alive at the end."""
         last = self.records[-1].what if self.records else None
-        return last.alive if isinstance(last, RunEnded) else ()
+        return isinstance(last, RunEnded) and last.why == "horizon"
 
     def record(self, seq: int) -> Record | None:
         """A record by its number."""
