@@ -10,7 +10,6 @@ import msgspec
 from meshsim.model.ids import Node
 from meshsim.units import US, format_duration
 
-
 #: What can be late, and what that means; in the order in which people read it.
 LATENESS: dict[str, str] = {
     "fault": "a fault struck after it was due",
