@@ -40,11 +40,11 @@ class Late(msgspec.Struct, frozen=True, omit_defaults=True):
     def of(cls, all_ns: Sequence[int], worst: str) -> Late:
         """Of at least one; `worst` is what was the latest."""
         in_order = sorted(all_ns)
-        return cls(len(in_order), int(median(in_order)), in_order[-1], worst, _spread(in_order))
+        return cls(len(in_order), int(median(in_order)), in_order[-1], worst, spread(in_order))
 
 
-def _spread(in_order: Sequence[int]) -> list[int]:
-    """At most `VALUES_MAX` of sorted values, the first and the last among them."""
+def spread(in_order: Sequence[int]) -> list[int]:
+    """At most `VALUES_MAX` of sorted values, evenly spaced in their order, the first and the last among them."""
     last = len(in_order) - 1
     count = min(len(in_order), VALUES_MAX)
     return [in_order[last * index // max(count - 1, 1)] for index in range(count)]

@@ -59,22 +59,24 @@ def strips_in(strips: Sequence[Strip]) -> float:
 def draw_strips(figure: Figure, ink: Ink, strips: Sequence[Strip], x_label: str, top_in: float) -> None:
     """Into a figure that is as wide as `strips_figure` has it, from `top_in` inches below its upper end."""
     height, width_in = figure.get_figheight(), _WIDTH_IN - _LEFT_IN - _RIGHT_IN
+    begin = math.floor(_place(min((min(strip.values_ns) for strip in strips), default=LEAST_NS)))
     end = _place(max((max(strip.values_ns) for strip in strips), default=LEAST_NS)) + 0.15
+    decades = range(begin, math.ceil(end))
     for row, strip in enumerate(strips):
         bottom = 1 - (top_in + row * _STEP_IN + PANEL_IN) / height
         place = (_LEFT_IN / _WIDTH_IN, bottom, width_in / _WIDTH_IN, PANEL_IN / height)
         axes = figure.add_axes(place, label=strip.name)
-        axes.set_xlim(-0.02 * end, end)
+        axes.set_xlim(begin - 0.02 * (end - begin), end)
         axes.set_ylim(0, 1)
         plain(axes, ink)
         is_last = row == len(strips) - 1
-        axes.set_xticks(range(math.ceil(end)), [_text(LEAST_NS * 10**power) for power in range(math.ceil(end))])
+        axes.set_xticks(decades, [_text(LEAST_NS * 10**power) for power in decades])
         axes.tick_params(axis="x", labelbottom=is_last)
         if is_last:
             axes.set_xlabel(x_label, color=ink("muted"), loc="left")
         figure.text(0.01, bottom + 0.55 / height, strip.name, color=ink("ink"), fontsize=9, fontweight="bold")
         figure.text(0.01, bottom + 0.4 / height, strip.note, color=ink("muted"), fontsize=7)
-        _draw_points(axes, ink, strip, end / width_in)
+        _draw_points(axes, ink, strip, (end - begin) / width_in)
 
 
 def _draw_points(axes: Axes, ink: Ink, strip: Strip, inch: float) -> None:
