@@ -74,11 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def study_of(scenario: Path, runs: int, at_once: int, time_scale: float = 1.0) -> Study:
-    """Run seeds 1 to `runs`, so many at once, and keep what they measured."""
-    plans = plans_of([scenario], seeds=range(1, runs + 1))
+    """Run seeds from 1 on, so many at once, until so many have found the death, or a tenth more have run."""
     load_before, started_s = os.getloadavg()[0], perf_counter()
-    answers = track(_answers(plans, at_once, Pace(time_scale=time_scale)), FIGURE, total=runs, transient=True)
-    found = sorted(answers, key=lambda each: each.seed)
+    pace, most = Pace(time_scale=time_scale), runs + max(runs // 10, 1)
+    found: list[Measured] = []
+    while (missing := runs - sum(each.latency_ns is not None for each in found)) > 0 and len(found) < most:
+        seeds = range(len(found) + 1, min(len(found) + missing, most) + 1)
+        answers = _answers(plans_of([scenario], seeds=seeds), at_once, pace)
+        found += track(answers, FIGURE, total=len(seeds), transient=True)
     return Study(
         versions=versions(),
         cores=os.cpu_count() or 1,
@@ -89,7 +92,7 @@ def study_of(scenario: Path, runs: int, at_once: int, time_scale: float = 1.0) -
         at_once=at_once,
         asked=runs,
         window_ns=_window(scenario),
-        runs=found,
+        runs=sorted(found, key=lambda each: each.seed),
     )
 
 
