@@ -117,7 +117,7 @@ class Chart(msgspec.Struct, frozen=True):
     #: What the times of the figure are: those of a simulated run are virtual.
     clock: str = "virtual time"
     #: Messages from lane to lane; None when they are too many, and marks say where they arrive.
-    arrows: tuple[Arrow, ...] | None = None
+    arrows: tuple[Arrow, ...] | None = ()
 
 
 def chart_of(records: Sequence[Record], lanes_max: int = LANES_MAX, clock: str = "virtual time") -> Chart:
