@@ -117,5 +117,5 @@ def _draw_counts(axes: Axes, ink: Ink, study: Study) -> None:
     axes.axhline(len(study.latencies_ns) / _BINS, color=ink("fault"), linewidth=1)
     axes.set_yticks([0, len(study.latencies_ns) / _BINS])
     axes.tick_params(axis="y", colors=ink("muted"), length=0)
-    title = f"runs in each of {_BINS} parts of the period, what is outside in the outermost; red: even"
+    title = f"runs in each of {_BINS} equal parts of the period; red: even"
     axes.set_title(title, loc="left", color=ink("muted"), fontsize=8)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import msgspec
 import psutil
@@ -32,7 +32,7 @@ class LiveLifetime(msgspec.Struct, frozen=True):
     ready_s: float
     #: From the kill of one proc to the end of the poll that found it.
     found_s: float
-    #: From the client's request to stop the procs to its answer.
+    #: From the client's request to stop the procs until it has its answer and the last of them is dead.
     stopped_s: float
     #: From the end of the scenario until no process of the run is left.
     ended_s: float
@@ -45,18 +45,23 @@ class LiveMeshError(Exception):
 
 
 def live_plan(hosts: int, per_host: int) -> Plan:
-    """One of the procs is killed after the first poll; long after that is found, all are stopped."""
+    """One of the procs is killed after the first poll; when the client hears of it, it stops all."""
     raw = {
         "name": "live-mesh",
-        "horizon": "24s",
+        # Nobody waits for it: the run is over when all are stopped.
+        "horizon": "2m",
         "quirks": {"Q18": False},
         "config": {"supervision_poll_frequency": "2s"},
         "topology": {
             "hosts": hosts,
             "procs": [{"name": "workers", "per_host": {"gpus": per_host}}],
             "actors": [{"name": "trainer", "procs": "workers"}],
+            "subscribers": [{"mesh": "trainer", "by": "client"}],
         },
-        "operations": [{"do": "stop_procs", "procs": "workers", "at": "20s"}],
+        "operations": [
+            {"do": "next_event", "mesh": "trainer", "limit": "100s"},
+            {"do": "stop_procs", "procs": "workers"},
+        ],
         "faults": [
             {
                 "kind": "signal",
@@ -111,15 +116,15 @@ def live_lifetime(hosts: int, per_host: int, *, run_id: str) -> LiveLifetime:
         conductor = LiveConductor(asked, backend, backend)
         watch = _Watch(backend, ready, stop)
         conductor.watchers.append(watch.take)
-        conductor.run()
-        alive = [node for node in conductor.table.alive() if "workers" in node]
+        with suppress(_OverError):
+            conductor.run()
         closing_s = time.perf_counter()
         backend.close()
         ended_s = time.perf_counter() - closing_s
-    left = [*alive, *leftovers()]
+    left = leftovers()
     missing = [what for what in ("ready", "killed", "found", "stopping", "stopped") if what not in watch.at_s]
     if left or missing:
-        raise LiveMeshError(f"not {', '.join(missing) or 'missing'}; left over: {', '.join(left) or 'nothing'}")
+        raise LiveMeshError(f"did not come: {missing}; left over: {len(left)}, such as {left[:3]}")
     at_s = watch.at_s
     return LiveLifetime(
         ready_s=at_s["ready"] - began_s,
@@ -129,6 +134,10 @@ def live_lifetime(hosts: int, per_host: int, *, run_id: str) -> LiveLifetime:
         private_mib_max=max(watch.private_mib),
         private_mib_all=sum(watch.private_mib),
     )
+
+
+class _OverError(Exception):
+    """All that is measured has happened."""
 
 
 class _Watch:
@@ -148,6 +157,7 @@ class _Watch:
                 self._nodes.add(Node(record.node))
             case ProcessDied():
                 self._nodes.discard(Node(record.node))
+                self._look_for_the_end()
             case FaultStruck():
                 self._at("killed")
             case OperationEnded(index=index) if index == self._ready:
@@ -155,12 +165,19 @@ class _Watch:
             case OperationStarted(index=index) if index == self._stop:
                 self._at("stopping")
             case OperationEnded(index=index) if index == self._stop:
-                self._at("stopped")
+                self._at("answered")
+                self._look_for_the_end()
             case PollEnded(outcome="proc_dead") if "found" not in self.at_s:
                 self._at("found")
                 self.private_mib = [_private_mib(self._backend.pid_of(node)) for node in sorted(self._nodes)]
             case _:
                 pass
+
+    def _look_for_the_end(self) -> None:
+        """All are stopped when the client has its answer and no proc is left."""
+        if "answered" in self.at_s and not any("workers" in node for node in self._nodes):
+            self._at("stopped")
+            raise _OverError
 
     def _at(self, what: str) -> None:
         self.at_s[what] = time.perf_counter()
