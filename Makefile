@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks faults seeds mutants soak sweeps docs bench lint clean
+.PHONY: demo test quirks faults seeds mutants soak detection-live sweeps docs bench lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -48,6 +48,10 @@ mutants: $(READY)
 # Five hundred lockstep runs of the busiest scenarios while two burners take the cores; writes reports/soak.md.
 soak: $(READY)
 	$(BIN)/python -m benchmarks.soak --out reports
+
+# Two hundred seeded kills in live runs, one poll a second: how long until they are found; writes reports/detection-live/.
+detection-live: $(READY)
+	$(BIN)/python -m benchmarks.detection --out reports/detection-live
 
 # The worked examples of docs/sweeps.md, from nothing: tables, pages and figures in reports/sweeps/.
 sweeps: $(READY)

@@ -49,7 +49,7 @@ def compare_processes(procs: int, *, rounds: int) -> list[Comparison]:
     ours, bare = [], []
     for _ in range(rounds):
         ours.append(_through_lockstep(procs, hosts=min(procs, HOSTS)))
-        bare.append(_bare_fork(procs))
+        bare.append(bare_fork(procs))
     name = f"{procs} {'proc' if procs == 1 else 'procs'}"
 
     def comparison(what: str, unit: str, field: str, aim: Aim | None) -> Comparison:
@@ -89,7 +89,8 @@ def _through_lockstep(procs: int, *, hosts: int) -> Lifetime:
         return Lifetime(ready_s, memory, perf_counter() - ended_s)
 
 
-def _bare_fork(children: int) -> Lifetime:
+def bare_fork(children: int) -> Lifetime:
+    """So many children of an interpreter that does nothing else."""
     command = [sys.executable, "-m", "benchmarks.bare_fork", str(children)]
     root = Path(__file__).parent.parent
     with subprocess.Popen(command, cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:

@@ -28,6 +28,9 @@ belong to the machine and the moment; compare ratios.
 - **procs**: on up to 8 hosts, the real node in each, from nothing (start of the zygote included) until the last has
   handled its first event; beside a fresh interpreter forking as many children through multiprocess. Private memory is
   USS. Wall time.
+- **live**: the same hosts and procs as a live run has them, each free-running, an actor on each: from nothing until the
+  client has its actors; one is killed, and a poll finds it; the client stops all, and the hosts have ended them; the
+  run ends. The run breaks off if a proc is left then, or a process of it. Beside the same fork. Wall time.
 """
 
 

@@ -10,6 +10,7 @@ from time import perf_counter
 import msgspec
 
 from benchmarks.comparison import Comparison
+from benchmarks.live_mesh import compare_live_mesh
 from benchmarks.polling import compare_polling
 from benchmarks.processes import compare_processes
 from benchmarks.report import Report, show, write
@@ -29,6 +30,9 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     poll_rounds: int = 5
     procs: tuple[int, ...] = (1, 64, 256)
     proc_rounds: int = 3
+    #: Hosts, and procs on each.
+    live: tuple[int, int] = (8, 32)
+    live_rounds: int = 1
 
 
 def measure(extent: Extent) -> list[Comparison]:
@@ -46,6 +50,8 @@ def measure(extent: Extent) -> list[Comparison]:
     for procs in extent.procs:
         _say(f"{procs} procs")
         comparisons += compare_processes(procs, rounds=extent.proc_rounds)
+    _say(f"live, {extent.live[0] * extent.live[1]} procs")
+    comparisons += compare_live_mesh(*extent.live, rounds=extent.live_rounds)
     return comparisons
 
 

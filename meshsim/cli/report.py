@@ -74,11 +74,13 @@ def write_timelines(kept: Sequence[tuple[RunResult, Path]]) -> None:
     """
     from meshsim.report.figure import timeline_svg
     from meshsim.report.lanes import chart_of
+    from meshsim.report.worlds import clock_of
 
     for result, place in kept:
         title = f"{plan_label(result.plan)}  {result.backend}  seed {result.plan.seed}"
         path = place / "timeline.svg"
+        chart = chart_of(result.records, clock=f"{clock_of(result)} time")
         try:
-            path.write_text(timeline_svg(chart_of(result.records), title), encoding="utf-8")
+            path.write_text(timeline_svg(chart, title), encoding="utf-8")
         except OSError as error:
             raise OutputError(f"{path}: cannot write the timeline: {error.strerror}") from None

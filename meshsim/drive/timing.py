@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Union
 
@@ -13,8 +14,21 @@ from meshsim.model.events import ChildExited, SpawnFailed
 from meshsim.model.ids import ActorId, Node
 from meshsim.units import US, format_duration
 
+#: What can be late, and what that means; in the order in which people read it.
+LATENESS: dict[str, str] = {
+    "fault": "a fault struck after it was due",
+    "timer": "a timer fired in its node after it was due",
+    "node": "a node took an event after it was handed over",
+    "way_back": "the router took a node's report of an event after the node had begun with it",
+    "router": "the router did what was due (deliveries, operations, faults) after that",
+    "bring_up": "bring-up was over later than where nothing takes longer than the plan says",
+}
 
-class Late(msgspec.Struct, frozen=True):
+#: Single values that are kept of each kind. Source: chosen here: as many points as a figure can show apart.
+VALUES_MAX = 400
+
+
+class Late(msgspec.Struct, frozen=True, omit_defaults=True):
     """How late one kind of thing was."""
 
     count: int
@@ -22,6 +36,22 @@ class Late(msgspec.Struct, frozen=True):
     worst_ns: int
     #: What was the latest of all.
     worst: str
+    #: How late each was, sorted; of more than `VALUES_MAX` as many, evenly spaced in that order, the worst among them.
+    #: Empty in files that were written before they were kept.
+    values_ns: list[int] = []
+
+    @classmethod
+    def of(cls, all_ns: Sequence[int], worst: str) -> Late:
+        """Of at least one; `worst` is what was the latest."""
+        in_order = sorted(all_ns)
+        return cls(len(in_order), int(median(in_order)), in_order[-1], worst, spread(in_order))
+
+
+def spread(in_order: Sequence[int]) -> list[int]:
+    """At most `VALUES_MAX` of sorted values, evenly spaced in their order, the first and the last among them."""
+    last = len(in_order) - 1
+    count = min(len(in_order), VALUES_MAX)
+    return [in_order[last * index // max(count - 1, 1)] for index in range(count)]
 
 
 #: One thing that a node asked for: the number of the record that holds it (a note as it is, a message at its first end:
@@ -61,7 +91,7 @@ class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
 
     #: Wall time for virtual time.
     time_scale: float
-    #: By kind, see `Lateness`, and `bring_up`; kinds that did not occur are left out.
+    #: By kind, see `LATENESS`; kinds that did not occur are left out.
     late: dict[str, Late]
     #: In the order in which each node took them.
     inputs: list[Input] = []
@@ -86,12 +116,11 @@ class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
 class Lateness:
     """Collects what was late while a run goes on.
 
-    Four kinds: a `fault` struck after it was due; a `timer` fired in its node after it was due; a `node` took an event
-    after it was handed over; the `router` did what was due (deliveries, operations, faults) after that.
+    The kinds are those of `LATENESS`, `bring_up` excepted, which is known when the run is over.
     """
 
     def __init__(self) -> None:
-        self._by_kind: dict[str, list[int]] = {"fault": [], "timer": [], "node": [], "router": []}
+        self._by_kind: dict[str, list[int]] = {kind: [] for kind in LATENESS if kind != "bring_up"}
         #: The latest of each kind: by how much, and what it was.
         self._worst: dict[str, tuple[int, str]] = {}
 
@@ -103,11 +132,7 @@ class Lateness:
             self._worst[kind] = (late_ns, what)
 
     def by_kind(self) -> dict[str, Late]:
-        return {
-            kind: Late(len(all_ns), int(median(all_ns)), *self._worst[kind])
-            for kind, all_ns in self._by_kind.items()
-            if all_ns
-        }
+        return {kind: Late.of(all_ns, self._worst[kind][1]) for kind, all_ns in self._by_kind.items() if all_ns}
 
 
 def late_text(duration_ns: int) -> str:

@@ -112,6 +112,9 @@ class LiveConductor(Conductor):
         else:
             seq = self.record(node, inputs[took.set_by], took.timer)
             self.lateness.add("timer", f"timer {took.timer.key} in {node}", took.at_ns - max(took.due_ns, since_ns))
+        # From before the node handled it: what handling takes is late, too, where the model has it take no time.
+        back_ns = self._live.clock.now_ns() - max(took.at_ns, since_ns)
+        self.lateness.add("way_back", f"a report of {node}", back_ns)
         inputs.append(seq)
         self.inputs.append(Input(node, seq, took.at_ns, self._unrecorded.get((node, seq), UNSET)))
         self._asked_for.append(took.commands)

@@ -41,7 +41,7 @@ LEGEND: dict[str, str] = {
     "operation": "operation",
     "heartbeat": "heartbeat",
     "poll": "poll in flight",
-    "message": "message arrives",
+    "message": "message: an arrow, or a tick where it arrives",
 }
 
 #: Marks of one kind closer than this share of the width are painted once.
@@ -93,6 +93,7 @@ def _draw(figure: Figure, chart: Chart, ink: Ink, *, title: str, legend: bool) -
     for row, lane in enumerate(chart.lanes):
         _draw_lane(axes, row, lane, ink)
     _draw_marks(axes, chart, ink)
+    _draw_arrows(axes, chart, ink)
     _draw_faults(axes, chart, ink)
     if chart.load.bins:
         axes.tick_params(axis="x", labelbottom=False)
@@ -114,7 +115,8 @@ def _draw_frame(axes: Axes, chart: Chart, ink: Ink) -> None:
 
 def _x_label(chart: Chart) -> str:
     folded = f"   ({chart.folded} quieter lanes are left out)" if chart.folded else ""
-    return f"{chart.clock}, s{folded}"
+    messages = "" if chart.arrows is not None else "   (too many messages for arrows: ticks where they arrive)"
+    return f"{chart.clock}, s{folded}{messages}"
 
 
 def _strips(load: Load) -> list[tuple[str, str, list[int]]]:
@@ -195,6 +197,7 @@ def _draw_marks(axes: Axes, chart: Chart, ink: Ink) -> None:
             (mark.at_ns / S, row + (_MESSAGE_DROP if look == "message" else 0.0))
             for row, lane in enumerate(chart.lanes)
             for mark in _apart((m for m in lane.marks if m.look == look), spacing_ns)
+            if look != "message" or chart.arrows is None
         ]
         if points:
             xs, ys = zip(*points, strict=True)
@@ -210,6 +213,16 @@ def _draw_marks(axes: Axes, chart: Chart, ink: Ink) -> None:
                 clip_on=False,
                 zorder=5,
             )
+
+
+def _draw_arrows(axes: Axes, chart: Chart, ink: Ink) -> None:
+    """A line from lane to lane as far as the bars, its head at the lane that takes the message."""
+    for arrow in chart.arrows or ():
+        down = 1 if arrow.to_lane > arrow.from_lane else -1
+        start = (arrow.sent_ns / S, arrow.from_lane + down * _BAR_HEIGHT / 2)
+        end = (arrow.arrived_ns / S, arrow.to_lane - down * _BAR_HEIGHT / 2)
+        style = {"arrowstyle": "-|>,head_length=0.22,head_width=0.09", "shrinkA": 0, "shrinkB": 0, "linewidth": 0.6}
+        axes.annotate("", end, start, arrowprops={**style, "color": ink("muted")}, annotation_clip=False, zorder=3.5)
 
 
 def _apart(marks: Iterable[Mark], spacing_ns: float) -> Iterable[Mark]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from meshsim.report.figure import timeline_png, timeline_svg
 from meshsim.report.lanes import chart_of
+from meshsim.report.late import late_files
 from meshsim.report.latencies import latencies_of
 from meshsim.report.numbers import tables
 from meshsim.report.swarm import latency_png, latency_svg
@@ -16,8 +17,8 @@ from meshsim.run import RunResult
 
 
 def write_figures(results: Sequence[RunResult], folder: Path) -> list[Path]:
-    """Write `latencies` and for each trace a timeline, as SVG and PNG, and the numbers as CSV and JSON; what was
-    written, in order. The same results give the same bytes.
+    """Write `latencies`, of live runs `lateness`, and for each trace a timeline, as SVG and PNG, and the numbers as CSV
+    and JSON; what was written, in order. The same results give the same bytes.
 
     Raises:
         OSError: a file cannot be written.
@@ -29,6 +30,7 @@ def write_figures(results: Sequence[RunResult], folder: Path) -> list[Path]:
         title = f"{len(latencies)} latencies of {len(traces)} traces"
         files["latencies.svg"] = latency_svg(latencies, title).encode()
         files["latencies.png"] = latency_png(latencies, title)
+    files |= late_files(traces)
     for trace in traces:
         chart = chart_of(trace.run.records, clock=f"{trace.clock} time")
         title = f"{trace.scenario}  {trace.backends}  seed {trace.seed}"

@@ -25,6 +25,7 @@ from meshsim.model.notes import (
     ProcStatusChanged,
 )
 from meshsim.model.supervision import ActorPhase
+from meshsim.report.arrows import Arrow, arrows_of
 from meshsim.report.load import Load, load_of, polls_in_flight
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
@@ -97,6 +98,8 @@ class Lane(msgspec.Struct, frozen=True):
     ending: str
     #: Of a controller: its polls in flight, each from beginning to end.
     polls: tuple[tuple[int, int], ...] = ()
+    #: The node, or the actor, whose lane it is; several that share one.
+    of: tuple[str, ...] = ()
 
     @property
     def is_eventful(self) -> bool:
@@ -113,6 +116,8 @@ class Chart(msgspec.Struct, frozen=True):
     load: Load = Load()
     #: What the times of the figure are: those of a simulated run are virtual.
     clock: str = "virtual time"
+    #: Messages from lane to lane; None when they are too many, and marks say where they arrive.
+    arrows: tuple[Arrow, ...] | None = ()
 
 
 def chart_of(records: Sequence[Record], lanes_max: int = LANES_MAX, clock: str = "virtual time") -> Chart:
@@ -131,7 +136,15 @@ def chart_of(records: Sequence[Record], lanes_max: int = LANES_MAX, clock: str =
         branches = _merged(branches, ended_ns)
     lanes = [lane for branch in branches for lane in branch.lanes]
     shown = _folded(lanes, lanes_max)
-    return Chart(tuple(shown), tuple(drawing.faults), ended_ns, len(lanes) - len(shown), load_of(records), clock)
+    return Chart(
+        lanes=tuple(shown),
+        faults=tuple(drawing.faults),
+        ended_ns=ended_ns,
+        folded=len(lanes) - len(shown),
+        load=load_of(records),
+        clock=clock,
+        arrows=arrows_of(records, {each: row for row, lane in enumerate(shown) for each in lane.of}, ended_ns),
+    )
 
 
 class _Branch(msgspec.Struct, frozen=True):
@@ -165,7 +178,11 @@ def _together(group: list[_Branch]) -> _Branch:
     return _Branch(
         first.parent,
         tuple(
-            msgspec.structs.replace(lanes[0], name=_joint_name([lane.name for lane in lanes]))
+            msgspec.structs.replace(
+                lanes[0],
+                name=_joint_name([lane.name for lane in lanes]),
+                of=tuple(each for lane in lanes for each in lane.of),
+            )
             for lanes in zip(*(branch.lanes for branch in group), strict=True)
         ),
     )
@@ -226,9 +243,10 @@ class _Track:
             self._cut(at_ns)
             self.stalled = stalled
 
-    def lane(self, depth: int, ended_ns: int) -> Lane:
+    def lane(self, of: str, depth: int, ended_ns: int) -> Lane:
         self._cut(ended_ns)
-        return Lane(self.name, self.kind, depth, tuple(self.bars), tuple(self.marks), self.ending, tuple(self.polls))
+        bars, marks, polls = tuple(self.bars), tuple(self.marks), tuple(self.polls)
+        return Lane(self.name, self.kind, depth, bars, marks, self.ending, polls, (of,))
 
     def _cut(self, at_ns: int) -> None:
         if at_ns > self.since_ns:
@@ -328,12 +346,12 @@ class _Drawing:
         return branches
 
     def _branch(self, node: str, depth: int, ended_ns: int) -> _Branch:
-        lanes = [self._processes[node].lane(depth, ended_ns)]
+        lanes = [self._processes[node].lane(node, depth, ended_ns)]
         for actor in self._actors_on.get(node, []):
             track = self._actors[actor]
             if actor in self._mesh_actors or track.look == FAILED:
                 track.kind = "controller" if actor in self._controllers else "actor"
-                lanes.append(track.lane(depth + 1, ended_ns))
+                lanes.append(track.lane(actor, depth + 1, ended_ns))
         return _Branch(self._parents[node], tuple(lanes))
 
     def _on_process_started(self, node: str, started: ProcessStarted, at: int) -> None:

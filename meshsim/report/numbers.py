@@ -21,11 +21,14 @@ _LATENCIES = (*_WHERE, "kind", "subject", "took_ns", "bound_ns", "share", "over"
 _LOAD = (*_WHERE, "start_ns", "width_ns", "messages", "lost", "heartbeats", "polls")
 _LIVES = (*_WHERE, "rank", "proc", "begun_ns", "ended_ns", "end", "listener", "role", "first_heard_ns", "times_heard")
 
+_LATENESS = (*_WHERE, "time_scale", "kind", "count", "median_ns", "worst_ns", "worst")
+
 _Row = tuple[object, ...]
 
 
 def tables(traces: Sequence[Told], latencies: Sequence[Latency]) -> dict[str, str]:
-    """File name -> text of each file of numbers: `latencies.csv`, `load.csv`, `lives.csv`, `numbers.json`.
+    """File name -> text of each file of numbers: `latencies.csv`, `load.csv`, `lives.csv`, `numbers.json`; where a run
+    was live `lateness.csv`, too, in virtual nanoseconds.
 
     A latency that is over its bound took at least `took_ns`: of what never came nobody knows more.
     """
@@ -34,6 +37,9 @@ def tables(traces: Sequence[Told], latencies: Sequence[Latency]) -> dict[str, st
         "load": (_LOAD, [row for each in traces for row in _load_rows(each)]),
         "lives": (_LIVES, [row for each in traces for row in _life_rows(each)]),
     }
+    lateness = [row for each in traces for row in _lateness_rows(each)]
+    if lateness:
+        found["lateness"] = (_LATENESS, lateness)
     files = {f"{name}.csv": _csv(head, rows) for name, (head, rows) in found.items()}
     whole = {"schema": NUMBERS_SCHEMA} | {
         name: [dict(zip(head, row, strict=True)) for row in rows] for name, (head, rows) in found.items()
@@ -76,6 +82,13 @@ def _life_rows(trace: Told) -> Iterable[_Row]:
 
 def _life_cells(trace: Told, life: Life) -> _Row:
     return (*_where(trace), life.rank, life.proc, life.begun_ns, life.ended_ns, life.end)
+
+
+def _lateness_rows(trace: Told) -> Iterable[_Row]:
+    timing = trace.run.timing
+    if timing is not None:
+        for kind, late in timing.late.items():
+            yield (*_where(trace), timing.time_scale, kind, late.count, late.median_ns, late.worst_ns, late.worst)
 
 
 def _where(trace: Told) -> _Row:

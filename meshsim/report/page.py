@@ -15,6 +15,7 @@ import msgspec
 from meshsim.report.figure import LEGEND, inline_svg
 from meshsim.report.ink import css_variables
 from meshsim.report.lanes import ENDS, chart_of
+from meshsim.report.late import late_view
 from meshsim.report.latencies import latencies_of
 from meshsim.report.margins import closest_text, margin_words
 from meshsim.report.stories import FaultStory, fault_stories
@@ -75,7 +76,7 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     #: How close the runs came to their bounds, of each kind the closest.
     margins: tuple[str, ...]
     lives: LivesView
-    #: What times of the run are: `virtual` or `wall`.
+    #: What times of the run are, see `clock_of`.
     clock: str
     #: The plan as JSON, and what it is a digest of; no text where there are many.
     plan: str
@@ -108,7 +109,8 @@ def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") ->
     environment = Environment(loader=PackageLoader("meshsim.report"), autoescape=True, undefined=StrictUndefined)
     grouped = _grouped(results)
     groups = [_group_view(runs, few=len(grouped) <= OPEN_MAX) for runs in grouped]
-    latencies = latencies_of(told(results))
+    traces = told(results)
+    latencies = latencies_of(traces)
     return environment.get_template("page.html").render(
         title=title,
         summary=_summary(results, groups),
@@ -116,6 +118,7 @@ def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") ->
         latencies=latency_rows(latencies),
         clocks=" or ".join(sorted({each.clock for each in latencies})),
         latency_figure=latency_fragment(latencies, "Latencies against their bounds") if latencies else "",
+        late=late_view(traces),
         groups=groups,
         legend=[_legend_item(name, text) for name, text in LEGEND.items()],
         light=css_variables("light"),
@@ -152,7 +155,7 @@ def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
         charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
         stories=tuple(fault_stories(runs[0].records)),
         lives=lives_view(runs[0].records),
-        clock=clock_of(runs[0].backend),
+        clock=clock_of(runs[0]),
         plan=msgspec.json.format(encode_plan(plan), indent=1).decode() if few else "",
         plan_digest=plan_digest(plan)[:DIGEST_DIGITS],
         known=tuple(dict.fromkeys(f"{v.invariant}: {v.message}" for run in runs for v in run.verdict.known)),
@@ -190,7 +193,7 @@ def _findings(runs: list[RunResult]) -> Iterable[Finding]:
 
 def _chart_view(run: RunResult, *, alone: bool) -> ChartView:
     label = "" if alone else f", {run.backend}"
-    chart = chart_of(run.records, clock=f"{clock_of(run.backend)} time")
+    chart = chart_of(run.records, clock=f"{clock_of(run)} time")
     return ChartView(label, inline_svg(chart, f"Timeline of {plan_label(run.plan)}{label}"))
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH_IN, _LEFT_IN, _GAP_IN, _RIGHT_IN = 10.2, 1.15, 0.45, 0.2
-_PANEL_IN, _BETWEEN_IN, _HEAD_IN, _FOOT_IN = 0.78, 0.68, 0.3, 0.45
+_BETWEEN_IN, _HEAD_IN, _FOOT_IN = 0.68, 0.3, 0.45
+#: Height of a panel of points: `swarm` fills it.
+PANEL_IN = 0.78
 #: Diameter of a point, and width of a column whose points have to share it, in points (1/72 inch).
 _POINT, _COLUMN = 4.0, 14.0
 #: Where a share over the bound is shown: how far over is not known of what never came.
@@ -50,13 +52,13 @@ def latency_fragment(latencies: Sequence[Latency], label: str) -> str:
 def _figure(latencies: Sequence[Latency], title: str) -> tuple[tuple[float, float], Draw]:
     kinds = [kind for kind in KINDS if any(each.margin.kind == kind for each in latencies)]
     head = _HEAD_IN + (0.25 if title else 0.0)
-    size = (_WIDTH_IN, head + len(kinds) * (_PANEL_IN + _BETWEEN_IN) - _BETWEEN_IN + _FOOT_IN)
+    size = (_WIDTH_IN, head + len(kinds) * (PANEL_IN + _BETWEEN_IN) - _BETWEEN_IN + _FOOT_IN)
 
     def draw(figure: Figure, ink: Ink) -> None:
         if title:
             figure.text(0.01, 1 - 0.08 / size[1], title, va="top", color=ink("ink"), fontsize=10, fontweight="bold")
         for row, kind in enumerate(kinds):
-            top = head + row * (_PANEL_IN + _BETWEEN_IN)
+            top = head + row * (PANEL_IN + _BETWEEN_IN)
             _draw_kind(figure, ink, kind, [each for each in latencies if each.margin.kind == kind], top)
 
     return size, draw
@@ -65,7 +67,7 @@ def _figure(latencies: Sequence[Latency], title: str) -> tuple[tuple[float, floa
 def _draw_kind(figure: Figure, ink: Ink, kind: str, latencies: Sequence[Latency], top_in: float) -> None:
     height = figure.get_figheight()
     width_in = (_WIDTH_IN - _LEFT_IN - _GAP_IN - _RIGHT_IN) / 2
-    bottom, tall = 1 - (top_in + _PANEL_IN) / height, _PANEL_IN / height
+    bottom, tall = 1 - (top_in + PANEL_IN) / height, PANEL_IN / height
     left = figure.add_axes((_LEFT_IN / _WIDTH_IN, bottom, width_in / _WIDTH_IN, tall))
     right = figure.add_axes(
         ((_LEFT_IN + width_in + _GAP_IN) / _WIDTH_IN, bottom, width_in / _WIDTH_IN, tall), label=f"share of {kind}"
@@ -171,7 +173,7 @@ def swarm(xs: Sequence[float], unit: float) -> tuple[list[tuple[float, float]], 
     even the tallest column has room every point is at its value; otherwise points are smaller and stand in rows, at
     most `_COLUMN` units wide: off their value by that much.
     """
-    room = (_CEILING - _FLOOR - 0.06) * _PANEL_IN * 72
+    room = (_CEILING - _FLOOR - 0.06) * PANEL_IN * 72
     size, columns = _POINT, _columns(xs, _POINT * unit)
     tallest = max(map(len, columns), default=0)
     abreast = 1
@@ -185,7 +187,7 @@ def swarm(xs: Sequence[float], unit: float) -> tuple[list[tuple[float, float]], 
         for place, index in enumerate(column):
             level, across = divmod(place, abreast)
             x = xs[index] if abreast == 1 or len(column) == 1 else start + across * size * unit
-            places[index] = (x, _FLOOR + 0.06 + level * size / 72 / _PANEL_IN)
+            places[index] = (x, _FLOOR + 0.06 + level * size / 72 / PANEL_IN)
     return places, size
 
 

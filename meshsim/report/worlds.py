@@ -18,21 +18,25 @@ class Told(msgspec.Struct, frozen=True):
     seed: int
     #: The worlds that left this trace: `sim`, or `sim = lockstep`.
     backends: str
-    #: What its times are: `virtual` or `wall`.
+    #: What its times are, see `clock_of`.
     clock: str
     run: RunResult
 
 
-def clock_of(backend: str) -> str:
-    """What the times of a trace are: `virtual`, or `wall` of a world whose processes run freely."""
-    return "virtual" if backend in ("sim", "lockstep") else "wall"
+def clock_of(run: RunResult) -> str:
+    """What the times of a trace are: `virtual`, or `wall` of a world whose processes run freely; `scaled wall` where
+    that runs faster or slower than the scenario says.
+    """
+    if run.backend in ("sim", "lockstep"):
+        return "virtual"
+    return "wall" if run.timing is None or run.timing.time_scale == 1 else "scaled wall"
 
 
 def told(results: Iterable[RunResult]) -> list[Told]:
     """The different traces, sorted by plan, seed and world."""
     alike: dict[tuple[str, int, str, str], list[RunResult]] = {}
     for run in results:
-        key = (plan_label(run.plan), run.plan.seed, clock_of(run.backend), run.digest)
+        key = (plan_label(run.plan), run.plan.seed, clock_of(run), run.digest)
         alike.setdefault(key, []).append(run)
     found = []
     for (label, seed, clock, _), runs in alike.items():

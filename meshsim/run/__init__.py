@@ -1,5 +1,6 @@
 """One run: a plan in, a result out, kept as a run directory."""
 
+from meshsim.drive.timing import LATENESS, Late, Timing, late_text, spread
 from meshsim.run.directory import (
     OutputError,
     RunError,
@@ -20,8 +21,10 @@ from meshsim.run.program import program_of
 from meshsim.run.suite import Job, Settings, Suite, repeat_share, run_suite
 
 __all__ = [
+    "LATENESS",
     "Job",
     "Keep",
+    "Late",
     "Limits",
     "Outcome",
     "OutputError",
@@ -30,11 +33,13 @@ __all__ = [
     "RunResult",
     "Settings",
     "Suite",
+    "Timing",
     "brief_of",
     "case_name",
     "check_writable",
     "compared",
     "find_runs",
+    "late_text",
     "prepare",
     "program_of",
     "read_meta",
@@ -45,6 +50,7 @@ __all__ = [
     "run_name",
     "run_plan",
     "run_suite",
+    "spread",
     "write_run",
     "write_whole",
 ]

@@ -49,7 +49,7 @@ def with_bring_up(timing: Timing, plan: Plan, records: Sequence[Record]) -> Timi
     if planned_ns is None or done_ns is None:
         return timing
     late_ns = max(0, done_ns - planned_ns)
-    late = {**timing.late, "bring_up": Late(1, late_ns, late_ns, "the end of bring-up")}
+    late = {**timing.late, "bring_up": Late.of([late_ns], "the end of bring-up")}
     return msgspec.structs.replace(timing, late=late)
 
 

@@ -23,6 +23,7 @@ from meshsim.model.notes import Heard
 from meshsim.oracle.verdict import Verdict
 from meshsim.procs.live import LiveBackend
 from meshsim.procs.live_conductor import LiveConductor
+from meshsim.procs.live_wire import Took
 from meshsim.run import Job, Pace, Settings, read_run, run_plan, run_suite
 from meshsim.run.pace import believed
 from meshsim.run.program import program_of
@@ -128,7 +129,7 @@ def test_time_never_goes_back_and_every_input_has_its_record(live: tuple[LiveCon
         of_node = [each.at_ns for each in inputs if each.node == node]
         assert of_node == sorted(of_node)
     assert all(0 <= each.record < len(conductor.records) for each in inputs)
-    assert conductor.timing().late.keys() == {"fault", "timer", "node", "router"}
+    assert conductor.timing().late.keys() == {"fault", "timer", "node", "way_back", "router"}
 
 
 def test_a_node_that_somebody_stops_makes_the_run_inconclusive(live: tuple[LiveConductor, LiveBackend]) -> None:
@@ -151,6 +152,28 @@ def test_a_node_that_somebody_stops_for_a_second_is_too_late(live: tuple[LiveCon
     verdict = believed(Verdict(outcome="violated", reason="it looks bad"), conductor.timing(), kill_one(), Pace())
     assert verdict.outcome == "inconclusive"
     assert verdict.reason.startswith("too late: ")
+
+
+def test_a_report_that_waits_for_the_router_is_late(live: tuple[LiveConductor, LiveBackend]) -> None:
+    """The router does something else for longer than its next event is due: what nodes say meanwhile waits in the
+    socket. The node took its timer in time, so nothing but the way back shows that.
+    """
+    conductor, backend = live
+    take, held = conductor._take, []
+
+    def hold(node: Node, took: Took) -> None:
+        if took.timer is not None and not held:
+            held.append(took.at_ns)
+            while backend.clock.now_ns() < took.at_ns + 1 * S:
+                pass
+        take(node, took)
+
+    conductor._take = hold  # type: ignore[method-assign]  # a router that is busy
+
+    conductor.run()
+
+    assert held
+    assert conductor.timing().late["way_back"].worst_ns >= 1 * S
 
 
 def test_a_node_that_somebody_kills_makes_the_run_inconclusive(live: tuple[LiveConductor, LiveBackend]) -> None:

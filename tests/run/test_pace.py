@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from meshsim.drive.timing import Late, Lateness, Timing
+from meshsim.drive.timing import VALUES_MAX, Late, Lateness, Timing
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.run import Pace
 from meshsim.run.pace import believed
@@ -72,4 +73,19 @@ def test_lateness_keeps_the_median_the_worst_and_what_it_was() -> None:
     for what, late_ns in (("first", 5), ("second", 70), ("third", -3)):
         lateness.add("timer", what, late_ns)
 
-    assert lateness.by_kind() == {"timer": Late(3, 5, 70, "second")}
+    assert lateness.by_kind() == {"timer": Late(3, 5, 70, "second", [0, 5, 70])}
+
+
+def test_of_very_many_values_some_are_kept_and_the_worst_is_among_them() -> None:
+    """A long run has a hundred thousand of them, and its file should stay small."""
+    late = Late.of(range(100_000, 0, -1), "the first")
+
+    assert (late.count, late.worst_ns, len(late.values_ns)) == (100_000, 100_000, VALUES_MAX)
+    assert late.values_ns == sorted(set(late.values_ns))
+    assert (late.values_ns[0], late.values_ns[-1]) == (1, 100_000)
+
+
+def test_a_timing_that_was_written_before_values_were_kept_can_be_read() -> None:
+    old = b'{"time_scale":0.5,"late":{"timer":{"count":3,"median_ns":5,"worst_ns":70,"worst":"it"}},"inputs":[]}'
+
+    assert msgspec.json.decode(old, type=Timing).late == {"timer": Late(3, 5, 70, "it")}
