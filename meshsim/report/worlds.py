@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from meshsim.run import RunResult
+from meshsim.run.choosing import VIRTUAL
 from meshsim.scenario.plan import plan_label
 
 
@@ -25,7 +26,7 @@ class Told(msgspec.Struct, frozen=True):
 
 def clock_of(backend: str) -> str:
     """What the times of a trace are: `virtual`, or `wall` of a world whose processes run freely."""
-    return "virtual" if backend in ("sim", "lockstep") else "wall"
+    return "virtual" if backend in VIRTUAL else "wall"
 
 
 def told(results: Iterable[RunResult]) -> list[Told]:

@@ -183,11 +183,11 @@ def test_a_machine_without_real_processes_skips_them_and_says_why(project: Proje
     project.actor("return []")
     project.write(
         "conftest.py",
-        "import meshsim.procs.capabilities as c\nc.missing_for_lockstep = lambda: ['Linux: this is a sun dial']\n",
+        "import meshsim.procs.capabilities as c\nc.missing_for = lambda _: ['Linux: this is a sun dial']\n",
     )
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("meshsim.procs.capabilities.missing_for_lockstep", list)
+        patched.setattr("meshsim.procs.capabilities.missing_for", lambda _: [])
         result = project.pytest("-rs")
 
     result.assert_outcomes(passed=1, skipped=1)
