@@ -17,11 +17,13 @@ from meshsim.report.ink import css_variables
 from meshsim.report.lanes import ENDS, chart_of
 from meshsim.report.latencies import latencies_of
 from meshsim.report.margins import closest_text, margin_words
+from meshsim.report.side_by_side import WorldsView, side_by_side
 from meshsim.report.stories import FaultStory, fault_stories
 from meshsim.report.swarm import latency_fragment
 from meshsim.report.tables import LivesView, latency_rows, lives_view
-from meshsim.report.worlds import clock_of, told
+from meshsim.report.worlds import Told, clock_of, told
 from meshsim.run import RunResult, reproduce_line
+from meshsim.run.choosing import BACKENDS, VIRTUAL
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import encode_plan, plan_digest, plan_label
 from meshsim.units import S, format_duration
@@ -64,8 +66,10 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     anchor: str
     seed: int
     about: str
-    #: `equal`, `differ`, or empty where there is nothing to compare.
+    #: Of the digests of the worlds in virtual time: `equal`, `differ`, or empty where there is nothing to compare.
     agreement: str
+    #: What happened in each world, where there are several and one of them runs by the wall clock.
+    worlds: WorldsView | None
     open: bool
     runs: tuple[RunView, ...]
     findings: tuple[Finding, ...]
@@ -77,6 +81,8 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     lives: LivesView
     #: What times of the run are: `virtual` or `wall`.
     clock: str
+    #: How late things were, of each run on `live`, in one line.
+    lateness: tuple[str, ...]
     #: The plan as JSON, and what it is a digest of; no text where there are many.
     plan: str
     plan_digest: str
@@ -125,21 +131,22 @@ def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") ->
 
 
 def _grouped(results: Iterable[RunResult]) -> list[list[RunResult]]:
-    """Runs of the same plan together: sorted by name, variant, profile and seed; `sim` before `lockstep`."""
+    """Runs of the same plan together: sorted by name, variant, profile and seed; `sim`, `lockstep`, `live`."""
     groups: dict[tuple[str, str, str, int], list[RunResult]] = {}
     for run in results:
         plan = run.plan
         key = (plan.scenario, variant_label(plan.variant), plan.profile, plan.seed)
         groups.setdefault(key, []).append(run)
-    return [sorted(groups[key], key=lambda run: run.backend != "sim") for key in sorted(groups)]
+    return [sorted(groups[key], key=lambda run: BACKENDS.index(run.backend)) for key in sorted(groups)]
 
 
 def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
     plan = runs[0].plan
     name = plan_label(plan)
-    agreement = "" if len(runs) == 1 else "equal" if len({run.digest for run in runs}) == 1 else "differ"
+    virtual = [run for run in runs if run.backend in VIRTUAL]
+    agreement = "" if len(virtual) < 2 else "equal" if len({run.digest for run in virtual}) == 1 else "differ"
     # Equal digests mean equal traces: one drawing stands for both.
-    drawn = runs[:1] if agreement == "equal" else runs
+    drawn = told(runs)
     return GroupView(
         name=name,
         anchor=re.sub(r"[^a-z0-9]+", "-", f"{name}-{plan.seed}".lower()).strip("-"),
@@ -149,10 +156,12 @@ def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
         open=few or any(run.verdict.outcome != "passed" for run in runs),
         runs=tuple(_run_view(run) for run in runs),
         findings=tuple(_findings(runs)),
-        charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
+        worlds=side_by_side(runs) if 1 < len(runs) > len(virtual) else None,
+        charts=tuple(_chart_view(each, alone=len(drawn) == 1) for each in drawn),
         stories=tuple(fault_stories(runs[0].records)),
         lives=lives_view(runs[0].records),
         clock=clock_of(runs[0].backend),
+        lateness=tuple(run.timing.line() for run in runs if run.timing is not None),
         plan=msgspec.json.format(encode_plan(plan), indent=1).decode() if few else "",
         plan_digest=plan_digest(plan)[:DIGEST_DIGITS],
         known=tuple(dict.fromkeys(f"{v.invariant}: {v.message}" for run in runs for v in run.verdict.known)),
@@ -172,26 +181,27 @@ def _run_view(run: RunResult) -> RunView:
 
 
 def _findings(runs: list[RunResult]) -> Iterable[Finding]:
-    """One for each run; one for all when their verdicts are the same."""
-    alike = all(run.verdict == runs[0].verdict for run in runs)
-    for run in runs[:1] if alike else runs:
-        together = alike and len(runs) > 1
+    """One for each run; one for all in virtual time when their verdicts are the same."""
+    virtual = [run for run in runs if run.backend in VIRTUAL]
+    together = len(virtual) > 1 and all(run.verdict == virtual[0].verdict for run in virtual)
+    for run in [*virtual[:1], *runs[len(virtual) :]] if together else runs:
+        of_all = together and run is virtual[0]
         verdict = run.verdict
         problems = [f"{v.invariant} ({v.kind}) at {v.at / S:.3f}s: {v.message}" for v in verdict.violations]
         if verdict.outcome == "inconclusive":
             problems.append(verdict.reason)
         yield Finding(
-            backends=" and ".join(each.backend for each in runs) if together else run.backend,
+            backends=" and ".join(each.backend for each in virtual) if of_all else run.backend,
             verdict=verdict.outcome,
             problems=tuple(problems),
-            reproduce=reproduce_line(run, "both" if together else None),
+            reproduce=reproduce_line(run, "both" if of_all else None),
         )
 
 
-def _chart_view(run: RunResult, *, alone: bool) -> ChartView:
-    label = "" if alone else f", {run.backend}"
-    chart = chart_of(run.records, clock=f"{clock_of(run.backend)} time")
-    return ChartView(label, inline_svg(chart, f"Timeline of {plan_label(run.plan)}{label}"))
+def _chart_view(trace: Told, *, alone: bool) -> ChartView:
+    label = "" if alone else f", {trace.backends}"
+    chart = chart_of(trace.run.records, clock=f"{trace.clock} time")
+    return ChartView(label, inline_svg(chart, f"Timeline of {trace.scenario}{label}"))
 
 
 def _summary(results: Sequence[RunResult], groups: Sequence[GroupView]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from meshsim.run import RunResult
-from meshsim.run.choosing import VIRTUAL
+from meshsim.run.choosing import BACKENDS, VIRTUAL
 from meshsim.scenario.plan import plan_label
 
 
@@ -42,6 +42,6 @@ def told(results: Iterable[RunResult]) -> list[Told]:
     return sorted(found, key=lambda each: (each.scenario, each.seed, _order(each.backends), each.run.digest))
 
 
-def _order(backend: str) -> tuple[bool, str]:
-    """Simulation first."""
-    return (not backend.startswith("sim"), backend)
+def _order(worlds: str) -> int:
+    """Simulation first; `sim = lockstep` is where its first is."""
+    return BACKENDS.index(worlds.partition(" ")[0])
