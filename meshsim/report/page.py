@@ -49,6 +49,8 @@ class Finding(msgspec.Struct, frozen=True):
     """What is wrong with runs that were judged alike, and how to see it again."""
 
     backends: str
+    #: Whether it is about worlds whose digests must be equal.
+    is_virtual: bool
     verdict: str
     problems: tuple[str, ...]
     reproduce: str
@@ -192,6 +194,7 @@ def _findings(runs: list[RunResult]) -> Iterable[Finding]:
             problems.append(verdict.reason)
         yield Finding(
             backends=" and ".join(each.backend for each in virtual) if of_all else run.backend,
+            is_virtual=run.backend in VIRTUAL,
             verdict=verdict.outcome,
             problems=tuple(problems),
             reproduce=reproduce_line(run, "both" if of_all else None),
@@ -212,7 +215,10 @@ def _summary(results: Sequence[RunResult], groups: Sequence[GroupView]) -> str:
     ]
     pairs = [group.agreement for group in groups if group.agreement]
     agreeing = f"; {pairs.count('equal')} of {len(pairs)} pairs with equal digests" if pairs else ""
-    return f"{len(results)} runs of {len(groups)} plans: {', '.join(counts) or 'none'}{agreeing}."
+    worlds = [group.worlds for group in groups if group.worlds]
+    same = sum(all(row.is_same for row in view.rows) for view in worlds)
+    beside = f"; in {same} of {len(worlds)} the same happened in every world" if worlds else ""
+    return f"{len(results)} runs of {len(groups)} plans: {', '.join(counts) or 'none'}{agreeing}{beside}."
 
 
 def _legend_item(name: str, text: str) -> dict[str, str]:

@@ -254,6 +254,7 @@ def test_a_scenario_of_another_revision_is_left_out(
             r"meshsim: --time-scale: only where something runs on `live`, see --backend",
         ),
         (("run", "sc", "--backend", "live", "--time-scale", "0"), r"meshsim: --time-scale: expected .* got 0"),
+        (("run", "sc", "--late-max", "1s"), r"meshsim: --late-max: only where something runs on `live`, see --backend"),
         (("run", "sc", "--profile", "2025"), r"meshsim: .*2025.*fixed.*"),
         (("rum", "sc"), r"meshsim: .*rum.*run.*"),
         (("run", "sc", "--seed", "-1"), r"meshsim: .*seed.*-1.*"),
