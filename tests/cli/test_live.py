@@ -112,7 +112,10 @@ class TestRuns:
         said = meshsim("compare", "out")
 
         assert said.code == 0
-        assert [line for line in said.out.splitlines() if line.endswith("live beside sim:")] != []
+        assert [line for line in said.out.splitlines() if line.endswith(":")] == [
+            "out (lockstep) beside out (sim):",
+            "out (live) beside out (sim):",
+        ]
 
     def test_the_menu_of_faults_has_a_column(self, meshsim: Command, everywhere: Path) -> None:
         """The kernel's word for it is the same."""
