@@ -17,7 +17,7 @@ $(READY): requirements.lock pyproject.toml
 # of them in all three, and a page that has them side by side. A machine that is too slow for that one says so there.
 demo: $(READY)
 	$(BIN)/meshsim run scenarios/fast --backend both --jobs 2 --out out/demo --report reports/demo.html
-	$(BIN)/meshsim run scenarios/fast/dead-proc-orphans-survivors.toml --backend all --time-scale 0.4 --allow-inconclusive \
+	$(BIN)/meshsim run scenarios/fast/proc-exits-with-error.toml --backend all --time-scale 0.4 --allow-inconclusive \
 		--out out/three-worlds --report reports/three-worlds.html
 
 lint: $(READY)

@@ -66,8 +66,16 @@ def parts_of(name: str, rows: Sequence[Row]) -> list[Part]:
         # A profile that is part of the setting is compared as one.
         groups.setdefault(("" if "profile" in row.setting else row.profile, row.backend), []).append(row)
     parts = []
-    known = {name: place for place, name in enumerate(BACKENDS)}
-    for (profile, backend), chosen in sorted(groups.items(), key=lambda entry: known.get(entry[0][1], len(known))):
+    profiles, known = (
+        list(dict.fromkeys(profile for profile, _ in groups)),
+        {name: i for i, name in enumerate(BACKENDS)},
+    )
+
+    def place(key: tuple[str, str]) -> tuple[int, int]:
+        return profiles.index(key[0]), known.get(key[1], len(known))
+
+    for profile, backend in sorted(groups, key=place):
+        chosen = groups[profile, backend]
         words = [word for word, index in ((profile, 0), (backend, 1)) if len({key[index] for key in groups}) > 1]
         parts.append(Part(name=f"{name} ({', '.join(words)})" if words else name, cells=cells_of(chosen)))
     return parts

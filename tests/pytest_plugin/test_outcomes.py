@@ -203,7 +203,7 @@ def test_a_machine_without_real_processes_skips_them_and_says_why(project: Proje
 def test_a_run_on_live_that_is_too_late_is_inconclusive(project: Project) -> None:
     """Nothing is as punctual as a nanosecond; the number is in the reason, and how late all was is said."""
     project.scenario(KILL_ONE)
-    words = ("--meshsim-backend", "live", "--meshsim-time-scale", "0.1", "--meshsim-late-max", "1ns")
+    words = ("--meshsim-backend", "live", "--meshsim-time-scale", "0.1", "--meshsim-late-max", "1us")
 
     result = project.pytest(*words, "--meshsim-inconclusive", "pass")
 
@@ -211,7 +211,7 @@ def test_a_run_on_live_that_is_too_late_is_inconclusive(project: Project) -> Non
     assert result.ret == pytest.ExitCode.OK
     assert "INCONCLUSIVE sc/fast/kill-one.toml::kill-one[live-seed7]" in text
     assert "  too late: " in text
-    assert "; at most 1ns is allowed" in text
+    assert "; at most 1us is allowed" in text
     assert "  late by (median, virtual time): " in text
     assert "  reproduce: meshsim run sc/fast/kill-one.toml --backend live --seed 7 --time-scale 0.1" in text
 
