@@ -13,9 +13,12 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Every shipped scenario in both worlds, digests compared pair by pair, and a page to look at.
+# Every shipped scenario in both worlds of virtual time, digests compared pair by pair, and a page to look at; then one
+# of them in all three, and a page that has them side by side. A machine that is too slow for that one says so there.
 demo: $(READY)
 	$(BIN)/meshsim run scenarios/fast --backend both --jobs 2 --out out/demo --report reports/demo.html
+	$(BIN)/meshsim run scenarios/fast/proc-exits-with-error.toml --backend all --time-scale 0.4 --allow-inconclusive \
+		--out out/three-worlds --report reports/three-worlds.html
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -31,9 +34,10 @@ test: lint
 quirks: $(READY)
 	$(BIN)/meshsim quirks --run --backend both
 
-# Every kind of fault on objects and on processes of the kernel, with what the kernel said of it; writes docs/faults.md.
+# Every kind of fault on objects and on processes of the kernel, in lockstep and free, with what the kernel said of it;
+# writes docs/faults.md.
 faults: $(READY)
-	$(BIN)/meshsim faults --run --backend both --page docs/faults.md
+	$(BIN)/meshsim faults --run --backend all --time-scale 0.5 --jobs 4 --page docs/faults.md
 
 # The fast suite as a careful engineer would want the system, under fresh seeds: SEEDS of them, drawn from SEED if given.
 SEEDS ?= 200

@@ -7,7 +7,6 @@ import pytest
 from docs.pages import PAGES, ROOT, missing, reference_tests, sections
 from meshsim.faults.menu import MENU
 from meshsim.model.tags import tag_of
-from meshsim.report.fault_matrix import BACKENDS
 from meshsim.report.fault_page import MENU_TITLE, menu_lines
 
 #: Rows of 15.3 to 15.7, a name that stands for several tests once.
@@ -48,4 +47,6 @@ def test_the_page_about_faults_has_the_menu_and_a_green_row_for_each_kind() -> N
     assert [(row[0], row[1]) for row in rows] == [
         (f"[`{tag_of(kind)}`](#{tag_of(kind)})", entry.on) for kind, entry in MENU.items()
     ]
-    assert {outcome for row in rows for outcome in row[2 : 2 + len(BACKENDS)]} <= {"passed", "cannot"}
+    assert {outcome for row in rows for outcome in row[2:4]} <= {"passed", "cannot"}
+    # On the wall clock a machine may be too slow for a scenario, and says so.
+    assert {row[4] for row in rows} <= {"passed", "cannot", "inconclusive"}

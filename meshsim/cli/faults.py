@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -14,14 +13,17 @@ from meshsim.cli.console import table
 from meshsim.cli.errors import UsageError
 from meshsim.cli.findings import exit_code, print_findings
 from meshsim.cli.load import plans_of
+from meshsim.cli.pace import pace_of, refuse_pace
 from meshsim.cli.run import jobs_of, run_jobs
+from meshsim.cli.values import positive
 from meshsim.faults.kinds import Fault
 from meshsim.faults.menu import MENU, WRITTEN
 from meshsim.faults.parameters import moment_of, parameters_of, sentence_of, words_of
 from meshsim.model.tags import tag_of
-from meshsim.report.fault_matrix import BACKENDS, RED, Cell, cell
-from meshsim.report.fault_page import fault_page, lockstep_of, matrix, parameter_rows, short_parameters
+from meshsim.report.fault_matrix import RED, Cell, cell
+from meshsim.report.fault_page import fault_page, matrix, parameter_rows, really, short_parameters
 from meshsim.run import RunResult, Settings, Suite, check_writable, read_run, write_whole
+from meshsim.run.choosing import BACKENDS, VIRTUAL, Wanted, in_order
 from meshsim.scenario.plan import Plan
 
 #: Where the scenario of each kind is, seen from the folder that `meshsim` is called in.
@@ -36,7 +38,9 @@ def faults(
     /,
     *,
     run: bool = False,
-    backend: Literal["sim", "lockstep", "both"] = "both",
+    backend: Wanted = "both",
+    time_scale: float = 1.0,
+    jobs: int = 1,
     out: Path = Path("out/faults"),
     page: Path | None = None,
     json: bool = False,
@@ -54,7 +58,12 @@ def faults(
     run
         Run the scenarios. Exit code 1 if a fault did not do what it says, 3 if this machine could not do all of it.
     backend
-        Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names.
+        Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names; `live` on
+        processes that run freely, by the wall clock, what is for `lockstep`; `all` on all three.
+    time_scale
+        `live`: wall time for virtual time; at 0.1 a run of 35 s takes 3.5 s, and every delay counts ten times.
+    jobs
+        How many processes run scenarios at the same time.
     out
         Folder for run directories.
     page
@@ -62,10 +71,12 @@ def faults(
     json
         One JSON object a line: the kinds, or with `--run` the cells of the table.
     """
+    pace = pace_of(time_scale)
     if run:
-        return _run(kind, backend, out, page, json=json)
+        return _run(kind, backend, Settings(out=out, workers=positive("--jobs", jobs), pace=pace), page, json=json)
     if page is not None:
         raise UsageError("--page: needs --run")
+    refuse_pace(pace, is_live=False)
     if kind is not None and kind not in _KINDS:
         raise UsageError(f"faults: {kind!r} is none; there are {', '.join(_KINDS)}")
     chosen = list(MENU) if kind is None else [_KINDS[kind]]
@@ -104,7 +115,7 @@ def _say(kind: type[Fault]) -> None:
     say(f"  backends: {', '.join(_able(kind))}")
     for backend, why in entry.cannot.items():
         say(f"  not on {backend}: {why}")
-    say(f"  in lockstep: {lockstep_of(kind)}")
+    say(f"  on real processes: {really(kind)}")
     if scenario.is_file():
         say(f"  shown by {scenario}")
     if rows := parameter_rows(kind):
@@ -137,15 +148,17 @@ def _line(kind: type[Fault]) -> str:
 # --- runs -----------------------------------------------------------------------------------------------------
 
 
-def _run(chosen: str | None, backend: str, out: Path, page: Path | None, *, json: bool) -> int:
+def _run(chosen: str | None, backend: Wanted, settings: Settings, page: Path | None, *, json: bool) -> int:
     path = _SHIPPED if chosen is None else _SHIPPED / f"{chosen}.toml" if chosen in _KINDS else Path(chosen)
     if page is not None:
         check_writable(page)
     jobs = jobs_of([_called_after_its_kind(plan) for plan in plans_of([path])], backend)
-    suite = run_jobs(jobs, Settings(out=out))
+    named = in_order(name for job in jobs for name in job.backends)
+    refuse_pace(settings.pace, is_live="live" in named)
+    suite = run_jobs(jobs, settings)
     # The shipped folder has to have all of them.
     shown = list(MENU) if chosen is None else [kind for tag, kind in _KINDS.items() if _is_shown(tag, suite)]
-    cells = _cells(shown, suite, BACKENDS if backend == "both" else (backend,))
+    cells = _cells(shown, suite, in_order({*VIRTUAL, *named}) if backend == "both" else named)
     if json:
         for each in cells:
             say(msgspec.json.encode({"schema": _JSON_SCHEMA, **msgspec.structs.asdict(each)}).decode())

@@ -12,6 +12,7 @@ from meshsim.cli.console import table
 from meshsim.report.findings import finding_lines
 from meshsim.report.margins import closest_text
 from meshsim.run import Outcome, Suite
+from meshsim.run.choosing import VIRTUAL
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import plan_label
 from meshsim.units import format_duration
@@ -106,7 +107,8 @@ def summary(suite: Suite) -> str:
     counts = {name: sum(each.verdict.outcome == name for each in outcomes) for name in ("passed", "violated")}
     other = len(outcomes) - sum(counts.values())
     parts = [f"{len(outcomes)} runs: {counts['passed']} passed, {counts['violated']} violated, {other} inconclusive"]
-    pairs = [(one, other) for one, other in pairwise(outcomes) if one.plan is other.plan]
+    virtual = [each for each in outcomes if each.backend in VIRTUAL]
+    pairs = [(one, other) for one, other in pairwise(virtual) if one.plan is other.plan]
     if pairs:
         equal = sum(one.digest == other.digest for one, other in pairs)
         parts.append(f"{equal} of {len(pairs)} pairs with equal digests")

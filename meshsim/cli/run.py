@@ -18,6 +18,7 @@ from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
 from meshsim.cli.findings import exit_code, print_findings, print_json, print_seeds, print_table
 from meshsim.cli.load import plans_of
+from meshsim.cli.pace import pace_of, refuse_pace
 from meshsim.cli.progress import PlainView, Progress, View, leftover_words
 from meshsim.cli.values import duration_ns, positive, share
 from meshsim.model.quirks import ProfileName
@@ -30,7 +31,6 @@ from meshsim.run import (
     Limits,
     Outcome,
     OutputError,
-    Pace,
     Settings,
     Suite,
     check_writable,
@@ -39,6 +39,7 @@ from meshsim.run import (
     run_suite,
     write_whole,
 )
+from meshsim.run.choosing import Wanted, backends_for
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import DRAWN_SEED_MAX, drawn_seeds
 from meshsim.units import S
@@ -51,7 +52,7 @@ How = Literal["live", "plain", "none"]
 
 def run(
     *paths: Path,
-    backend: Literal["sim", "lockstep", "both", "live"] = "both",
+    backend: Wanted = "both",
     seed: int | None = None,
     seeds: int | None = None,
     variant: str | None = None,
@@ -87,7 +88,7 @@ def run(
         Scenario files, or folders of them; the folder `scenarios` when none is given.
     backend
         Where to run: `sim` on objects, `lockstep` on real OS processes, `both` on those the scenario names; `live` on
-        processes that run freely, by the wall clock, what is for `lockstep`.
+        processes that run freely, by the wall clock, what is for `lockstep`; `all` on all three.
     seed
         Run with this seed instead of those in the file; the variable MESHSIM_SEED does the same.
     seeds
@@ -139,17 +140,8 @@ def run(
     """
     if report is not None and keep != "all":
         raise UsageError(f"--report: needs the runs that --keep {keep} throws away")
-    if backend == "live" and check_determinism is not None:
-        raise UsageError("--check-determinism: no two runs on `live` have the same digest")
-    if backend != "live" and (time_scale != 1 or late_max is not None):
-        raise UsageError(f"{'--late-max' if time_scale == 1 else '--time-scale'}: only with --backend live")
-    if not 0.001 <= time_scale <= 1000:
-        raise UsageError(f"--time-scale: expected a number from 0.001 to 1000, got {time_scale:g}")
     settings = Settings(
-        pace=Pace(
-            time_scale=time_scale,
-            late_max_ns=None if late_max is None else duration_ns("--late-max", late_max),
-        ),
+        pace=pace_of(time_scale, late_max),
         out=out,
         keep=keep,
         workers=positive("--jobs", jobs),
@@ -167,6 +159,10 @@ def run(
     chosen_seeds = drawn or (None if seed is None else [seed])
     plans = plans_of(paths or (Path("scenarios"),), seeds=chosen_seeds, variant=variant, profile=profile)
     chosen = jobs_of(plans, backend)
+    is_live = any("live" in job.backends for job in chosen)
+    refuse_pace(settings.pace, is_live=is_live)
+    if is_live and check_determinism is not None:
+        raise UsageError("--check-determinism: no two runs on `live` have the same digest")
     warn([job.plan for job in chosen])
     if check_determinism is not None:
         chosen = repeat_share(chosen, share("--check-determinism", check_determinism))
@@ -187,13 +183,12 @@ def run(
 
 def jobs_of(plans: Sequence[Plan], wanted: str) -> list[Job]:
     """Each plan with the backends it will run on; plans that are not for the wanted one are named and left out."""
-    needed = "lockstep" if wanted == "live" else wanted
-    jobs = [Job(plan, plan.backends if wanted == "both" else (wanted,)) for plan in plans]
-    chosen = [job for job in jobs if wanted == "both" or needed in job.plan.backends]
+    jobs = [Job(plan, backends_for(plan, wanted)) for plan in plans]
+    chosen = [job for job in jobs if job.backends]
     for line in dict.fromkeys(
         f"{job.plan.source}: not run: it is for {' and '.join(job.plan.backends)}, not for {wanted}"
         for job in jobs
-        if wanted != "both" and needed not in job.plan.backends
+        if not job.backends
     ):
         err(line)
     if not chosen:

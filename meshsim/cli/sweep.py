@@ -14,9 +14,11 @@ from meshsim.cli import INCONCLUSIVE, PASSED
 from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
+from meshsim.cli.pace import pace_of, refuse_pace
 from meshsim.cli.values import duration_ns, positive
 from meshsim.model.quirks import ProfileName
 from meshsim.report.comparison import COLUMNS, cells_of, column_texts
+from meshsim.run.choosing import backends_for
 from meshsim.run.limits import Limits
 from meshsim.run.sweep import Sweep, run_sweep
 from meshsim.scenario.load import load_scenarios
@@ -38,6 +40,8 @@ def sweep(
     jobs: int = 1,
     out: Path | None = None,
     max_wall: str = "5m",
+    time_scale: float = 1.0,
+    late_max: str | None = None,
 ) -> int:
     """Run a scenario with every combination of settings, many seeds each, and put numbers of all runs into one table.
 
@@ -58,7 +62,7 @@ def sweep(
     seed
         The first seed; the others follow it.
     backend
-        Where to run: `sim` on objects, `lockstep` on real OS processes.
+        Where to run: `sim` on objects, `lockstep` on real OS processes, `live` on such that run freely.
     profile
         Run under this profile instead of the file's.
     jobs
@@ -67,10 +71,17 @@ def sweep(
         Folder for the table; `out/sweep-NAME` when not given.
     max_wall
         Give a run up after this wall time.
+    time_scale
+        `live`: wall time for virtual time; at 0.1 a run of 35 s takes 3.5 s, and every delay counts ten times.
+    late_max
+        `live`: a run in which something was later than this, in virtual time, is inconclusive; a fifth of the poll
+        period when not given.
     """
+    pace = pace_of(time_scale, late_max)
+    refuse_pace(pace, is_live=backend == "live")
     chosen = parse_settings(settings or [])
     plans = _plans(scenario, chosen, positive("--seeds", seeds), seed, profile)
-    if backend not in plans[0].backends:
+    if not backends_for(plans[0], backend):
         raise UsageError(f"{scenario}: it is for {' and '.join(plans[0].backends)}, not for --backend {backend}")
     place = (out or Path("out") / f"sweep-{plans[0].scenario}") / "sweep.jsonl"
     with _progress(len(plans)) as (found, over):
@@ -78,6 +89,7 @@ def sweep(
             Sweep(plans=plans, backend=backend, settings=chosen, seed=seed, seeds=seeds, profile=profile or ""),
             place,
             workers=positive("--jobs", jobs),
+            pace=pace,
             limits=Limits(wall_s=duration_ns("--max-wall", max_wall) / S),
             found=found,
             over=over,

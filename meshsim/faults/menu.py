@@ -36,8 +36,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One kind of fault."""
 
     on: On
-    #: What `lockstep` really does to a process, and what of the kernel shows it; empty when the fault is a message to
-    #: a machine or a matter of the conductor, and so the same in every backend.
+    #: What `lockstep` and `live` really do to a process, and what of the kernel shows it; empty when the fault is a
+    #: message to a machine or a matter of the conductor, and so the same in every backend.
     real: str = ""
     #: Backends that cannot do it, with why.
     cannot: dict[str, str] = {}

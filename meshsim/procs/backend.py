@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, TypeVar
 from meshsim.drive.backend import BackendError
 from meshsim.drive.kernel import ProcessState
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.procs.capabilities import missing_for_core_dumps, missing_for_lockstep
+from meshsim.procs.capabilities import missing_for, missing_for_core_dumps
 from meshsim.procs.diary import Diary
 from meshsim.procs.launcher import Zygote
 from meshsim.procs.linux import ProcessFacts, current_cpu, facts_of, soft_limit_of
@@ -113,8 +113,8 @@ class LockstepBackend:
         Raises:
             BackendError: this machine cannot do it, or the program cannot be loaded.
         """
-        if missing := missing_for_lockstep():
-            raise BackendError("the lockstep backend cannot work on this machine: " + "; ".join(missing))
+        if missing := missing_for(self.name):
+            raise BackendError(f"the {self.name} backend cannot work on this machine: " + "; ".join(missing))
         if scratch is not None and not (scratch.is_absolute() and run_id in scratch.name):
             raise ValueError(f"expected an absolute path whose last part contains {run_id!r}, got {str(scratch)!r}")
         if node_type is None:

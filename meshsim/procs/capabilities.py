@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import os
+import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median_low
+from typing import NamedTuple
 
 import msgspec
 
@@ -16,6 +20,13 @@ import msgspec
 _DESCRIPTORS_MIN = 1_024
 #: Smaller cores are not begun: a page on every architecture (`min_coredump` in Linux).
 CORE_SIZE = 1 << 16
+#: A clock whose steps are longer could not tell what came first. Source: chosen here.
+_RESOLUTION_MAX_NS = 10_000
+#: How often, and for how long, this process waits to see when it wakes up.
+_WAKINGS = 10
+_WAKING_NS = 2_000_000
+#: Half of the waits may be later than this. Source: chosen here, a fifth of a poll period of 50 ms.
+_LATE_MAX_US = 10_000
 _PR_GET_PDEATHSIG = 2
 _PR_GET_CHILD_SUBREAPER = 37
 
@@ -28,33 +39,60 @@ class Capability(msgspec.Struct, frozen=True):
     #: What was found: a value, or why it is not there.
     detail: str
     needed_for: str
-    #: Whether `lockstep` is impossible without it.
+    #: Whether runs on real processes are impossible without it.
     required: bool = True
+    #: The only backend that uses it; empty: `lockstep` and `live` do.
+    only: str = ""
+
+
+class _Check(NamedTuple):
+    """How a capability is found out: `attempt` returns what it found, or raises what is missing."""
+
+    name: str
+    attempt: Callable[[], str]
+    needed_for: str
+    required: bool = True
+    only: str = ""
+
+    def tried(self) -> Capability:
+        try:
+            ok, detail = True, self.attempt()
+        except (OSError, AttributeError, ImportError, _LackingError) as error:
+            ok, detail = False, str(error)
+        return Capability(self.name, ok, detail, self.needed_for, self.required, self.only)
 
 
 def probe() -> list[Capability]:
     """Everything that the real-process backends use, in the order `meshsim doctor` shows it."""
+    return [check.tried() for check in _checks()]
+
+
+def missing_for(backend: str) -> list[str]:
+    """One clear line for each thing without which `lockstep` or `live` cannot work; empty on a machine that will do."""
+    needed = [check.tried() for check in _checks() if check.required and check.only in ("", backend)]
+    return [f"{c.name} ({c.needed_for}): {c.detail}" for c in needed if not c.ok]
+
+
+def _checks() -> list[_Check]:
     return [
-        _tried("Linux", _linux, "processes with pidfd, prctl and /proc"),
-        _tried("pidfd_open", _pidfd_open, "knowing when a process is dead"),
-        _tried("pidfd_send_signal", _pidfd_send_signal, "signals that cannot hit another process"),
-        _tried("waitid", _waitid, "how a process ended, in the kernel's words"),
-        _tried("parent-death signal", lambda: _prctl_get(_PR_GET_PDEATHSIG), "a host crash takes its procs"),
-        _tried("subreaper", lambda: _prctl_get(_PR_GET_CHILD_SUBREAPER), "nothing is left when anything dies"),
-        _tried("memfd_create", _memfd_create, "output of nodes without temporary files"),
-        _tried("descriptor passing", _descriptor_passing, "the runner's hold on procs that hosts start"),
-        _tried("/proc", _proc, "seeing that a process is stopped"),
-        _tried("core affinity", _affinity, "fast steps: runner and nodes on one core", required=False),
-        _tried("open files", _open_files, "256 procs and more", required=False),
-        _tried("processes", _processes, "how many procs fit", required=False),
-        _tried("core pattern", _core_pattern, "the same core-dump flag everywhere", required=False),
-        _tried("core dumps", _core_dump, "a core-dump flag that a fault asks for", required=False),
+        _Check("Linux", _linux, "processes with pidfd, prctl and /proc"),
+        _Check("pidfd_open", _pidfd_open, "knowing when a process is dead"),
+        _Check("pidfd_send_signal", _pidfd_send_signal, "signals that cannot hit another process"),
+        _Check("waitid", _waitid, "how a process ended, in the kernel's words"),
+        _Check("parent-death signal", lambda: _prctl_get(_PR_GET_PDEATHSIG), "a host crash takes its procs"),
+        _Check("subreaper", lambda: _prctl_get(_PR_GET_CHILD_SUBREAPER), "nothing is left when anything dies"),
+        _Check("memfd_create", _memfd_create, "output of nodes without temporary files"),
+        _Check("descriptor passing", _descriptor_passing, "the runner's hold on procs that hosts start"),
+        _Check("/proc", _proc, "seeing that a process is stopped"),
+        _Check("epoll of a pidfd", _epoll, "a host that hears of a child's death by itself", only="live"),
+        _Check("monotonic clock", _clock, "one time in all processes, finer than what is measured", only="live"),
+        _Check("waking up in time", _waking, "faults and timers on the wall clock", required=False, only="live"),
+        _Check("core affinity", _affinity, "fast steps: runner and nodes on one core", required=False),
+        _Check("open files", _open_files, "256 procs and more", required=False),
+        _Check("processes", _processes, "how many procs fit", required=False),
+        _Check("core pattern", _core_pattern, "the same core-dump flag everywhere", required=False),
+        _Check("core dumps", _core_dump, "a core-dump flag that a fault asks for", required=False),
     ]
-
-
-def missing_for_lockstep() -> list[str]:
-    """One clear line for each thing without which `lockstep` cannot work; empty on a machine that will do."""
-    return [f"{c.name} ({c.needed_for}): {c.detail}" for c in probe() if c.required and not c.ok]
 
 
 def missing_for_core_dumps() -> str:
@@ -64,14 +102,6 @@ def missing_for_core_dumps() -> str:
     except (OSError, ImportError, _LackingError) as error:
         return str(error)
     return ""
-
-
-def _tried(name: str, attempt: Callable[[], str], needed_for: str, *, required: bool = True) -> Capability:
-    """`attempt` returns what it found; that it raises is the finding of what is missing."""
-    try:
-        return Capability(name, ok=True, detail=attempt(), needed_for=needed_for, required=required)
-    except (OSError, AttributeError, ImportError, _LackingError) as error:
-        return Capability(name, ok=False, detail=str(error), needed_for=needed_for, required=required)
 
 
 class _LackingError(Exception):
@@ -134,6 +164,38 @@ def _descriptor_passing() -> str:
 def _proc() -> str:
     Path("/proc/self/stat").read_bytes()
     return "yes"
+
+
+def _epoll() -> str:
+    pidfd = os.pidfd_open(os.getpid())
+    try:
+        with select.epoll() as epoll:
+            epoll.register(pidfd, select.EPOLLIN)
+            # Of a process that lives: a kernel that cannot wait for it refuses to register it.
+            if epoll.poll(0):
+                raise _LackingError("it says that this process is dead")
+    finally:
+        os.close(pidfd)
+    return "yes"
+
+
+def _clock() -> str:
+    ns = round(time.get_clock_info("monotonic").resolution * 1e9)
+    if ns > _RESOLUTION_MAX_NS:
+        raise _LackingError(f"its steps are {ns} ns")
+    return f"steps of {ns} ns"
+
+
+def _waking() -> str:
+    late_us = []
+    for _ in range(_WAKINGS):
+        due_ns = time.monotonic_ns() + _WAKING_NS
+        select.select((), (), (), _WAKING_NS / 1e9)
+        late_us.append((time.monotonic_ns() - due_ns) // 1000)
+    said = f"{_WAKINGS} waits of 2 ms: {median_low(late_us)} us late, at worst {max(late_us)} us"
+    if median_low(late_us) > _LATE_MAX_US:
+        raise _LackingError(f"{said}; runs will be inconclusive")
+    return said
 
 
 def _affinity() -> str:

@@ -172,10 +172,11 @@ class LiveBackend(LockstepBackend):
             return super().observe(node, expected)
         peer = self._peers[node]
         until = time.monotonic() + _GRACE_S
-        while peer.state() is ProcessState.STOPPED:
+        while (state := peer.state()) is ProcessState.STOPPED:
             if time.monotonic() > until:
                 raise BackendError(f"{node} is stopped (state T), and nothing in the run stopped it")
             time.sleep(1e-3)
+        self._log.info("seen", node=node, pid=peer.pid, state=state.value, expected=expected.value)
         return expected
 
     def reap(self, node: Node, *, by: Node | None, expected: ExitStatus) -> ExitStatus:

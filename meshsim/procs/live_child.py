@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import select
 import socket
+from collections.abc import Iterable
 
 from meshsim.model.boot import NodeBoot, Program
 from meshsim.model.commands import CancelTimer, ExitProcess, NodeCommand, SetTimer, SignalSelf
@@ -46,6 +47,43 @@ class LiveMain:
             os._exit(ABANDONED)
 
 
+class Readable:
+    """What a node waits for: its socket, and the pidfds of its children.
+
+    An epoll, which is there from the start: a `poll` of more descriptors than the process may open is refused, and a
+    fault may take that limit away.
+    """
+
+    def __init__(self, connection: int) -> None:
+        self._epoll = select.epoll()
+        self._epoll.register(connection, select.EPOLLIN)
+        self._watched: set[int] = set()
+
+    def watch(self, pidfds: Iterable[int]) -> None:
+        """Wait for these from now on, too."""
+        for pidfd in pidfds:
+            if pidfd not in self._watched:
+                self._watched.add(pidfd)
+                self._epoll.register(pidfd, select.EPOLLIN)
+
+    def forget(self, pidfd: int) -> None:
+        """It is going to be closed; its number may stand for another one soon."""
+        self._watched.remove(pidfd)
+        self._epoll.unregister(pidfd)
+
+    def wait(self, wait_s: float | None) -> list[int]:
+        """Wait until one of them is readable, or for so long; perhaps a little less.
+
+        An epoll knows whole milliseconds only, rounded up. `select` knows better, but when its process is stopped and
+        continues, Linux has it wait for what was left of its time when it was stopped. So it is for the last bit alone.
+        """
+        timeout_s = -1.0 if wait_s is None else max(0.0, int(wait_s * 1000) - 1.5) / 1000
+        if wait_s is not None and wait_s <= _LAST_BIT_S:
+            select.select([self._epoll], (), (), wait_s)
+            timeout_s = 0.0
+        return [descriptor for descriptor, _ in self._epoll.poll(timeout_s)]
+
+
 class LiveLoop:
     """The event loop of one node."""
 
@@ -55,6 +93,7 @@ class LiveLoop:
         self._nursery = nursery
         self._clock = clock
         self._timers = Timers()
+        self._readable = Readable(channel.fileno())
         #: How many inputs the node has taken.
         self._taken = 0
 
@@ -65,11 +104,13 @@ class LiveLoop:
         wait_s = None if due_ns is None else self._clock.wait_s(due_ns)
         if self._channel.is_ahead:
             wait_s = 0
-        readable = _wait([connection, *pidfds], wait_s)
+        self._readable.watch(pidfds)
+        readable = self._readable.wait(wait_s)
         if due_ns is not None and due_ns <= self._clock.now_ns():
             self._fire()
         for ready in readable:
             if ready != connection:
+                self._readable.forget(ready)
                 self._wait_for(pidfds[ready])
         if self._channel.is_ahead or connection in readable:
             self._serve()
@@ -122,18 +163,3 @@ class LiveLoop:
                     die(signal)
                 case _:
                     pass
-
-
-def _wait(descriptors: list[int], wait_s: float | None) -> list[int]:
-    """Wait until one of these is readable, or for so long; perhaps a little less.
-
-    `poll` knows whole milliseconds only. `select` knows better, but when its process is stopped and continues, Linux
-    has it wait for what was left of its time when it was stopped. So it is for the last bit alone.
-    """
-    if wait_s is not None and wait_s <= _LAST_BIT_S:
-        readable: list[int] = select.select(descriptors, (), (), wait_s)[0]
-        return readable
-    poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    return [descriptor for descriptor, _ in poll.poll(None if wait_s is None else int(wait_s * 1000) - 1)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from meshsim.pytest_plugin.fixture import Meshsim
 
 INI = "meshsim_scenarios"
+SCALE_INI = "meshsim_time_scale"
 
 #: Files of tools, which are no scenarios wherever they lie.
 _FILES_OF_TOOLS = frozenset({"pyproject.toml", "pytest.toml", ".pytest.toml"})
@@ -27,9 +28,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("meshsim", "scenarios of supervised actor meshes")
     group.addoption(
         "--meshsim-backend",
-        choices=("sim", "lockstep", "both"),
+        choices=("sim", "lockstep", "live", "both", "all"),
         default="both",
-        help="where scenarios run: sim on objects, lockstep on real OS processes; both by default",
+        help="where scenarios run: sim on objects, lockstep on real OS processes, live on such that run freely, "
+        "all on all three; by default on both of the first, or what the file names",
+    )
+    parser.addini(SCALE_INI, "As --meshsim-time-scale, which counts more.", default="")
+    group.addoption(
+        "--meshsim-time-scale",
+        metavar="F",
+        help=f"wall time for virtual time on live, e.g. 0.1; the ini option {SCALE_INI} otherwise, or 1",
+    )
+    group.addoption(
+        "--meshsim-late-max",
+        metavar="D",
+        help="a run on live in which something was later than this, in virtual time, is inconclusive; by default a "
+        "fifth of the poll period",
     )
     group.addoption("--meshsim-seed", type=int, metavar="SEED", help="run with this seed instead of those in the files")
     group.addoption(
@@ -94,7 +108,8 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Items of a backend that was not asked for are deselected, and so counted."""
     wanted = config.getoption("meshsim_backend")
-    left_out = {item for item in items if wanted != "both" and getattr(item, "meshsim_backend", wanted) != wanted}
+    one = wanted not in ("both", "all")
+    left_out = {item for item in items if one and getattr(item, "meshsim_backend", wanted) != wanted}
     if left_out:
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]

@@ -38,6 +38,7 @@ from meshsim.pytest_plugin.outcome import (
 )
 from meshsim.pytest_plugin.settings import SETTINGS
 from meshsim.run import RunResult, compared, program_of
+from meshsim.run.choosing import backends_for
 from meshsim.scenario.check import check
 from meshsim.scenario.decode import decode
 from meshsim.scenario.errors import ScenarioError
@@ -87,16 +88,17 @@ class Meshsim:
         self,
         source: Source,
         *,
-        backend: Literal["sim", "lockstep"] = "sim",
+        backend: Literal["sim", "lockstep", "live"] = "sim",
         seed: int | None = None,
         variant: str | None = None,
         profile: ProfileName | None = None,
     ) -> Result:
-        """Run one plan and judge it. A run on real processes is compared with the simulation of the same plan.
+        """Run one plan and judge it. A run in lockstep is compared with the simulation of the same plan.
 
         Args:
             source: a file, or a scenario built with `scenario`.
-            backend: `lockstep` skips the test where the machine cannot do it.
+            backend: `lockstep` and `live` skip the test where the machine cannot do it. `live` takes what is for
+                `lockstep`, at the pace that the options of the pytest run say.
             seed: the first seed of the scenario, or of the pytest run, by default.
             variant: label of one combination of the file's matrix, such as `poll=1s`; needed if there are several.
             profile: instead of the scenario's.
@@ -107,12 +109,12 @@ class Meshsim:
         loaded = self._chosen(source, variant)
         first, *_ = self._settings.seeds_of(loaded.scenario.seeds)
         chosen = self._plan(loaded, first if seed is None else seed, profile)
-        if backend not in chosen.backends:
+        if not backends_for(chosen, backend):
             raise ScenarioError(
                 "backends", f"expected {backend} among them, got {', '.join(chosen.backends)}", file=chosen.source
             )
-        if backend == "lockstep":
-            skip_unless_able()
+        if backend != "sim":
+            skip_unless_able(backend)
         result = self._budget.run(chosen, backend)
         if backend == "lockstep" and "sim" in chosen.backends:
             result = compared(self._budget.run(chosen, "sim"), result)

@@ -12,6 +12,7 @@ import pytest
 from meshsim.pytest_plugin.outcome import Budget, ViolatedError, note, settle, skip_unless_able
 from meshsim.pytest_plugin.settings import PROCS, SETTINGS, declare, suites_of
 from meshsim.run import RunResult, case_name, compared, program_of, reproduce_command
+from meshsim.run.choosing import backends_for, in_order
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.load import load_scenarios
 from meshsim.scenario.plan import Plan, fits_profile, plan, with_profile
@@ -32,8 +33,13 @@ class ScenarioFile(pytest.File):
             self.add_marker(suite)
         for made in self._plans():
             # As `meshsim run` does: first in simulation, which real processes are compared with.
-            for backend in sorted(made.backends, key=lambda name: name != "sim"):
+            for backend in self._backends(made):
                 yield ScenarioItem.from_parent(self, name=case_name(made, backend), plan=made, backend=backend)
+
+    def _backends(self, made: Plan) -> tuple[str, ...]:
+        """Those that the scenario names, and `live` if it was asked for; items of others are deselected later."""
+        wanted = self.config.getoption("meshsim_backend")
+        return in_order((*made.backends, *backends_for(made, wanted)))
 
     def _plans(self) -> list[Plan]:
         """The plans of the file, variant by variant, seed by seed; the code that they name can be imported.
@@ -68,7 +74,7 @@ class ScenarioItem(pytest.Item):
         if not fits_profile(self.plan):
             raise pytest.skip.Exception(f"not meant for the profile {self.plan.profile}", _use_item_location=True)
         if self.meshsim_backend != "sim":
-            skip_unless_able()
+            skip_unless_able(self.meshsim_backend)
         self._budget = Budget(self)
 
     def runtest(self) -> None:
@@ -78,7 +84,7 @@ class ScenarioItem(pytest.Item):
     def _run(self) -> RunResult:
         if self.meshsim_backend == "sim":
             return self._simulated()
-        if "sim" not in self.plan.backends:
+        if self.meshsim_backend == "live" or "sim" not in self.plan.backends:
             return self._budget.run(self.plan, self.meshsim_backend)
         return compared(self._simulated(), self._budget.run(self.plan, self.meshsim_backend))
 

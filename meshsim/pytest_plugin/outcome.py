@@ -48,13 +48,14 @@ class Budget:
     def __init__(self, item: pytest.Item) -> None:
         timeout = _timeout_of(item)
         self._until = None if timeout is None else perf_counter() + _SHARE_OF_TIMEOUT * timeout
+        self._pace = item.config.stash[SETTINGS].pace
 
     def left_s(self) -> float:
         usual_s = Limits().wall_s
         return usual_s if self._until is None else min(usual_s, max(self._until - perf_counter(), 0.0))
 
     def run(self, plan: Plan, backend: str) -> RunResult:
-        return run_plan(plan, backend, limits=Limits(wall_s=self.left_s()))
+        return run_plan(plan, backend, limits=Limits(wall_s=self.left_s()), pace=self._pace)
 
 
 def note(item: pytest.Item, result: RunResult, *, reproduce: str | None = None) -> str:
@@ -67,6 +68,8 @@ def note(item: pytest.Item, result: RunResult, *, reproduce: str | None = None) 
     reproduce = reproduce or reproduce_line(result)
     lines = [f"{verdict.outcome}: {plan_label(plan)} on {result.backend}, seed {plan.seed}"]
     lines += [f"  {line}" for line in finding_lines(verdict, evidence_of(result), plan.quirks_off)]
+    if result.timing is not None:
+        lines.append(f"  {result.timing.line()}")
     out = item.config.stash[SETTINGS].out
     kept = "" if out is None else _kept(result, out)
     if kept:
@@ -103,16 +106,16 @@ def mark_report(report: pytest.TestReport, call: pytest.CallInfo[None], text: st
         report.meshsim_inconclusive = text  # type: ignore[attr-defined]
 
 
-def skip_unless_able() -> None:
-    """Skip the test if this machine cannot run on real processes, with the reason.
+def skip_unless_able(backend: str) -> None:
+    """Skip the test if this machine cannot run on `lockstep` or `live`, with the reason.
 
     Raises:
         pytest.skip.Exception: it cannot.
     """
-    from meshsim.procs.capabilities import missing_for_lockstep
+    from meshsim.procs.capabilities import missing_for
 
-    if missing := missing_for_lockstep():
-        reason = f"lockstep cannot work on this machine: {'; '.join(missing)} (meshsim doctor says more)"
+    if missing := missing_for(backend):
+        reason = f"{backend} cannot work on this machine: {'; '.join(missing)} (meshsim doctor says more)"
         raise pytest.skip.Exception(reason, _use_item_location=True)
 
 

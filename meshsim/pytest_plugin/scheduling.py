@@ -9,7 +9,7 @@ from xdist.scheduler import LoadGroupScheduling
 from meshsim.pytest_plugin.settings import PROCS
 
 #: Ids of items that start processes.
-_LOCKSTEP = re.compile(r"\.toml::.*\[(?:.*-)?lockstep-seed\d+\]\Z", re.DOTALL)
+_PROCESSES = re.compile(r"\.toml::.*\[(?:.*-)?(?:lockstep|live)-seed\d+\]\Z", re.DOTALL)
 
 
 class KeepsProcessesTogether(LoadGroupScheduling):  # type: ignore[misc]  # has no types
@@ -20,5 +20,5 @@ class KeepsProcessesTogether(LoadGroupScheduling):  # type: ignore[misc]  # has 
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        group: str = PROCS if _LOCKSTEP.search(nodeid) else super()._split_scope(nodeid)
+        group: str = PROCS if _PROCESSES.search(nodeid) else super()._split_scope(nodeid)
         return group

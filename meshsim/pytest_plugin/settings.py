@@ -7,11 +7,14 @@ import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import pytest
 
-from meshsim.pytest_plugin import INI
+from meshsim.pytest_plugin import INI, SCALE_INI
+
+if TYPE_CHECKING:
+    from meshsim.run.pace import Pace
 
 _SEED_FOR_WORKERS = "meshsim_seed"
 #: As for `meshsim run`: the option counts more, the files less.
@@ -40,6 +43,8 @@ class Settings(NamedTuple):
     profile: str | None
     out: Path | None
     inconclusive: Literal["fail", "skip", "pass"]
+    #: Of runs on `live`; None when nobody has asked for any.
+    pace: Pace | None
 
     def seeds_of(self, own: Sequence[int]) -> list[int]:
         """The seeds to run with, given those that a scenario names."""
@@ -139,7 +144,46 @@ def _settings(config: pytest.Config, folders: tuple[Path, ...]) -> Settings:
     if out is not None:
         out = out.absolute()  # A test may change the working directory.
         _check_out(out)
-    return Settings(folders, seed, seeds, fresh, profile, out, config.getoption("meshsim_inconclusive"))
+    return Settings(folders, seed, seeds, fresh, profile, out, config.getoption("meshsim_inconclusive"), _pace(config))
+
+
+def _pace(config: pytest.Config) -> Pace | None:
+    """The option, or the ini option, and the lateness that is allowed."""
+    scale, late_max = config.getoption("meshsim_time_scale"), config.getoption("meshsim_late_max")
+    option = "--meshsim-time-scale" if scale is not None else SCALE_INI
+    scale = scale if scale is not None else config.getini(SCALE_INI)
+    if not scale and late_max is None:
+        return None  # Most pytest runs of an environment have nothing to do with meshsim, and import nothing of it.
+    from meshsim.run.pace import Pace
+
+    return Pace(
+        time_scale=_checked_scale(option, scale) if scale else Pace().time_scale,
+        late_max_ns=None if late_max is None else _checked_lateness("--meshsim-late-max", late_max),
+    )
+
+
+def _checked_scale(option: str, text: str) -> float:
+    from meshsim.run.pace import SCALE_MAX, SCALE_MIN
+
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not SCALE_MIN <= scale <= SCALE_MAX:
+        raise pytest.UsageError(f"{option}: expected a number from {SCALE_MIN:g} to {SCALE_MAX:g}, got {text}")
+    return scale
+
+
+def _checked_lateness(option: str, text: str) -> int:
+    from meshsim.units import DurationError, parse_duration
+
+    try:
+        late_ns = parse_duration(text)
+    except DurationError as error:
+        raise pytest.UsageError(f"{option}: {error}") from None
+    if late_ns == 0:
+        raise pytest.UsageError(f"{option}: expected more than 0s, got {text!r}")
+    return late_ns
 
 
 def _checked_seed(option: str, text: str) -> int:

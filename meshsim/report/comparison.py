@@ -7,6 +7,7 @@ from statistics import median
 
 import msgspec
 
+from meshsim.run.choosing import BACKENDS
 from meshsim.run.measure import Numbers
 from meshsim.run.table import Row
 from meshsim.scenario.matrix import Value, variant_label
@@ -59,13 +60,22 @@ def cells_of(rows: Iterable[Row]) -> tuple[Cell, ...]:
 
 
 def parts_of(name: str, rows: Sequence[Row]) -> list[Part]:
-    """The runs of one source, apart by profile and backend where it has several."""
+    """The runs of one source, apart by profile and backend where it has several; simulation first."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         # A profile that is part of the setting is compared as one.
         groups.setdefault(("" if "profile" in row.setting else row.profile, row.backend), []).append(row)
     parts = []
-    for (profile, backend), chosen in groups.items():
+    profiles, known = (
+        list(dict.fromkeys(profile for profile, _ in groups)),
+        {name: i for i, name in enumerate(BACKENDS)},
+    )
+
+    def place(key: tuple[str, str]) -> tuple[int, int]:
+        return profiles.index(key[0]), known.get(key[1], len(known))
+
+    for profile, backend in sorted(groups, key=place):
+        chosen = groups[profile, backend]
         words = [word for word, index in ((profile, 0), (backend, 1)) if len({key[index] for key in groups}) > 1]
         parts.append(Part(name=f"{name} ({', '.join(words)})" if words else name, cells=cells_of(chosen)))
     return parts

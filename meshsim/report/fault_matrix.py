@@ -12,10 +12,6 @@ from meshsim.faults.menu import MENU
 from meshsim.model.tags import tag_of
 from meshsim.report.struck import kernel_says, strikes_of
 from meshsim.run import RunResult
-from meshsim.scenario.schema import BackendName
-
-#: The backends that there are.
-BACKENDS: tuple[str, ...] = get_args(BackendName)
 
 #: From good to bad: a cell has the worst of its runs. `cannot` is no run, as the backend cannot do it; what the machine
 #: cannot do is inconclusive.

@@ -9,7 +9,8 @@ from meshsim.faults.kinds import Fault
 from meshsim.faults.menu import MENU, WRITTEN
 from meshsim.faults.parameters import moment_of, parameters_of, words_of
 from meshsim.model.tags import tag_of
-from meshsim.report.fault_matrix import BACKENDS, Cell, said_of
+from meshsim.report.fault_matrix import Cell, said_of
+from meshsim.run.choosing import BACKENDS
 
 #: Where the menu begins on the page.
 MENU_TITLE = "## The menu"
@@ -56,7 +57,7 @@ def menu_lines() -> list[str]:
     for kind, entry in MENU.items():
         lines += ["", f"### {tag_of(kind)}", "", words_of(kind), ""]
         lines += [f"- On {entry.on}: {WRITTEN[entry.on]}.", f"- Strikes {moment_of(kind)}."]
-        lines += [f"- In `lockstep`: {lockstep_of(kind)}."]
+        lines += [f"- On real processes: {really(kind)}."]
         lines += [f"- Not on `{backend}`: {why}." for backend, why in entry.cannot.items()]
         if parameters_of(kind):
             lines += ["", "| Key | May be | Default | Meaning |", "|---|---|---|---|"]
@@ -65,8 +66,8 @@ def menu_lines() -> list[str]:
     return lines
 
 
-def lockstep_of(kind: type[Fault]) -> str:
-    """How real it is on real processes."""
+def really(kind: type[Fault]) -> str:
+    """What happens in `lockstep` and in `live`."""
     return MENU[kind].real or _SAME
 
 

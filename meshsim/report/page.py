@@ -18,11 +18,13 @@ from meshsim.report.lanes import ENDS, chart_of
 from meshsim.report.late import late_view
 from meshsim.report.latencies import latencies_of
 from meshsim.report.margins import closest_text, margin_words
+from meshsim.report.side_by_side import WorldsView, side_by_side
 from meshsim.report.stories import FaultStory, fault_stories
 from meshsim.report.swarm import latency_fragment
 from meshsim.report.tables import LivesView, latency_rows, lives_view
-from meshsim.report.worlds import clock_of, told
+from meshsim.report.worlds import Told, clock_of, told
 from meshsim.run import RunResult, reproduce_line
+from meshsim.run.choosing import BACKENDS, VIRTUAL
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import encode_plan, plan_digest, plan_label
 from meshsim.units import S, format_duration
@@ -48,6 +50,8 @@ class Finding(msgspec.Struct, frozen=True):
     """What is wrong with runs that were judged alike, and how to see it again."""
 
     backends: str
+    #: Whether it is about worlds whose digests must be equal.
+    is_virtual: bool
     verdict: str
     problems: tuple[str, ...]
     reproduce: str
@@ -65,8 +69,10 @@ class GroupView(msgspec.Struct, frozen=True, kw_only=True):
     anchor: str
     seed: int
     about: str
-    #: `equal`, `differ`, or empty where there is nothing to compare.
+    #: Of the digests of the worlds in virtual time: `equal`, `differ`, or empty where there is nothing to compare.
     agreement: str
+    #: What happened in each world, where there are several and one of them runs by the wall clock.
+    worlds: WorldsView | None
     open: bool
     runs: tuple[RunView, ...]
     findings: tuple[Finding, ...]
@@ -128,21 +134,22 @@ def render_page(results: Sequence[RunResult], *, title: str = "meshsim runs") ->
 
 
 def _grouped(results: Iterable[RunResult]) -> list[list[RunResult]]:
-    """Runs of the same plan together: sorted by name, variant, profile and seed; `sim` before `lockstep`."""
+    """Runs of the same plan together: sorted by name, variant, profile and seed; `sim`, `lockstep`, `live`."""
     groups: dict[tuple[str, str, str, int], list[RunResult]] = {}
     for run in results:
         plan = run.plan
         key = (plan.scenario, variant_label(plan.variant), plan.profile, plan.seed)
         groups.setdefault(key, []).append(run)
-    return [sorted(groups[key], key=lambda run: run.backend != "sim") for key in sorted(groups)]
+    return [sorted(groups[key], key=lambda run: BACKENDS.index(run.backend)) for key in sorted(groups)]
 
 
 def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
     plan = runs[0].plan
     name = plan_label(plan)
-    agreement = "" if len(runs) == 1 else "equal" if len({run.digest for run in runs}) == 1 else "differ"
+    virtual = [run for run in runs if run.backend in VIRTUAL]
+    agreement = "" if len(virtual) < 2 else "equal" if len({run.digest for run in virtual}) == 1 else "differ"
     # Equal digests mean equal traces: one drawing stands for both.
-    drawn = runs[:1] if agreement == "equal" else runs
+    drawn = told(runs)
     return GroupView(
         name=name,
         anchor=re.sub(r"[^a-z0-9]+", "-", f"{name}-{plan.seed}".lower()).strip("-"),
@@ -152,7 +159,8 @@ def _group_view(runs: list[RunResult], *, few: bool) -> GroupView:
         open=few or any(run.verdict.outcome != "passed" for run in runs),
         runs=tuple(_run_view(run) for run in runs),
         findings=tuple(_findings(runs)),
-        charts=tuple(_chart_view(run, alone=len(drawn) == 1) for run in drawn),
+        worlds=side_by_side(runs) if 1 < len(runs) > len(virtual) else None,
+        charts=tuple(_chart_view(each, alone=len(drawn) == 1) for each in drawn),
         stories=tuple(fault_stories(runs[0].records)),
         lives=lives_view(runs[0].records),
         clock=clock_of(runs[0]),
@@ -175,26 +183,28 @@ def _run_view(run: RunResult) -> RunView:
 
 
 def _findings(runs: list[RunResult]) -> Iterable[Finding]:
-    """One for each run; one for all when their verdicts are the same."""
-    alike = all(run.verdict == runs[0].verdict for run in runs)
-    for run in runs[:1] if alike else runs:
-        together = alike and len(runs) > 1
+    """One for each run; one for all in virtual time when their verdicts are the same."""
+    virtual = [run for run in runs if run.backend in VIRTUAL]
+    together = len(virtual) > 1 and all(run.verdict == virtual[0].verdict for run in virtual)
+    for run in [*virtual[:1], *runs[len(virtual) :]] if together else runs:
+        of_all = together and run is virtual[0]
         verdict = run.verdict
         problems = [f"{v.invariant} ({v.kind}) at {v.at / S:.3f}s: {v.message}" for v in verdict.violations]
         if verdict.outcome == "inconclusive":
             problems.append(verdict.reason)
         yield Finding(
-            backends=" and ".join(each.backend for each in runs) if together else run.backend,
+            backends=" and ".join(each.backend for each in virtual) if of_all else run.backend,
+            is_virtual=run.backend in VIRTUAL,
             verdict=verdict.outcome,
             problems=tuple(problems),
-            reproduce=reproduce_line(run, "both" if together else None),
+            reproduce=reproduce_line(run, "both" if of_all else None),
         )
 
 
-def _chart_view(run: RunResult, *, alone: bool) -> ChartView:
-    label = "" if alone else f", {run.backend}"
-    chart = chart_of(run.records, clock=f"{clock_of(run)} time")
-    return ChartView(label, inline_svg(chart, f"Timeline of {plan_label(run.plan)}{label}"))
+def _chart_view(trace: Told, *, alone: bool) -> ChartView:
+    label = "" if alone else f", {trace.backends}"
+    chart = chart_of(trace.run.records, clock=f"{trace.clock} time")
+    return ChartView(label, inline_svg(chart, f"Timeline of {trace.scenario}{label}"))
 
 
 def _summary(results: Sequence[RunResult], groups: Sequence[GroupView]) -> str:
@@ -205,7 +215,10 @@ def _summary(results: Sequence[RunResult], groups: Sequence[GroupView]) -> str:
     ]
     pairs = [group.agreement for group in groups if group.agreement]
     agreeing = f"; {pairs.count('equal')} of {len(pairs)} pairs with equal digests" if pairs else ""
-    return f"{len(results)} runs of {len(groups)} plans: {', '.join(counts) or 'none'}{agreeing}."
+    worlds = [group.worlds for group in groups if group.worlds]
+    same = sum(all(row.is_same for row in view.rows) for view in worlds)
+    beside = f"; in {same} of {len(worlds)} the same happened in every world" if worlds else ""
+    return f"{len(results)} runs of {len(groups)} plans: {', '.join(counts) or 'none'}{agreeing}{beside}."
 
 
 def _legend_item(name: str, text: str) -> dict[str, str]:

@@ -88,18 +88,24 @@ def _strikes(result: RunResult, kind: type[Fault], directory: Directory) -> Iter
 
 
 def _concerned(result: RunResult, kind: type[Fault], directory: Directory) -> tuple[set[str], set[str]]:
-    """The processes that were struck, or lived, stopped or died by it at the same instant; and those begun by it."""
+    """The processes that were struck, or lived, stopped or died by it at the same instant; and those begun by it.
+
+    On the wall clock nothing happens at the same instant: there each thing may come as late after what led to it as
+    anything in the run was late.
+    """
     nodes: set[str] = set()
     begun: set[str] = set()
     #: By number of each record that a strike led to: when it struck.
     led_to: dict[int, int] = {}
+    latest = None if result.timing is None else result.timing.latest
+    at_once_ns = 0 if latest is None else latest.worst_ns
     strikes = {record.seq for record in _strikes(result, kind, directory)}
     for record in result.records:
         if record.seq in strikes:
             led_to[record.seq] = record.at
             if isinstance(record.what, FaultStruck) and Node(record.what.target) in directory.kinds:
                 nodes.add(record.what.target)
-        elif led_to.get(record.cause) == record.at:
+        elif record.cause in led_to and record.at - led_to[record.cause] <= at_once_ns:
             led_to[record.seq] = record.at
             if isinstance(record.what, ProcessStarted):
                 begun.add(record.node)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from meshsim.run import RunResult
+from meshsim.run.choosing import BACKENDS, VIRTUAL
 from meshsim.scenario.plan import plan_label
 
 
@@ -27,7 +28,7 @@ def clock_of(run: RunResult) -> str:
     """What the times of a trace are: `virtual`, or `wall` of a world whose processes run freely; `scaled wall` where
     that runs faster or slower than the scenario says.
     """
-    if run.backend in ("sim", "lockstep"):
+    if run.backend in VIRTUAL:
         return "virtual"
     return "wall" if run.timing is None or run.timing.time_scale == 1 else "scaled wall"
 
@@ -45,6 +46,6 @@ def told(results: Iterable[RunResult]) -> list[Told]:
     return sorted(found, key=lambda each: (each.scenario, each.seed, _order(each.backends), each.run.digest))
 
 
-def _order(backend: str) -> tuple[bool, str]:
-    """Simulation first."""
-    return (not backend.startswith("sim"), backend)
+def _order(worlds: str) -> int:
+    """Simulation first; `sim = lockstep` is where its first is."""
+    return BACKENDS.index(worlds.partition(" ")[0])

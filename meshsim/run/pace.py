@@ -16,6 +16,9 @@ from meshsim.scenario.plan import Plan
 from meshsim.sim import SimBackend
 from meshsim.trace.records import Record
 
+#: Wall time for virtual time: beyond these no clock of a machine is good enough, or nobody waits. Source: chosen here.
+SCALE_MIN, SCALE_MAX = 0.001, 1000.0
+
 #: Share of the poll period that nothing may be late by, unless told otherwise. Chosen here: what is found at one poll
 #: must not be taken for what is found at the next.
 _PART = 5

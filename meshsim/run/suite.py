@@ -13,6 +13,7 @@ from time import perf_counter
 import msgspec
 
 from meshsim.oracle.verdict import Verdict
+from meshsim.run.choosing import in_order
 from meshsim.run.directory import OutputError, prepare, write_run
 from meshsim.run.execute import RunResult, compared, reproduce_command, run_plan
 from meshsim.run.limits import Limits
@@ -54,7 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of the jobs: outcomes in the order of the jobs, `sim` before `lockstep`."""
+    """What became of the jobs: outcomes in the order of the jobs, `sim`, `lockstep`, `live`."""
 
     outcomes: list[Outcome]
     #: Jobs that were not begun, and why not.
@@ -144,7 +145,7 @@ class _Bench:
         results: dict[str, RunResult] = {}
         rans = []
         # `sim` first: it is what `lockstep` is compared with.
-        for backend in sorted(job.backends, key=lambda name: name != "sim"):
+        for backend in in_order(job.backends):
             result = run_plan(job.plan, backend, limits=self._settings.limits, pace=self._settings.pace)
             if backend == "lockstep" and "sim" in results:
                 result = compared(results["sim"], result)
@@ -174,13 +175,16 @@ class _Bench:
         if isinstance(data, WorkerDiedError):
             verdict = Verdict(outcome="inconclusive", reason=str(data))
             return [
-                Ran(backend=backend, digest="", verdict=verdict, reproduce=reproduce_command(job.plan, backend))
+                Ran(backend=backend, digest="", verdict=verdict, reproduce=self._command(job.plan, backend))
                 for backend in job.backends
             ]
         answer = _DECODER.decode(data)
         if answer.error:
             raise OutputError(answer.error)
         return answer.rans
+
+    def _command(self, plan: Plan, backend: str) -> str:
+        return reproduce_command(plan, backend, self._settings.pace.time_scale if backend == "live" else 1.0)
 
 
 class _Answer(msgspec.Struct, frozen=True):

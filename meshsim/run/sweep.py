@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET
 
+from meshsim.run.choosing import VIRTUAL
 from meshsim.run.execute import RunResult, run_plan
 from meshsim.run.limits import Limits
 from meshsim.run.measure import measure
+from meshsim.run.pace import Pace
 from meshsim.run.program import program_of
 from meshsim.run.table import Header, Row, TableWriter
 from meshsim.run.workers import WorkerDiedError, Workers
 from meshsim.scenario.matrix import Value
 from meshsim.scenario.plan import Plan, plan_digest
 from meshsim.versions import version_of
-
-#: Worlds whose time is the conductor's; in every other it is that of the machine.
-VIRTUAL = frozenset({"sim", "lockstep"})
 
 
 class Sweep(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,13 +51,14 @@ def run_sweep(
     *,
     workers: int = 1,
     limits: Limits | None = None,
+    pace: Pace | None = None,
     found: Callable[[int], None] = lambda _: None,
     over: Callable[[Plan], None] = lambda _: None,
 ) -> Swept:
     """Run what is not in the table yet; each run is in the table as soon as it is over.
 
     `found` is told how many runs are there already, `over` each plan that is done. A complete table is put into the
-    order of the plans.
+    order of the plans. `pace` is for `live` alone; a table has one.
 
     Raises:
         ScenarioError: a class that a plan names cannot be imported; nothing has run.
@@ -67,13 +68,14 @@ def run_sweep(
     for plan in {plan.scenario: plan for plan in sweep.plans}.values():
         program_of(plan)
     digests = [plan_digest(plan) for plan in sweep.plans]
-    with TableWriter(table, _header(sweep, digests)) as writer:
+    pace = pace or Pace()
+    with TableWriter(table, _header(sweep, digests, pace)) as writer:
         done = {row.plan_digest for row in writer.rows}
         left = [plan for plan, digest in zip(sweep.plans, digests, strict=True) if digest not in done]
         before = len(writer.rows)
         found(before)
         lost = 0
-        for index, row in _rows(_Bench(left, sweep.backend, limits or Limits()), workers):
+        for index, row in _rows(_Bench(left, sweep.backend, limits or Limits(), pace), workers):
             if row is None:
                 lost += 1
             else:
@@ -103,7 +105,7 @@ def row_of(result: RunResult) -> Row:
     )
 
 
-def _header(sweep: Sweep, digests: Iterable[str]) -> Header:
+def _header(sweep: Sweep, digests: Iterable[str], pace: Pace) -> Header:
     first = sweep.plans[0]
     return Header(
         scenario=first.scenario,
@@ -113,6 +115,7 @@ def _header(sweep: Sweep, digests: Iterable[str]) -> Header:
         seeds=sweep.seeds,
         backend=sweep.backend,
         profile=sweep.profile,
+        pace=pace if sweep.backend == "live" else UNSET,
         plans=hashlib.sha256("\n".join(digests).encode()).hexdigest(),
         meshsim=version_of("meshsim"),
     )
@@ -133,10 +136,11 @@ def _rows(bench: _Bench, workers: int) -> Iterable[tuple[int, Row | None]]:
 class _Bench:
     """Where plans are run and measured: in this process, or in each worker."""
 
-    def __init__(self, plans: Sequence[Plan], backend: str, limits: Limits) -> None:
+    def __init__(self, plans: Sequence[Plan], backend: str, limits: Limits, pace: Pace) -> None:
         self.plans = plans
         self._backend = backend
         self._limits = limits
+        self._pace = pace
 
     def __enter__(self) -> None:
         """Nothing is there before the first plan."""
@@ -145,7 +149,7 @@ class _Bench:
         """Nothing is left after the last."""
 
     def row(self, index: int) -> Row:
-        return row_of(run_plan(self.plans[index], self._backend, limits=self._limits))
+        return row_of(run_plan(self.plans[index], self._backend, limits=self._limits, pace=self._pace))
 
     def do(self, index: int) -> bytes:
         return _ENCODER.encode(self.row(index))

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from meshsim.run.directory import OutputError, write_whole
 from meshsim.run.measure import Numbers
+from meshsim.run.pace import Pace
 from meshsim.scenario.matrix import Value, variant_label
+from meshsim.units import format_duration
 
 _T = TypeVar("_T")
 
@@ -42,6 +45,8 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, tag="sweep", tag_field="
     backend: str
     #: What `--profile` said; empty: the file's own.
     profile: str
+    #: How fast `live` went, and how late it might be; not there for the other backends.
+    pace: Pace | UnsetType = UNSET
     #: Digest of all plans: differs when the file, or what is made of it, has changed.
     plans: str
     meshsim: str
@@ -208,6 +213,7 @@ _WORDS = {
     "seeds": "--seeds",
     "backend": "--backend",
     "profile": "--profile",
+    "pace": "--time-scale and --late-max",
     "meshsim": "made by meshsim",
 }
 
@@ -221,6 +227,9 @@ def _difference(there: Header, asked: Header) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, Pace):
+        late_max = "" if value.late_max_ns is None else f" and {format_duration(value.late_max_ns)}"
+        return f"{value.time_scale:g}{late_max}"
     if isinstance(value, dict):
         return " ".join(f"{key}={','.join(map(str, values))}" for key, values in value.items()) or "(nothing)"
     return str(value) or "(nothing)"

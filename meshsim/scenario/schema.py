@@ -20,7 +20,7 @@ from meshsim.units import Drift, Duration, Shift, duration
 #: Names of meshes, procs and clients: they become base names of the modelled system.
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Size = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
-BackendName = Literal["sim", "lockstep"]
+BackendName = Literal["sim", "lockstep", "live"]
 AllocatorName = Literal["process", "local", "simulated", "remote"]
 
 

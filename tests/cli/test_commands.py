@@ -85,12 +85,12 @@ def test_the_version_is_printed(meshsim: Command) -> None:
 
 
 def test_doctor_prints_every_capability(meshsim: Command) -> None:
-    """Whoever cannot run `lockstep` learns what is missing."""
+    """Whoever cannot run on real processes learns what is missing."""
     said = meshsim("doctor")
 
     assert [c.name for c in capabilities.probe() if c.name not in said.out] == []
     assert said.code == 0
-    assert said.out.endswith("lockstep: ready\n")
+    assert said.out.endswith("lockstep: ready\nlive: ready\n")
 
 
 def test_doctor_names_what_is_missing_and_ends_with_3(meshsim: Command, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +102,21 @@ def test_doctor_names_what_is_missing_and_ends_with_3(meshsim: Command, monkeypa
 
     assert said.code == 3
     assert "pidfd_open  missing  Function not implemented  deaths" in said.out.splitlines()
-    assert said.out.endswith("lockstep: this machine lacks what is marked as missing\n")
+    assert said.out.splitlines()[-2:] == [
+        "lockstep: this machine lacks what is marked as missing",
+        "live: this machine lacks what is marked as missing",
+    ]
+
+
+def test_doctor_tells_what_live_alone_lacks(meshsim: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes can be stepped there, and cannot run freely."""
+    lacking = capabilities.Capability("epoll of a pidfd", ok=False, detail="no", needed_for="deaths", only="live")
+    monkeypatch.setattr(capabilities, "probe", lambda: [lacking])
+
+    said = meshsim("doctor")
+
+    assert said.code == 3
+    assert said.out.splitlines()[-2:] == ["lockstep: ready", "live: this machine lacks what is marked as missing"]
 
 
 def test_doctor_speaks_json(meshsim: Command) -> None:

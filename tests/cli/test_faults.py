@@ -51,8 +51,8 @@ def test_one_kind_says_all_that_there_is_to_say(meshsim: Command, folder: Path) 
 exit: The process of the target calls `_exit(code)`.
   on a process: `host0`, `client`, `workers[1]`, or `trainer[1]` for the process that an actor lives in
   strikes at a time or at a record, once or again
-  backends: sim, lockstep
-  in lockstep: it calls _exit(code); waitid in its parent gives the code
+  backends: sim, lockstep, live
+  on real processes: it calls _exit(code); waitid in its parent gives the code
 
 key   may be  default  meaning
 code  0..255  1        What it exits with.
@@ -84,7 +84,7 @@ def test_programs_read_the_same(meshsim: Command) -> None:
     assert [json.loads(each)["kind"] for each in lines] == KINDS
     assert line["schema"] == 1
     assert line["on"] == "a controller"
-    assert line["backends"] == ["sim", "lockstep"]
+    assert line["backends"] == ["sim", "lockstep", "live"]
     assert [(each["name"], each["default"]) for each in line["parameters"]] == [("by", None), ("times", "")]
 
 

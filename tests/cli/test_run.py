@@ -249,8 +249,12 @@ def test_a_scenario_of_another_revision_is_left_out(
         (("run", "sc", "--seed", "x"), r"meshsim: .*--seed.*x.*"),
         (("run", "sc", "--sed", "3"), r"meshsim: .*--sed.*--seed.*"),
         (("run", "sc", "--backend", "real"), r"meshsim: .*real.*lockstep.*"),
-        (("run", "sc", "--time-scale", "0.1"), r"meshsim: --time-scale: only with --backend live"),
+        (
+            ("run", "sc", "--time-scale", "0.1"),
+            r"meshsim: --time-scale: only where something runs on `live`, see --backend",
+        ),
         (("run", "sc", "--backend", "live", "--time-scale", "0"), r"meshsim: --time-scale: expected .* got 0"),
+        (("run", "sc", "--late-max", "1s"), r"meshsim: --late-max: only where something runs on `live`, see --backend"),
         (("run", "sc", "--profile", "2025"), r"meshsim: .*2025.*fixed.*"),
         (("rum", "sc"), r"meshsim: .*rum.*run.*"),
         (("run", "sc", "--seed", "-1"), r"meshsim: .*seed.*-1.*"),

@@ -11,8 +11,9 @@ from leftovers import processes_of_runner, zombies
 from meshsim.faults.menu import MENU
 from meshsim.model.tags import tag_of
 from meshsim.procs.capabilities import missing_for_core_dumps
-from meshsim.report.fault_matrix import BACKENDS, cell
+from meshsim.report.fault_matrix import cell
 from meshsim.run import compared, run_plan
+from meshsim.run.choosing import BACKENDS, VIRTUAL
 from meshsim.scenario.load import discover, load_scenarios
 from meshsim.scenario.plan import plan, with_profile
 
@@ -29,8 +30,8 @@ def test_every_kind_has_a_scenario() -> None:
 
 @each_kind
 def test_a_scenario_is_about_its_kind(name: str) -> None:
-    """Some fault in it is of that kind, and it runs on every backend that can do it."""
-    able = [each for each in BACKENDS if each not in MENU[KINDS[name]].cannot]
+    """Some fault in it is of that kind, and it runs in both worlds of virtual time if they can do it."""
+    able = [each for each in BACKENDS if each in VIRTUAL and each not in MENU[KINDS[name]].cannot]
 
     for loaded in load_scenarios(FILES[name]):
         assert KINDS[name] in {type(fault) for fault in loaded.scenario.faults}

@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
+import time
+from itertools import count
 
 import pytest
 
 from meshsim.drive.backend import BackendError
 from meshsim.model.boot import Program
 from meshsim.procs.backend import LockstepBackend
-from meshsim.procs.capabilities import missing_for_lockstep, probe
+from meshsim.procs.capabilities import missing_for, probe
 
 
-def test_this_machine_has_what_lockstep_needs() -> None:
+@pytest.mark.parametrize("backend", ["lockstep", "live"])
+def test_this_machine_has_what_real_processes_need(backend: str) -> None:
     """The tests beside this one run here, so nothing required may be reported as missing."""
     assert [c.name for c in probe() if c.required and not c.ok] == []
-    assert missing_for_lockstep() == []
+    assert missing_for(backend) == []
+
+
+def test_what_live_alone_needs_does_not_stop_lockstep(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel whose epoll takes no pidfd still has processes that can be stepped."""
+    monkeypatch.delattr(select, "epoll")
+
+    assert missing_for("lockstep") == []
+    assert missing_for("live") == [
+        "epoll of a pidfd (a host that hears of a child's death by itself): module 'select' has no attribute 'epoll'"
+    ]
+
+
+def test_a_machine_that_wakes_up_late_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may try; that its runs will be inconclusive is said before."""
+    real = time.monotonic_ns
+    readings = count()
+    monkeypatch.setattr(time, "monotonic_ns", lambda: real() + next(readings) * 20_000_000)
+
+    (waking,) = [c for c in probe() if c.name == "waking up in time"]
+
+    assert (waking.ok, waking.required, waking.only) == (False, False, "live")
+    assert waking.detail.endswith("; runs will be inconclusive")
 
 
 def test_each_capability_says_what_it_is_needed_for() -> None:
@@ -31,6 +57,9 @@ def test_each_capability_says_what_it_is_needed_for() -> None:
         "memfd_create",
         "descriptor passing",
         "/proc",
+        "epoll of a pidfd",
+        "monotonic clock",
+        "waking up in time",
         "core affinity",
         "open files",
         "processes",

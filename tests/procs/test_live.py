@@ -132,6 +132,19 @@ def test_time_never_goes_back_and_every_input_has_its_record(live: tuple[LiveCon
     assert conductor.timing().late.keys() == {"fault", "timer", "node", "way_back", "router"}
 
 
+def test_nothing_of_the_machine_is_in_the_trace(live: tuple[LiveConductor, LiveBackend], run_id: str) -> None:
+    """The id of the run marks its processes, and they have pids; a trace and its timing know neither."""
+    conductor, backend = live
+
+    conductor.run()
+
+    kept = msgspec.json.encode([conductor.records, conductor.timing()]).decode()
+    pids = {str(backend.pid_of(record.node)) for record in conductor.records if isinstance(record.what, ProcessStarted)}
+    assert run_id not in kept
+    assert len(pids) == 4
+    assert [pid for pid in pids if f'"{pid}"' in kept or f'"pid":{pid}' in kept] == []
+
+
 def test_a_node_that_somebody_stops_makes_the_run_inconclusive(live: tuple[LiveConductor, LiveBackend]) -> None:
     conductor, backend = live
     at(conductor, 2 * S, (backend, "client", signal.SIGSTOP))

@@ -43,6 +43,14 @@ def test_a_file_is_an_item_for_each_variant_seed_and_backend(project: Project) -
         (["-m", "fast and not procs"], ["sc/fast/kill-one.toml::kill-one[sim-seed7]"]),
         (["-m", "procs"], ["sc/fast/kill-one.toml::kill-one[lockstep-seed7]"]),
         (["--meshsim-backend", "lockstep"], ["sc/fast/kill-one.toml::kill-one[lockstep-seed7]"]),
+        (["--meshsim-backend", "live"], ["sc/fast/kill-one.toml::kill-one[live-seed7]"]),
+        (
+            ["--meshsim-backend", "all", "sc"],
+            [
+                *(f"sc/fast/kill-one.toml::kill-one[{world}-seed7]" for world in ("sim", "lockstep", "live")),
+                "sc/slow/quiet.toml::quiet[sim-seed0]",
+            ],
+        ),
         (["--meshsim-seed", "5", "sc/slow"], ["sc/slow/quiet.toml::quiet[sim-seed5]"]),
         (
             ["--meshsim-seed", "5", "--meshsim-seeds", "2", "-m", "slow"],
@@ -57,6 +65,14 @@ def test_what_the_command_line_selects(project: Project, words: list[str], expec
     project.write("elsewhere/other.toml", QUIET.replace("quiet", "other"))
 
     assert project.collected(*words) == expected
+
+
+def test_a_file_may_name_live(project: Project) -> None:
+    """Then it needs no option; `-m procs` selects it with all that starts processes."""
+    project.scenario(KILL_ONE, backends='["live", "sim"]')
+
+    assert project.collected() == [f"sc/fast/kill-one.toml::kill-one[{world}-seed7]" for world in ("sim", "live")]
+    assert project.collected("-m", "procs") == ["sc/fast/kill-one.toml::kill-one[live-seed7]"]
 
 
 def test_the_seed_can_come_from_the_environment(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,6 +149,9 @@ def test_a_broken_file_is_an_error_of_one_line(project: Project, text: str, line
         (["--meshsim-seeds=0"], "--meshsim-seeds: expected at least 1, got 0"),
         (["--meshsim-profile=best"], "--meshsim-profile: expected one of 2026-03, 2025-11, fixed, got 'best'"),
         (["--meshsim-out=pytest.ini"], "--meshsim-out: {here}/pytest.ini: cannot write runs there: File exists"),
+        (["--meshsim-time-scale=fast"], "--meshsim-time-scale: expected a number from 0.001 to 1000, got fast"),
+        (["-o", "meshsim_time_scale=0"], "meshsim_time_scale: expected a number from 0.001 to 1000, got 0"),
+        (["--meshsim-late-max=0s"], "--meshsim-late-max: expected more than 0s, got '0s'"),
         (["-o", "meshsim_scenarios=nowhere"], "meshsim_scenarios: expected a folder, got '{here}/nowhere'"),
     ],
 )

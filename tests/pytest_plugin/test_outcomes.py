@@ -183,16 +183,52 @@ def test_a_machine_without_real_processes_skips_them_and_says_why(project: Proje
     project.actor("return []")
     project.write(
         "conftest.py",
-        "import meshsim.procs.capabilities as c\nc.missing_for_lockstep = lambda: ['Linux: this is a sun dial']\n",
+        "import meshsim.procs.capabilities as c\nc.missing_for = lambda _: ['Linux: this is a sun dial']\n",
     )
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("meshsim.procs.capabilities.missing_for_lockstep", list)
+        patched.setattr("meshsim.procs.capabilities.missing_for", lambda _: [])
         result = project.pytest("-rs")
 
     result.assert_outcomes(passed=1, skipped=1)
     (line,) = (line for line in result.stdout.lines if line.startswith("SKIPPED"))
     assert "lockstep cannot work on this machine: Linux: this is a sun dial (meshsim doctor says more)" in line
+
+
+# --- the wall clock ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.procs
+@pytest.mark.xdist_group("procs")
+def test_a_run_on_live_that_is_too_late_is_inconclusive(project: Project) -> None:
+    """Nothing is as punctual as a nanosecond; the number is in the reason, and how late all was is said."""
+    project.scenario(KILL_ONE)
+    words = ("--meshsim-backend", "live", "--meshsim-time-scale", "0.1", "--meshsim-late-max", "1us")
+
+    result = project.pytest(*words, "--meshsim-inconclusive", "pass")
+
+    text = result.stdout.str()
+    assert result.ret == pytest.ExitCode.OK
+    assert "INCONCLUSIVE sc/fast/kill-one.toml::kill-one[live-seed7]" in text
+    assert "  too late: " in text
+    assert "; at most 1us is allowed" in text
+    assert "  late by (median, virtual time): " in text
+    assert "  reproduce: meshsim run sc/fast/kill-one.toml --backend live --seed 7 --time-scale 0.1" in text
+
+
+@pytest.mark.procs
+@pytest.mark.xdist_group("procs")
+def test_the_pace_of_a_project_is_in_its_ini_file(project: Project) -> None:
+    """JUnit has the reproduce line with it; the option counts more."""
+    project.scenario(KILL_ONE, backends='["live"]')
+    words = ("-o", "meshsim_time_scale=0.1", "--meshsim-inconclusive", "pass")
+
+    of_file = properties(project.junit(*words)["kill-one[live-seed7]"])
+    of_option = properties(project.junit(*words, "--meshsim-time-scale", "0.2")["kill-one[live-seed7]"])
+
+    assert of_file["backend"] == "live"
+    assert of_file["reproduce"].endswith("--backend live --seed 7 --time-scale 0.1")
+    assert of_option["reproduce"].endswith("--backend live --seed 7 --time-scale 0.2")
 
 
 # --- time limits -------------------------------------------------------------------------------------------

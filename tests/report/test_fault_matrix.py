@@ -9,9 +9,10 @@ from small_worlds import at, mesh
 from meshsim.faults.kinds import Exit, Fault, LatePolls, Raise, SlowStart, When
 from meshsim.faults.menu import MENU
 from meshsim.oracle.verdict import Verdict
-from meshsim.report.fault_matrix import BACKENDS, Cell, cell, said_of
+from meshsim.report.fault_matrix import Cell, cell, said_of
 from meshsim.report.fault_page import MENU_TITLE, fault_page, matrix, short_parameters
 from meshsim.run import RunResult, run_plan
+from meshsim.run.choosing import BACKENDS
 
 EXIT = Exit(target="workers[1]", at=at(5), code=3)
 NEVER = Exit(target="workers[1]", when=When(record="poll_started", where={"count": 99}))
@@ -101,8 +102,8 @@ def test_the_page_has_a_row_for_each_kind_and_the_menu() -> None:
 
     page = fault_page(cells, "meshsim faults --run")
 
-    assert "| [`raise`](#raise) | an actor | passed | no scenario | \\* <-> a\\|b |  |" in page
-    assert page.count("| no scenario | no scenario |") == len(MENU) - 1
+    assert "| [`raise`](#raise) | an actor | passed | no scenario | no scenario | \\* <-> a\\|b |  |" in page
+    assert page.count("| no scenario | no scenario | no scenario |") == len(MENU) - 1
     assert page.partition(MENU_TITLE)[2].count("\n### ") == len(MENU)
 
 

@@ -138,7 +138,8 @@ BROKEN: dict[str, tuple[str, str]] = {
     ),
     "backend-unknown": (
         HEAD + 'backends = ["sin"]',
-        'backends[0]: expected one of the allowed values, got "sin"; did you mean "sim"? (allowed: lockstep, sim)',
+        'backends[0]: expected one of the allowed values, got "sin"; did you mean "sim"? '
+        "(allowed: live, lockstep, sim)",
     ),
     "profile-unknown": (
         HEAD + 'profile = "1999"',

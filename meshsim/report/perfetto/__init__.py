@@ -19,14 +19,12 @@ from meshsim.report.perfetto.layout import positions
 from meshsim.report.perfetto.slices import arrows, slices, turns_of
 from meshsim.report.perfetto.spans import Spans
 from meshsim.report.perfetto.tracks import Tracks
+from meshsim.report.worlds import clock_of
 from meshsim.run import RunResult
 from meshsim.scenario.matrix import variant_label
 from meshsim.trace.directory import Directory
 
 __all__ = ["compressed", "perfetto_json", "trace_events"]
-
-#: Whose times a run's are. Every backend that is not named here runs by the wall clock.
-_VIRTUAL = frozenset({"sim", "lockstep"})
 
 
 def trace_events(result: RunResult) -> list[TraceEvent]:
@@ -56,7 +54,7 @@ def perfetto_json(result: RunResult, versions: dict[str, str]) -> bytes:
             "profile": plan.profile,
             "seed": plan.seed,
             "backend": result.backend,
-            "time": "virtual" if result.backend in _VIRTUAL else "wall",
+            "time": clock_of(result),
             "verdict": result.verdict.outcome,
             "digest": result.digest,
             "versions": versions,
