@@ -16,15 +16,14 @@ from msgspec import UNSET
 
 from meshsim.drive.backend import Backend, BackendError, NodeRaisedError
 from meshsim.drive.timing import Timing
-from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF
-from meshsim.model.tags import tag_of
-from meshsim.oracle.judge import Asked, Brief, judge
+from meshsim.model.quirks import DEFAULT_PROFILE
+from meshsim.oracle.judge import judge
 from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.run.brief import brief_of
 from meshsim.run.limits import LimitedBackend, Limits
 from meshsim.run.pace import Pace, believed, with_bring_up
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan, Step
-from meshsim.scenario.subjects import subject_of
+from meshsim.scenario.plan import Plan
 from meshsim.trace.compare import first_divergence
 from meshsim.trace.digest import digest
 from meshsim.trace.directory import Directory
@@ -137,27 +136,6 @@ def _given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
         records=(records[-1].seq,),
     )
     return Verdict(outcome="violated", violations=(violation,), reason=f"{CODE_RETURNS}: {reason}")
-
-
-def brief_of(plan: Plan) -> Brief:
-    """What the oracle has to know of a plan."""
-    return Brief(
-        config=plan.config,
-        horizon_ns=plan.horizon,
-        expect=plan.expect,
-        known=plan.known,
-        relax=tuple(relaxed.invariant for relaxed in plan.relax),
-        caught_by=() if plan.caught_by is UNSET else plan.caught_by,
-        faults=plan.faults,
-        quirks_off=plan.quirks_off,
-        revision=REVISION_OF[plan.profile],
-        asked=tuple(_asked(step) for step in plan.steps),
-    )
-
-
-def _asked(step: Step) -> Asked:
-    operation = step.operation
-    return Asked(index=step.index, do=tag_of(operation), name=subject_of(operation), bring_up=step.bring_up)
 
 
 def compared(sim: RunResult, lockstep: RunResult) -> RunResult:
