@@ -42,6 +42,7 @@ for _name, _place, _help in (
     ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),
     ("export", "meshsim.cli.export:export", "Write a run as a timeline for Perfetto."),
+    ("certify", "meshsim.cli.certify:certify", "Say whether scenarios do the same in all three worlds."),
     ("sweep", "meshsim.cli.sweep:sweep", "Run a scenario with many settings and seeds, into one table."),
     ("compare", "meshsim.cli.compare:compare", "Say what changed between tables or runs, in words and pictures."),
     ("faults", "meshsim.cli.faults:faults", "Say what can go wrong, and show that each fault does what it says."),

@@ -20,6 +20,7 @@ from meshsim.model.quirks import DEFAULT_PROFILE
 from meshsim.oracle.judge import judge
 from meshsim.oracle.verdict import Verdict, Violation
 from meshsim.run.brief import brief_of
+from meshsim.run.likeness import Likeness, Reference
 from meshsim.run.limits import LimitedBackend, Limits
 from meshsim.run.pace import Pace, believed, with_bring_up
 from meshsim.scenario.matrix import variant_label
@@ -27,7 +28,7 @@ from meshsim.scenario.plan import Plan
 from meshsim.trace.compare import first_divergence
 from meshsim.trace.digest import digest
 from meshsim.trace.directory import Directory
-from meshsim.trace.records import ProcessStarted, Record
+from meshsim.trace.records import ProcessStarted, Record, RunEnded
 from meshsim.trace.story import render
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     diary: bytes = b""
     #: `live`: how late things were, and what each node took when.
     timing: Timing | None = None
+    #: `live`, when it came to its end: how it compares with what the plan may come to. Not kept on disk.
+    likeness: Likeness | None = None
 
     @property
     def wall_text(self) -> str:
@@ -73,8 +76,16 @@ class _KeepsDiary(Protocol):
     def diary(self) -> bytes: ...
 
 
-def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pace | None = None) -> RunResult:
-    """Run a plan on `sim`, `lockstep` or `live` and judge it. `pace` is for `live` alone.
+def run_plan(
+    plan: Plan,
+    backend: str,
+    *,
+    limits: Limits | None = None,
+    pace: Pace | None = None,
+    reference: Reference | None = None,
+) -> RunResult:
+    """Run a plan on `sim`, `lockstep` or `live` and judge it. `pace` is for `live` alone, and so is what is known of the
+    plan from runs before.
 
     A machine that cannot do what the plan asks, or a run over a limit, makes the verdict inconclusive; code of a node
     that raises makes it violated. When this returns or raises (Ctrl-C included) no process of the
@@ -107,9 +118,12 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pa
         verdict = _given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
     wall_s = perf_counter() - started
     verdict = verdict or judge(brief_of(plan), records)
-    if timing is not None:
-        timing = with_bring_up(timing, plan, records)
-        verdict = believed(verdict, timing, plan, pace)
+    likeness: Likeness | None = None
+    if timing is not None and records and isinstance(records[-1].what, RunEnded):
+        reference = reference or Reference(plan)
+        timing = with_bring_up(timing, plan, records, reference.records)
+        likeness = reference.likeness(records, verdict, timing)
+        verdict = believed(verdict, likeness, timing, plan, pace)
     return RunResult(
         plan=plan,
         backend=backend,
@@ -121,6 +135,7 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pa
         stderr=stderr,
         diary=diary,
         timing=timing,
+        likeness=likeness,
     )
 
 

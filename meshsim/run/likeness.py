@@ -62,6 +62,11 @@ class Reference:
         self._late: list[tuple[int, Account]] = []
         self._told = {_texts(self.account)}
 
+    @property
+    def outcomes(self) -> int:
+        """How many different accounts of the plan are known."""
+        return len(self._told)
+
     def likeness(self, records: list[Record], verdict: Verdict, timing: Timing) -> Likeness:
         """Compare a whole live run; `verdict` is the judge's own."""
         found = account_of(records, verdict)
@@ -69,7 +74,7 @@ class Reference:
         late_ns = 0 if latest is None else latest.worst_ns
         open_ones = {each.part: each for each in differences(self.account, found, late_ns)}
         if not open_ones:
-            return Likeness("equivalent", "sim", outcomes=len(self._told))
+            return Likeness("equivalent", "sim", outcomes=self.outcomes)
         late = latenesses(self.plan, records, timing)
         moved: set[str] = set()
         made = 0
@@ -80,7 +85,7 @@ class Reference:
             made += 1
             self._strike_out(open_ones, account, found, late_ns, moved)
         if not open_ones:
-            return Likeness("equivalent", "late", simulations=made, outcomes=len(self._told))
+            return Likeness("equivalent", "late", simulations=made, outcomes=self.outcomes)
         return self._unlike(open_ones, moved, latest, made)
 
     def _known(self, worst_ns: int) -> list[Account]:
@@ -104,14 +109,12 @@ class Reference:
             del open_ones[part]
         moved.update(each.part for each in differences(self.account, allowed, 0))
 
-    def _unlike(
-        self, open_ones: dict[str, Difference], moved: set[str], latest: Late | None, made: int
-    ) -> Likeness:
+    def _unlike(self, open_ones: dict[str, Difference], moved: set[str], latest: Late | None, made: int) -> Likeness:
         """No simulation tells what these parts tell."""
         fixed = next((each for part, each in open_ones.items() if part not in moved), None)
         late_ns, what = (0, "nothing") if latest is None else (latest.worst_ns, latest.worst)
         was_late = f"{what} was late by {late_text(late_ns)}"
-        told = dict(simulations=made, outcomes=len(self._told))
+        told = dict(simulations=made, outcomes=self.outcomes)
         if fixed is not None:
             why = f"{fixed}; {made} simulations that are as late as this run ({was_late}) all have it as sim has"
             return Likeness("red", reason=why, **told)  # type: ignore[arg-type]  # the two numbers

@@ -17,9 +17,7 @@ _MEASURED = re.compile(
 )
 #: What counts how much a process has done so far: the port that it opened last, the messages of a stream, the name that
 #: it made last and that is nothing but a draw. A poll more or less moves them, and they mean nothing else.
-_COUNTED = re.compile(
-    r'(?<="reply":\[")(?P<actor>[^"]*)",\d+|(?<=seq":)\d+|(?<![\w-])_[1-9A-HJ-NP-Za-km-z]{12}(?!\w)'
-)
+_COUNTED = re.compile(r'(?<="reply":\[")(?P<actor>[^"]*)",\d+|(?<=seq":)\d+|(?<![\w-])_[1-9A-HJ-NP-Za-km-z]{12}(?!\w)')
 
 
 def measured(text: str) -> tuple[str, tuple[int, ...]]:
@@ -32,7 +30,9 @@ def measured(text: str) -> tuple[str, tuple[int, ...]]:
         elif match["plain"] is not None:
             times.append(int(match["plain"]))
         else:
-            times.append(sum(round(float(value) * _UNITS_NS[unit]) for value, unit in _PIECE.findall(match["duration"])))
+            times.append(
+                sum(round(float(value) * _UNITS_NS[unit]) for value, unit in _PIECE.findall(match["duration"]))
+            )
         return "<time>"
 
     return _MEASURED.sub(take, _COUNTED.sub(_without_count, text)), tuple(times)
