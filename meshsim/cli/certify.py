@@ -20,7 +20,8 @@ from meshsim.cli.load import plans_of
 from meshsim.cli.values import duration_ns, positive
 from meshsim.report.certificate import HEADERS, RIGHT, cells, exceptions, markdown, missing_words, total_words
 from meshsim.run import Limits, check_writable, write_whole
-from meshsim.run.certify import Certificate, Certified, Order, certify as certify_plans, measured_machine
+from meshsim.run.certify import Certificate, Certified, Order, measured_machine
+from meshsim.run.certify import certify as certify_plans
 from meshsim.units import S
 
 #: Live runs at a time for each core: they mostly wait.

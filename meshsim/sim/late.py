@@ -13,10 +13,11 @@ from typing import Protocol
 
 from meshsim.drive.conductor import Conductor
 from meshsim.drive.delays import TimerKey
-from meshsim.drive.kernel import ProcessState
+from meshsim.drive.kernel import Change, ProcessState
 from meshsim.model.boot import Program
 from meshsim.model.commands import CancelTimer, ExitProcess, NodeCommand, SetTimer, SignalSelf
 from meshsim.model.events import Event, TimerFired
+from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Node
 from meshsim.scenario.plan import Plan
 from meshsim.sim.backend import SimBackend
@@ -57,14 +58,15 @@ class LateConductor(Conductor):
         self._busy_until: dict[Node, int] = {}
         self._silent_until: dict[Node, int] = {}
         self._reports: dict[Node, deque[_Report]] = {}
-        #: Nodes that ended themselves; that may not be known yet.
-        self._ended: set[Node] = set()
+        #: Nodes that ended themselves, and how; that may not be known yet.
+        self._ended: dict[Node, ExitStatus] = {}
         #: Record that leads to the event which is about to be handed over; None: the last one is its own.
         self._leads: int | None = None
         super().__init__(plan, self._objects)
         self._objects.hand = self._hand
         self._post_on_change = self.processes.on_change
         self.processes.on_change = self._on_change
+        self.processes.why_ended = self._why_ended
 
     # --- taking ----------------------------------------------------------------------------------------------
 
@@ -97,8 +99,10 @@ class LateConductor(Conductor):
                 self._carry_out(node, command, seq)
             else:
                 later.append(command)
-        if any(isinstance(command, ExitProcess | SignalSelf) for command in later):
-            self._ended.add(node)
+            if isinstance(command, ExitProcess):
+                self._ended[node] = ExitStatus(code=command.code & 0xFF)
+            elif isinstance(command, SignalSelf):
+                self._ended[node] = ExitStatus(signal=command.signal)
         self._reports.setdefault(node, deque()).append((event, seq, later))
         now_ns = self._agenda.instant
         at_ns = max(self._silent_until.get(node, 0), now_ns + self._lateness.report(node, event, now_ns))
@@ -135,7 +139,7 @@ class LateConductor(Conductor):
 
     def _carry_out(self, node: Node, command: NodeCommand, cause: int) -> None:
         if isinstance(command, ExitProcess | SignalSelf) and self.processes.is_gone(node):
-            return  # It was ended before it could be known that it ends itself.
+            return  # It is gone: see `_why_ended`.
         super()._carry_out(node, command, cause)
 
     def _on_change(self, node: Node, state: ProcessState) -> None:
@@ -144,3 +148,11 @@ class LateConductor(Conductor):
             while self._reports.get(node):
                 self._report(node)
         self._post_on_change(node, state)
+
+    def _why_ended(self, change: Change) -> str:
+        """What ended itself was first, though nobody knew."""
+        status = self._ended.get(change.node)
+        if status is None:
+            return change.why
+        self.table.processes[change.node].status = status
+        return change.why if status.code is None else "exit"
