@@ -54,8 +54,8 @@ def certify(
     jobs
         How many scenarios are at work at the same time; 6 for each core when not given.
     out
-        A folder for `certificate.md`, `certificate.json` and the live runs that were not equivalent; or a file, `.md` or
-        `.json`, beside which the other one is written.
+        A folder for `certificate.md`, `certificate.json` and the live runs that were not equivalent; or a file, `.md`
+        or `.json`, beside which the other one is written.
     max_wall
         Give a run up after this wall time.
     verbose

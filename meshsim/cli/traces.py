@@ -109,12 +109,16 @@ def _side(path: Path, records: list[Record], before: tuple[Record, ...], record:
     directory = Directory.of(records)
     out()
     out(str(path))
-    hidden = len(before) - _STORY_LINES_MAX
-    if hidden > 0:
-        out(f"    ({hidden} earlier records)")
-    for earlier in before[-_STORY_LINES_MAX:]:
-        out(f"    {render(earlier, directory)}")
+    for line in story_lines(before, directory):
+        out(line)
     out(f"  > {render(record, directory)}" if record is not None else "  > nothing: the trace has ended")
+
+
+def story_lines(story: tuple[Record, ...], directory: Directory) -> list[str]:
+    """The last records of a story, a line each, and how many there were before."""
+    hidden = len(story) - _STORY_LINES_MAX
+    lines = [f"    ({hidden} earlier records)"] if hidden > 0 else []
+    return lines + [f"    {render(record, directory)}" for record in story[-_STORY_LINES_MAX:]]
 
 
 def _records_of(run: Path) -> list[Record]:

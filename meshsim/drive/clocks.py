@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
+from meshsim.faults.kinds import ClockDrift, ClockJump, ClockOffset
 from meshsim.model.ids import Node, name_of_host
 from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 from meshsim.scenario.plan import Plan
+
+ClockFault = ClockJump | ClockOffset | ClockDrift
 
 
 def machine_of(node: Node) -> Node:
@@ -18,6 +21,19 @@ def machine_of(node: Node) -> Node:
     A host that came back is on the machine that it was on.
     """
     return Node(name_of_host(node.partition("/")[0]))
+
+
+def clock_after(fault: ClockFault, clock: WallClock, now_ns: int) -> WallClock:
+    """What a clock is when this fault has struck it now."""
+    ahead_ns, drift_ppb = clock.ahead_ns(now_ns), clock.drift_ppb
+    match fault:
+        case ClockJump(by=by):
+            ahead_ns += int(by)
+        case ClockOffset(offset=offset):
+            ahead_ns = int(offset)
+        case ClockDrift(drift=drift):
+            drift_ppb = int(drift)
+    return WallClock(ahead_ns, drift_ppb, now_ns if drift_ppb else 0)
 
 
 class Clocks:

@@ -16,6 +16,7 @@ from msgspec import UNSET
 
 from meshsim.drive.agenda import Agenda, Entry
 from meshsim.drive.backend import Backend
+from meshsim.drive.boots import allocated_boot, proc_boot, root_boot
 from meshsim.drive.clocks import Clocks, machine_of
 from meshsim.drive.false_starts import false_starts
 from meshsim.drive.kernel import ERRORS, Change, Process, ProcessState, ProcessTable
@@ -38,10 +39,8 @@ from meshsim.model.ids import (
     name_of_host,
     proc_id,
 )
-from meshsim.model.quirks import REVISION_OF
 from meshsim.model.wall_clock import WallClock
 from meshsim.scenario.plan import Plan, allocating_hosts
-from meshsim.scenario.streams import stream_key
 from meshsim.trace.records import (
     NO_CAUSE,
     WORLD,
@@ -166,37 +165,12 @@ class Processes:
         self._agenda.post(self._agenda.instant + int(self._plan.network.spawn), self._boot, node, seq)
 
     def _root_boot(self, node: Node, kind: str) -> NodeBoot:
-        return NodeBoot(
-            node=node,
-            kind=kind,
-            client_kind=self._plan.topology.client_kinds.get(node, "rust"),
-            config=self._plan.config,
-            quirks_off=self._plan.quirks_off,
-            revision=REVISION_OF[self._plan.profile],
-            name_key=stream_key(self._plan.seed, "names", node),
-            choice_key=self._choice_key(node),
-            clock=self.clocks.of(node),
-            in_process=name_of_host(node) in self._plan.topology.in_process,
-            allocates=name_of_host(node) in self._allocating,
-        )
+        return root_boot(self._plan, node, kind, self.clocks.of(node))
 
     def spawn(self, host: Node, command: SpawnProcess, cause: int) -> None:
         """A host starts a child, which takes its first step a little later; or the kernel refuses it one."""
         node = self._child_node(host, command.name)
-        boot = NodeBoot(
-            node=node,
-            kind="proc",
-            config={**self._plan.config, **command.config},
-            quirks_off=self._plan.quirks_off,
-            revision=REVISION_OF[self._plan.profile],
-            name_key=stream_key(self._plan.seed, "names", node),
-            choice_key=self._choice_key(node),
-            clock=self.clocks.of(host),
-            proc_name=command.name,
-            host=host,
-            callback=command.callback,
-            rank=command.rank,
-        )
+        boot = proc_boot(self._plan, host, node, command, self.clocks.of(host))
         refusal = self._refusals.why(host, boot, cause)
         if refusal is None:
             self._add(Process(node, "proc", host, command.name, command.pdeathsig))
@@ -223,18 +197,7 @@ class Processes:
         """An allocator starts a child, which serves an address of its own and outlives its parent."""
         node = Node(f"{parent}/{command.node}")
         self._add(Process(node, "allocated", parent, command.name, pdeathsig=False))
-        boot = NodeBoot(
-            node=node,
-            kind="allocated",
-            config={**self._plan.config, **command.config},
-            quirks_off=self._plan.quirks_off,
-            revision=REVISION_OF[self._plan.profile],
-            name_key=stream_key(self._plan.seed, "names", node),
-            clock=self.clocks.of(parent),
-            choice_key=self._choice_key(node),
-            alloc=command.alloc,
-            index=command.index,
-        )
+        boot = allocated_boot(self._plan, node, command, self.clocks.of(parent))
         self._spawn(parent, boot, cause, pdeathsig=False)
 
     def _spawn(self, parent: Node, boot: NodeBoot, cause: int, *, pdeathsig: bool) -> None:
@@ -242,10 +205,6 @@ class Processes:
         name = self.table.processes[boot.node].name
         seq = self._record(boot.node, cause, ProcessStarted(boot.kind, parent, name, pdeathsig))
         self._agenda.post(self._agenda.instant + int(self._plan.network.spawn), self._boot, boot.node, seq)
-
-    def _choice_key(self, node: Node) -> int:
-        """Key of what the actors of a process choose; 0 when they do not."""
-        return stream_key(self._plan.seed, "choices", node) if self._plan.seeded_choices is True else 0
 
     def _child_node(self, host: Node, name: str) -> Node:
         """Readable and the same in every run: `host0/workers_1`; a second one of that name gets `~2`."""

@@ -1,12 +1,16 @@
-"""How late things were in a run on the wall clock, and what each node took when: virtual nanoseconds throughout."""
+"""How late things were in a run on the wall clock, and what each node took when and asked for: virtual nanoseconds."""
 
 from __future__ import annotations
 
 from statistics import median
+from typing import Union
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from meshsim.model.ids import Node
+from meshsim.model.commands import NodeCommand
+from meshsim.model.events import ChildExited, SpawnFailed
+from meshsim.model.ids import ActorId, Node
 from meshsim.units import US, format_duration
 
 
@@ -20,17 +24,39 @@ class Late(msgspec.Struct, frozen=True):
     worst: str
 
 
+#: One thing that a node asked for: the number of the record that holds it (a note as it is, a message at its first end:
+#: delivered, lost, returned, bounced or in flight), or the command itself when no record does.
+Output = Union[int, NodeCommand]
+
+
 class Input(msgspec.Struct, frozen=True):
-    """One thing that a node took: what feeding a machine again needs beside the trace."""
+    """One thing that a node took, and what it asked for then: what feeding a machine again needs beside the trace."""
 
     node: Node
     #: The record of it, or of what led to it.
     record: int
     #: What the node's own clock said.
     at_ns: int
+    #: What it took, where the record does not hold that.
+    event: ChildExited | SpawnFailed | UnsetType = UNSET
+    #: What it asked for, in order. Unset in recordings that are older than replays.
+    outputs: tuple[Output, ...] | UnsetType = UNSET
 
 
-class Timing(msgspec.Struct, frozen=True):
+class TimerDelayed(msgspec.Struct, frozen=True):
+    """A fault has a timer of a node fire later than asked for, from a moment on."""
+
+    node: Node
+    #: How many inputs the node had taken by then.
+    taken: int
+    actor: ActorId
+    key: str
+    by_ns: int
+    #: So often; None for always.
+    times: int | None
+
+
+class Timing(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of one run."""
 
     #: Wall time for virtual time.
@@ -39,6 +65,9 @@ class Timing(msgspec.Struct, frozen=True):
     late: dict[str, Late]
     #: In the order in which each node took them.
     inputs: list[Input] = []
+    delays: list[TimerDelayed] = []
+    #: How much each node was handed and had not taken at the end; nodes with nothing left are left out.
+    untaken: dict[Node, int] = {}
 
     @property
     def latest(self) -> Late | None:

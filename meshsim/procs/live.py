@@ -21,7 +21,7 @@ from meshsim.drive.kernel import ProcessState
 from meshsim.procs.backend import LockstepBackend, exit_status
 from meshsim.procs.live_clock import LiveClock
 from meshsim.procs.live_peer import LivePeer
-from meshsim.procs.live_wire import Begin, ChildEnded, Delay, Report, Take, Took
+from meshsim.procs.live_wire import Begin, ChildEnded, Delay, Delayed, Report, Take, Took
 from meshsim.procs.peer import NodePeer
 from meshsim.procs.wire import REPLIES, Reaped
 
@@ -144,9 +144,11 @@ class LiveBackend(LockstepBackend):
                 return f"{node} ended, and nothing in the run ended it{self._peers[node].tail()}"
         return ""
 
-    def delay(self, node: Node, actor: ActorId, key: str, by_ns: int, times: int | None) -> None:
-        """A timer of a node fires later from now on, or so often."""
-        self._peers[node].ask(Delay(actor, key, by_ns, times), REPLIES, "the request to be late")
+    def delay(self, node: Node, actor: ActorId, key: str, by_ns: int, times: int | None) -> int:
+        """A timer of a node fires later from now on, or so often. How many inputs the node had taken by then."""
+        reply: object = self._peers[node].ask(Delay(actor, key, by_ns, times), REPLIES, "the request to be late")
+        assert isinstance(reply, Delayed), reply
+        return reply.taken
 
     def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
         """Hand an event over. What the node asks for comes with its report."""

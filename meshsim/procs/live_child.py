@@ -6,13 +6,10 @@ what the machine asked for. Its timers are its own; when the machine ends the pr
 
 from __future__ import annotations
 
-import heapq
 import os
 import select
 import socket
-from itertools import count
 
-from meshsim.drive.delays import Delays, TimerKey
 from meshsim.model.boot import NodeBoot, Program
 from meshsim.model.commands import CancelTimer, ExitProcess, NodeCommand, SetTimer, SignalSelf
 from meshsim.model.events import Event, TimerFired
@@ -20,9 +17,9 @@ from meshsim.model.ids import ActorId
 from meshsim.procs.child import ABANDONED, NodeType, SteppedNode, answer, die, end, settle_in
 from meshsim.procs.children import Nursery
 from meshsim.procs.live_clock import LiveClock
-from meshsim.procs.live_wire import LIVE_REQUESTS, Begin, ChildEnded, Delay, Take, Took
+from meshsim.procs.live_timers import Timers
+from meshsim.procs.live_wire import LIVE_REQUESTS, Begin, ChildEnded, Delay, Delayed, Take, Took
 from meshsim.procs.transport import Channel, ChannelClosedError
-from meshsim.procs.wire import Done
 
 #: Waits up to this are exact, seconds.
 _LAST_BIT_S = 2e-3
@@ -47,47 +44,6 @@ class LiveMain:
                 loop.turn()
         except ChannelClosedError:
             os._exit(ABANDONED)
-
-
-class Timers:
-    """The timers of one node, by virtual time."""
-
-    def __init__(self) -> None:
-        #: When a timer is due, and the number of the input that set it.
-        self._due: dict[TimerKey, tuple[int, int]] = {}
-        #: Every time that was ever set and is not past; only what agrees with `_due` counts.
-        self._heap: list[tuple[int, int, TimerKey]] = []
-        self._order = count()
-        self._late = Delays()
-
-    def set(self, timer: TimerKey, due_ns: int, set_by: int) -> None:
-        due_ns += self._late.take(timer)
-        self._due[timer] = (due_ns, set_by)
-        heapq.heappush(self._heap, (due_ns, next(self._order), timer))
-
-    def cancel(self, timer: TimerKey) -> None:
-        self._due.pop(timer, None)
-
-    def delay(self, timer: TimerKey, by_ns: int, times: int | None) -> None:
-        """A timer fires later than asked for, the one that is set now first; so often, or from now on."""
-        self._late.begin(timer, by_ns, times)
-        if timer in self._due:
-            due_ns, set_by = self._due[timer]
-            self.set(timer, due_ns, set_by)
-
-    def next_ns(self) -> int | None:
-        """When the next one is due; None when none is set."""
-        while self._heap:
-            due_ns, _, timer = self._heap[0]
-            if self._due.get(timer, (-1, 0))[0] == due_ns:
-                return due_ns
-            heapq.heappop(self._heap)
-        return None
-
-    def take(self) -> tuple[TimerKey, int, int]:
-        """The next one, which is not set any more: when it was due, and which input set it."""
-        _, _, timer = heapq.heappop(self._heap)
-        return timer, *self._due.pop(timer)
 
 
 class LiveLoop:
@@ -137,7 +93,7 @@ class LiveLoop:
                 self._report(Took(now_ns, commands, record))
             case Delay(actor=actor, key=key, by_ns=by_ns, times=times):
                 self._timers.delay((ActorId(actor), key), by_ns, times)
-                self._channel.send(Done())
+                self._channel.send(Delayed(self._taken))
             case Begin():
                 raise AssertionError("a run begins once")
             case _:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from meshsim.drive.backend import Backend, BackendError
 from meshsim.drive.conductor import Conductor
 from meshsim.drive.kernel import Change, ProcessState
-from meshsim.drive.timing import Input, Lateness, Timing
+from meshsim.drive.outputs import recorded_inputs
+from meshsim.drive.timing import Input, Lateness, TimerDelayed, Timing
 from meshsim.model.commands import CancelTimer, ExitProcess, NodeCommand, SetTimer, SignalSelf
+from meshsim.model.events import ChildExited, SpawnFailed
 from meshsim.model.ids import ActorId, Node, proc_of
 from meshsim.trace.records import FaultMissed, FaultStruck, ProcessContinued, Record
 
@@ -39,6 +43,11 @@ class LiveConductor(Conductor):
         self.inputs: list[Input] = []
         #: Records of what each node took, by the number that the node gives it.
         self._inputs_of: dict[Node, list[int]] = {}
+        #: What was handed over and no record holds, by node and the record that led to it.
+        self._unrecorded: dict[tuple[Node, int], ChildExited | SpawnFailed] = {}
+        #: What every input had its node ask for, in the order of `inputs`.
+        self._asked_for: list[list[NodeCommand]] = []
+        self._delays: list[TimerDelayed] = []
         #: Since when a node runs again, after the run had stopped it.
         self._running_since: dict[Node, int] = {}
         self.watchers.append(self._watch)
@@ -72,7 +81,9 @@ class LiveConductor(Conductor):
             self._take(*self._live.reports.popleft())
 
     def timing(self) -> Timing:
-        return Timing(self._live.clock.time_scale, self.lateness.by_kind(), self.inputs)
+        inputs = recorded_inputs(self.inputs, self._asked_for, self.records)
+        untaken = {node: len(handed) for node, handed in self._live.outstanding.items() if handed}
+        return Timing(self._live.clock.time_scale, self.lateness.by_kind(), inputs, self._delays, untaken)
 
     def _finish(self, why: str) -> None:
         """What the kernel does otherwise than the model expects may be a race here, and is no finding."""
@@ -84,6 +95,8 @@ class LiveConductor(Conductor):
 
     def _step(self, node: Node, event: Event, cause: int) -> None:
         self._leads = cause
+        if isinstance(event, ChildExited | SpawnFailed):
+            self._unrecorded[node, cause] = event
         super()._step(node, event, cause)
 
     def _record_of_event(self) -> int:
@@ -103,7 +116,8 @@ class LiveConductor(Conductor):
             seq = self.record(node, inputs[took.set_by], took.timer)
             self.lateness.add("timer", f"timer {took.timer.key} in {node}", took.at_ns - max(took.due_ns, since_ns))
         inputs.append(seq)
-        self.inputs.append(Input(node, seq, took.at_ns))
+        self.inputs.append(Input(node, seq, took.at_ns, self._unrecorded.get((node, seq), UNSET)))
+        self._asked_for.append(took.commands)
         self._carry_out_all(node, took.commands, seq)
 
     def _carry_out(self, node: Node, command: NodeCommand, cause: int) -> None:
@@ -116,7 +130,9 @@ class LiveConductor(Conductor):
                 super()._carry_out(node, command, cause)
 
     def delay(self, actor: ActorId, key: str, by_ns: int, times: int | None) -> None:
-        self._live.delay(self.processes.of_proc[proc_of(actor)], actor, key, by_ns, times)
+        node = self.processes.of_proc[proc_of(actor)]
+        taken = self._live.delay(node, actor, key, by_ns, times)
+        self._delays.append(TimerDelayed(node, taken, actor, key, by_ns, times))
 
     # --- processes -------------------------------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ class Take(msgspec.Struct, frozen=True, array_like=True, tag="take"):
 
 
 class Delay(msgspec.Struct, frozen=True, array_like=True, tag="delay"):
-    """To a node: a timer fires later than asked for, so often, or from now on. Reply: `Done`."""
+    """To a node: a timer fires later than asked for, so often, or from now on. Reply: `Delayed`."""
 
     actor: str
     key: str
@@ -78,6 +78,12 @@ class ChildEnded(msgspec.Struct, frozen=True, array_like=True, tag="child_ended"
     reaped: Reaped
 
 
+class Delayed(msgspec.Struct, frozen=True, array_like=True, tag="delayed"):
+    """Answer to `Delay`: how many inputs the node had taken by then."""
+
+    taken: int
+
+
 #: What a node says unasked.
 Report = Union[Took, ChildEnded]
 
@@ -99,7 +105,7 @@ LiveRequest = Union[
     Kill,
     Reap,
 ]
-LiveReply = Union[Took, ChildEnded, Ready, Spawned, Reaped, Done, Refused]
+LiveReply = Union[Took, ChildEnded, Delayed, Ready, Spawned, Reaped, Done, Refused]
 
 LIVE_REQUESTS: msgspec.msgpack.Decoder[LiveRequest] = msgspec.msgpack.Decoder(LiveRequest)
 LIVE_REPLIES: msgspec.msgpack.Decoder[LiveReply] = msgspec.msgpack.Decoder(LiveReply)

@@ -7,8 +7,19 @@ from collections.abc import Iterator
 from meshsim.run.certify import Certificate, Certified
 from meshsim.units import MS, format_duration
 
-HEADERS = ("scenario", "seed", "sim=lockstep", "live", "equivalent", "inconclusive", "red", "allowed", "latest")
-RIGHT = ("seed", "live", "equivalent", "inconclusive", "red", "allowed", "latest")
+HEADERS = (
+    "scenario",
+    "seed",
+    "sim=lockstep",
+    "live",
+    "equivalent",
+    "inconclusive",
+    "red",
+    "allowed",
+    "replayed",
+    "latest",
+)
+RIGHT = ("seed", "live", "equivalent", "inconclusive", "red", "allowed", "replayed", "latest")
 
 #: Longer reasons are cut on the page; certificate.json has all of them.
 _REASON_MAX = 600
@@ -17,7 +28,7 @@ _REASON_MAX = 600
 def cells(row: Certified) -> tuple[str, ...]:
     """One plan: the columns of `HEADERS`."""
     if row.not_compared:
-        return (row.scenario, str(row.seed), "-", *("-",) * 6)
+        return (row.scenario, str(row.seed), *("-",) * (len(HEADERS) - 2))
     latest = row.latest
     return (
         row.scenario,
@@ -28,6 +39,7 @@ def cells(row: Certified) -> tuple[str, ...]:
         str(row.count("inconclusive")),
         str(row.count("red")),
         str(row.outcomes),
+        str(row.replayed),
         "-" if latest is None else late_words(latest.late_ns),
     )
 
@@ -41,7 +53,8 @@ def total_words(certificate: Certificate) -> str:
     """One line: what it comes to."""
     runs = certificate.live_runs
     return (
-        f"{len(certificate.rows)} scenarios; sim = lockstep: {certificate.twins(True)} yes, {certificate.twins(False)} no; "
+        f"{len(certificate.rows)} scenarios; "
+        f"sim = lockstep: {certificate.twins(True)} yes, {certificate.twins(False)} no; "
         f"{runs} live runs: {certificate.count('equivalent')} equivalent ({100 * certificate.share:.2f} %), "
         f"{certificate.count('inconclusive')} inconclusive, {certificate.count('red')} red"
     )
@@ -71,8 +84,8 @@ def markdown(certificate: Certificate) -> str:
     lines = [
         "# Certificate",
         "",
-        "Each scenario in all three worlds: `sim`, `lockstep` and, again and again, `live`. What *equivalent* means is in",
-        "[docs/equivalence.md](../docs/equivalence.md).",
+        "Each scenario in all three worlds: `sim`, `lockstep` and, again and again, `live`. What *equivalent* means",
+        "is in [docs/equivalence.md](../docs/equivalence.md).",
         "",
         f"**{total_words(certificate)}.**",
         *([f"\n**{missing_words(certificate)}**"] if certificate.missing else []),
@@ -80,17 +93,19 @@ def markdown(certificate: Certificate) -> str:
         "| | |",
         "|---|---|",
         f"| command | `{certificate.command}` |",
-        f"| live runs | {certificate.repeats} of each scenario, {certificate.time_scale:g} s of wall time for 1 s of virtual "
-        f"time, {certificate.jobs} at a time |",
+        f"| live runs | {certificate.repeats} of each scenario, {certificate.time_scale:g} s of wall time for 1 s of "
+        f"virtual time, {certificate.jobs} at a time |",
         f"| wall time | {certificate.wall_s / 60:.1f} minutes |",
         f"| machine | {machine.cores} cores, {machine.platform}; load {machine.load_before:g} at the beginning, "
         f"{machine.load_after:g} at the end |",
         f"| versions | {', '.join(f'{name} {version}' for name, version in machine.versions.items())} |",
         f"| as `sim` tells it | {_like(certificate, 'sim')} live runs |",
         f"| as simulations tell it that are as late | {_like(certificate, 'late')} live runs |",
+        f"| replayed through the model without a difference | {_replayed(certificate)} |",
         "",
-        "*allowed* counts the different accounts that `sim` and simulations as late as the live runs have given: where it",
-        "is not 1, things race, or a poll or two come before the end of the run or after it. *latest* is the worst lateness",
+        "*allowed* counts the different accounts that `sim` and simulations as late as the live runs have given: where",
+        "it is not 1, things race, or a poll comes before the end of the run or after it. *replayed* counts the live",
+        "runs whose every input was fed to the model again, which asked for the same. *latest* is the worst lateness",
         "that was measured in any run, in virtual time.",
         "",
         f"| {' | '.join(HEADERS)} |",
@@ -106,6 +121,12 @@ def markdown(certificate: Certificate) -> str:
 
 def _like(certificate: Certificate, like: str) -> int:
     return sum(run.like == like for row in certificate.rows for run in row.live)
+
+
+def _replayed(certificate: Certificate) -> str:
+    runs = sum(row.replayed for row in certificate.rows)
+    inputs = sum(run.replayed or 0 for row in certificate.rows for run in row.live)
+    return f"{runs} live runs, {inputs} inputs"
 
 
 def _one_line(reason: str) -> str:

@@ -21,6 +21,7 @@ def brief_of(plan: Plan) -> Brief:
         relax=tuple(relaxed.invariant for relaxed in plan.relax),
         caught_by=() if plan.caught_by is UNSET else plan.caught_by,
         faults=plan.faults,
+        decisions=0 if plan.decisions is UNSET else len(plan.decisions),
         quirks_off=plan.quirks_off,
         revision=REVISION_OF[plan.profile],
         asked=tuple(_asked(step) for step in plan.steps),

@@ -19,6 +19,7 @@ from meshsim.run.likeness import Reference
 from meshsim.run.limits import Limits
 from meshsim.run.pace import Pace
 from meshsim.run.program import program_of
+from meshsim.run.replay import replay
 from meshsim.run.workers import WorkerDiedError, Workers
 from meshsim.scenario.plan import Plan, plan_label
 from meshsim.versions import versions
@@ -41,6 +42,8 @@ class LiveRun(msgspec.Struct, frozen=True, kw_only=True):
     latest: str = ""
     late_ns: int = 0
     wall_s: float = 0.0
+    #: Things that its nodes took and that were fed to the model again, which did the same; None when it was not.
+    replayed: int | None = None
     #: Its run directory; empty when it is not kept.
     place: str = ""
 
@@ -64,6 +67,11 @@ class Certified(msgspec.Struct, frozen=True, kw_only=True):
 
     def count(self, standing: Standing) -> int:
         return sum(run.outcome == standing for run in self.live)
+
+    @property
+    def replayed(self) -> int:
+        """Live runs whose nodes the model did the same as."""
+        return sum(run.replayed is not None for run in self.live)
 
     @property
     def latest(self) -> LiveRun | None:
@@ -220,17 +228,24 @@ def _live_run(plan: Plan, order: Order, reference: Reference, number: int) -> Li
     pace = Pace(time_scale=order.time_scale)
     result = run_plan(plan, "live", limits=order.limits, pace=pace, reference=reference)
     latest = None if result.timing is None else result.timing.latest
-    place = ""
-    likeness = result.likeness
-    if order.keep is not None and (likeness is None or likeness.outcome != "equivalent"):
-        place = str(write_run(result, order.keep / f"repeat-{number}"))
-    run = LiveRun(
-        outcome="inconclusive", latest=_what(latest), late_ns=_late_ns(latest), wall_s=result.wall_s, place=place
+    run = msgspec.structs.replace(
+        _compared(result), latest=_what(latest), late_ns=_late_ns(latest), wall_s=result.wall_s
     )
-    if likeness is not None:
-        return msgspec.structs.replace(run, outcome=likeness.outcome, like=likeness.like, reason=likeness.reason)
-    outcome: Standing = "red" if result.verdict.outcome == "violated" else "inconclusive"
-    return msgspec.structs.replace(run, outcome=outcome, reason=result.verdict.reason)
+    if order.keep is None or run.outcome == "equivalent":
+        return run
+    return msgspec.structs.replace(run, place=str(write_run(result, order.keep / f"repeat-{number}")))
+
+
+def _compared(result: RunResult) -> LiveRun:
+    """What one live run comes to: its replay first, which no lateness excuses."""
+    likeness, timing = result.likeness, result.timing
+    if likeness is None or timing is None:
+        outcome: Standing = "red" if result.verdict.outcome == "violated" else "inconclusive"
+        return LiveRun(outcome=outcome, reason=result.verdict.reason)
+    replayed = replay(result.plan, result.records, timing)
+    if replayed.differences:
+        return LiveRun(outcome="red", reason=f"replay: {replayed.differences[0]}")
+    return LiveRun(outcome=likeness.outcome, like=likeness.like, reason=likeness.reason, replayed=replayed.inputs)
 
 
 def _what(latest: Late | None) -> str:

@@ -6,7 +6,7 @@
         meta.json      versions, seed, backend, reproduce line, digests, durations
         verdict.json   the verdict with its evidence
         diary.jsonl    what was done to processes, with pids and wall times; of real processes only
-        timing.json    how late things were, and what each node took when; of `live` alone
+        timing.json    how late things were, what each node took when, and what it asked for; of `live` alone
         stderr/        what each process wrote, one file for each OS process; often empty
 
 Nothing inside names this machine: no absolute path, no host name. A directory is written under a temporary name

@@ -13,10 +13,12 @@ from collections.abc import Sequence
 from random import Random
 
 import msgspec
+from msgspec import UNSET
 
 from meshsim.drive.timing import Timing
+from meshsim.model.commands import SetTimer
 from meshsim.model.events import Event, TimerFired
-from meshsim.model.ids import Node
+from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import NOTE_TYPES
 from meshsim.model.tags import tag_of
@@ -66,7 +68,7 @@ class Measured(msgspec.Struct, frozen=True):
 class Latenesses(msgspec.Struct, frozen=True):
     """Those of one run."""
 
-    #: What nodes took, after it was handed to them.
+    #: What nodes took, after it was handed to them; their timers, after they were due.
     taking: Measured
     #: What became known of what nodes took, after they took it.
     reporting: Measured
@@ -77,28 +79,33 @@ class Latenesses(msgspec.Struct, frozen=True):
 def latenesses(plan: Plan, records: Sequence[Record], timing: Timing) -> Latenesses:
     """What was measured in a run. How late bring-up was over is not in it: that is a sum."""
     worst = {kind: late.worst_ns for kind, late in timing.late.items() if kind != "bring_up"}
-    # What is handed over late because the router was is taken late for both reasons; more is a process that was stopped.
+    # What the router hands over late is late for two reasons; what is later yet was for a process that was stopped.
     most_ns = worst.get("node", 0) + worst.get("router", 0)
     known_ns = _known(plan, records)
     count: Counter[tuple[Node, str, str]] = Counter()
     taking: list[tuple[int, int, _Which]] = []
     reporting: list[tuple[int, int, _Which]] = []
+    due_ns: dict[tuple[Node, ActorId, str], int] = {}
     for taken in timing.inputs:
         record = records[taken.record]
         kind = _kind(taken.node, record.what)
         count[kind] += 1
         which = (*kind, count[kind])
-        is_timer = isinstance(record.what, TimerFired)
-        reported_ns = record.at if is_timer else known_ns.get(taken.record)
+        if isinstance(record.what, TimerFired):
+            planned_ns = due_ns.pop((taken.node, record.what.actor, record.what.key), taken.at_ns)
+            reported_ns: int | None = record.at
+        else:
+            planned_ns = record.at
+            if isinstance(record.what, ProcessStarted):
+                planned_ns += int(plan.network.spawn)
+            reported_ns = known_ns.get(taken.record)
         if reported_ns is not None:
             reporting.append((record.at, max(0, reported_ns - taken.at_ns), which))
-        if is_timer:
-            continue
-        late_ns = taken.at_ns - record.at
-        if isinstance(record.what, ProcessStarted):
-            late_ns -= int(plan.network.spawn)
-        if late_ns <= most_ns:
-            taking.append((record.at, max(0, late_ns), which))
+        if taken.at_ns - planned_ns <= most_ns:
+            taking.append((record.at, max(0, taken.at_ns - planned_ns), which))
+        for output in () if taken.outputs is UNSET else taken.outputs:
+            if isinstance(output, SetTimer):
+                due_ns[taken.node, output.actor, output.key] = taken.at_ns + output.after_ns
     return Latenesses(Measured.of_all(taking), Measured.of_all(reporting), max(worst.values(), default=0))
 
 
@@ -141,8 +148,6 @@ class _Drawn:
         self._count: dict[str, Counter[tuple[Node, str, str]]] = {"take": Counter(), "report": Counter()}
 
     def take(self, node: Node, event: Event, now_ns: int) -> int:
-        if isinstance(event, TimerFired):  # How late a timer was for itself is not kept for each; as its report, about.
-            return self._late.reporting.about(now_ns, self._luck)
         return self._of(self._late.taking, "take", node, event, now_ns)
 
     def report(self, node: Node, event: Event, now_ns: int) -> int:

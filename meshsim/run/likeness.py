@@ -2,8 +2,8 @@
 
 First the run is compared with `sim`. If it tells the same it is that run, however late everything was. If not, the plan
 is simulated again with things as late as they were in this run, and whatever one of these simulations tells is allowed:
-the modelled system does that when nothing is wrong but time. What is left is a difference. It is red, unless lateness
-moves the part of the account that it is in and was large: then nobody can tell.
+the modelled system does that when nothing is wrong but time. What is left is a difference. In a run that kept time it
+is red; in one that did not nobody can tell.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from meshsim.trace.records import Record
 #: run itself was; three of four orders of what races were found within ten.
 SIMULATIONS = 60
 
-#: Share of the poll period below which lateness explains nothing. Chosen here: a red has to be the machines' doing and
-#: not the machine's, so it needs a run that kept time so well, or a part that no lateness moves.
+#: Share of the poll period above which something is too late for a difference to say anything. Chosen here: what is
+#: found at one poll may be found at the next then, in more ways than simulations can be tried.
+PART_OF_LATE = 5
+#: Share of the poll period below which lateness explains nothing. Chosen here: ten times less.
 PART_OF_RED = 50
 
 
@@ -86,7 +88,7 @@ class Reference:
             self._strike_out(open_ones, account, found, late_ns, moved)
         if not open_ones:
             return Likeness("equivalent", "late", simulations=made, outcomes=self.outcomes)
-        return self._unlike(open_ones, moved, latest, made)
+        return self._unlike(open_ones, moved, timing, made)
 
     def _known(self, worst_ns: int) -> list[Account]:
         """Accounts of simulations in which nothing was later than that."""
@@ -109,22 +111,45 @@ class Reference:
             del open_ones[part]
         moved.update(each.part for each in differences(self.account, allowed, 0))
 
-    def _unlike(self, open_ones: dict[str, Difference], moved: set[str], latest: Late | None, made: int) -> Likeness:
+    def _unlike(self, open_ones: dict[str, Difference], moved: set[str], timing: Timing, made: int) -> Likeness:
         """No simulation tells what these parts tell."""
-        fixed = next((each for part, each in open_ones.items() if part not in moved), None)
-        late_ns, what = (0, "nothing") if latest is None else (latest.worst_ns, latest.worst)
-        was_late = f"{what} was late by {late_text(late_ns)}"
-        told = dict(simulations=made, outcomes=self.outcomes)
-        if fixed is not None:
-            why = f"{fixed}; {made} simulations that are as late as this run ({was_late}) all have it as sim has"
-            return Likeness("red", reason=why, **told)  # type: ignore[arg-type]  # the two numbers
-        first = next(iter(open_ones.values()))
         period_ns = Config.of(self.plan.config, self.plan.quirks_off).supervision_poll_frequency
-        if late_ns <= period_ns // PART_OF_RED:
-            why = f"{first}; lateness does not explain it: {was_late}, and {made} simulations have it otherwise"
-            return Likeness("red", reason=why, **told)  # type: ignore[arg-type]
-        why = f"too late to tell: {was_late}, which moves {first}; none of {made} simulations has this"
-        return Likeness("inconclusive", reason=why, **told)  # type: ignore[arg-type]
+        worst = _worst(timing)
+        was_late = f"{worst.worst} was late by {late_text(worst.worst_ns)}"
+        fixed = next((each for part, each in open_ones.items() if part not in moved), None)
+        first = fixed or next(iter(open_ones.values()))
+        outcome: Literal["inconclusive", "red"] = "red"
+        if _is_too_late(timing, period_ns):
+            outcome, why = (
+                "inconclusive",
+                f"too late to tell: {was_late}, and {made} simulations as late do not have this",
+            )
+        elif fixed is not None:
+            why = f"{was_late}, and all of {made} simulations as late have it as sim has"
+        elif worst.worst_ns <= period_ns // PART_OF_RED:
+            why = f"{was_late}, which is too little to explain it, and {made} simulations as late do not have this"
+        else:
+            outcome, why = (
+                "inconclusive",
+                f"{was_late}, which moves this, but not so in any of {made} simulations as late",
+            )
+        return Likeness(outcome, reason=f"{first}; {why}", simulations=made, outcomes=self.outcomes)
+
+
+def _worst(timing: Timing) -> Late:
+    """What was latest of all that was measured one by one: bring-up is a sum."""
+    return max(
+        (late for kind, late in timing.late.items() if kind != "bring_up"),
+        key=lambda late: late.worst_ns,
+        default=Late(0, 0, 0, "nothing"),
+    )
+
+
+def _is_too_late(timing: Timing, period_ns: int) -> bool:
+    """Whether something was later than a fifth of the poll period, or bring-up as a whole than the period."""
+    bring_up = timing.late.get("bring_up")
+    is_long = bring_up is not None and bring_up.worst_ns > period_ns
+    return is_long or _worst(timing).worst_ns > period_ns // PART_OF_LATE
 
 
 def _texts(account: Account) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meshsim.model.ids import ActorId
-from meshsim.procs.live_child import Timers
+from meshsim.procs.live_timers import Timers
 
 A = (ActorId("a"), "poll")
 B = (ActorId("b"), "poll")
