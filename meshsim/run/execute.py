@@ -84,8 +84,8 @@ def run_plan(
     pace: Pace | None = None,
     reference: Reference | None = None,
 ) -> RunResult:
-    """Run a plan on `sim`, `lockstep` or `live` and judge it. `pace` is for `live` alone, and so is `reference`: what is
-    known of the plan from runs before.
+    """Run a plan on `sim`, `lockstep` or `live` and judge it. `pace` and `reference` are for `live` alone: how fast it
+    goes, and what is known of the plan from runs before.
 
     A machine that cannot do what the plan asks, or a run over a limit, makes the verdict inconclusive; code of a node
     that raises makes it violated. When this returns or raises (Ctrl-C included) no process of the
