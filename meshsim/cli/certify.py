@@ -138,7 +138,5 @@ def exit_code(certificate: Certificate) -> int:
     """1 when a run is red or two traces differ, 3 when somebody could not tell."""
     if certificate.count("red") or certificate.twins(False):
         return VIOLATED
-    is_open = certificate.count("inconclusive") or any(
-        row.twins is None and not row.not_compared for row in certificate.rows
-    )
-    return INCONCLUSIVE if is_open else PASSED
+    is_unsure = any(row.twins is None and not row.not_compared for row in certificate.rows)
+    return INCONCLUSIVE if is_unsure or certificate.count("inconclusive") else PASSED

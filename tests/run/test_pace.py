@@ -44,8 +44,8 @@ RED, OPEN = Likeness("red", reason="a part differs"), Likeness("inconclusive", r
     ],
 )
 def test_what_a_verdict_is_worth(outcome: str, likeness: Likeness, worst_ns: int, pace: Pace, expected: str) -> None:
-    """A verdict needs a run that was nowhere late, and that is the run of the plan; findings of late simulations too are
-    those of the lateness.
+    """A verdict needs a run that was nowhere too late, and is that of the plan; what late simulations find, too, is the
+    doing of the lateness.
     """
     verdict = Verdict(outcome=outcome, reason="" if outcome == "passed" else "why")  # type: ignore[arg-type]
 
