@@ -43,6 +43,7 @@ for _name, _place, _help in (
     ("replay", "meshsim.cli.replay:replay_runs", "Feed live runs to the model again, and compare what it does."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),
     ("export", "meshsim.cli.export:export", "Write a run as a timeline for Perfetto."),
+    ("certify", "meshsim.cli.certify:certify", "Say whether scenarios do the same in all three worlds."),
     ("sweep", "meshsim.cli.sweep:sweep", "Run a scenario with many settings and seeds, into one table."),
     ("compare", "meshsim.cli.compare:compare", "Say what changed between tables or runs, in words and pictures."),
     ("explore", "meshsim.cli.explore:explore", "Search for faults and orders that violate an invariant."),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from meshsim.cli import INCONCLUSIVE, PASSED
+from meshsim.cli.bar import bar
 from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
@@ -84,7 +83,19 @@ def sweep(
     if not backends_for(plans[0], backend):
         raise UsageError(f"{scenario}: it is for {' and '.join(plans[0].backends)}, not for --backend {backend}")
     place = (out or Path("out") / f"sweep-{plans[0].scenario}") / "sweep.jsonl"
-    with _progress(len(plans)) as (found, over):
+    with bar(len(plans)) as show:
+        done = 0
+
+        def found(before: int) -> None:
+            nonlocal done
+            done = before
+            show(done)
+
+        def over(_: Plan) -> None:
+            nonlocal done
+            done += 1
+            show(done)
+
         swept = run_sweep(
             Sweep(plans=plans, backend=backend, settings=chosen, seed=seed, seeds=seeds, profile=profile or ""),
             place,
@@ -148,22 +159,3 @@ def _plans(
     if not fits_profile(plans[0]):
         raise UsageError(f"--profile {profile}: {path} is of another revision")
     return plans
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[tuple[Callable[[int], None], Callable[[Plan], None]]]:
-    """A bar on standard error while it is a terminal. Call with what is there already, and with what is over."""
-    if not sys.stderr.isatty():
-        yield lambda _: None, lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as progress:
-        task = progress.add_task("", total=total)
-
-        def over(_: Plan) -> None:
-            progress.update(task, advance=1, refresh=True)
-
-        yield lambda before: progress.update(task, completed=before, refresh=True), over

@@ -111,6 +111,8 @@ class Processes:
         self.on_return: Callable[[Node, Node], None] = lambda *_: None
         #: Called when a process is stopped, goes on or has ended, before anything that follows from it.
         self.on_change: Callable[[Node, ProcessState], None] = lambda *_: None
+        #: Asked why a process has ended; it may have been about to end itself, which nobody knew yet.
+        self.why_ended: Callable[[Change], str] = lambda change: change.why
 
     def is_gone(self, node: Node) -> bool:
         return self.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED)
@@ -392,7 +394,7 @@ class Processes:
                     self.on_change(change.node, change.state)
                     if change.node in self._output:
                         self._output[change.node].end(self._agenda.instant)
-                    seq = self._record(change.node, cause, ProcessDied(change.why))
+                    seq = self._record(change.node, cause, ProcessDied(self.why_ended(change)))
                     self._wait_for(change.node, seq)
                 case ProcessState.REAPED:
                     raise AssertionError("reaping is done here")

@@ -69,6 +69,7 @@ class LiveBackend(LockstepBackend):
         #: Events that were handed over and not reported yet, by node: when.
         self.outstanding: dict[Node, deque[int]] = {}
         self._reaped: dict[int, Reaped] = {}
+        self._waited_for: dict[Node, ExitStatus] = {}
         self._epoll = select.epoll()
         self._of_descriptor: dict[int, LivePeer] = {}
         self._live: dict[Node, LivePeer] = {}
@@ -179,8 +180,15 @@ class LiveBackend(LockstepBackend):
         self._log.info("seen", node=node, pid=peer.pid, state=state.value, expected=expected.value)
         return expected
 
+    def how_ended(self, node: Node, *, by: Node | None, expected: ExitStatus) -> ExitStatus:
+        """How a dead process ended, before anybody is told that it was waited for; `reap` says the same later."""
+        status = self._waited_for[node] = self.reap(node, by=by, expected=expected)
+        return status
+
     def reap(self, node: Node, *, by: Node | None, expected: ExitStatus) -> ExitStatus:
         """What waitid said in the parent, which does it on its own when the pidfd says so."""
+        if node in self._waited_for:
+            return self._waited_for.pop(node)
         peer = self._peers[node]
         if node in self._live:
             self._forget(self._live[node])

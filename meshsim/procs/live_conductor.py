@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from meshsim.drive.backend import Backend, BackendError
 from meshsim.drive.conductor import Conductor
-from meshsim.drive.kernel import ProcessState
+from meshsim.drive.kernel import Change, ProcessState
 from meshsim.drive.outputs import recorded_inputs
 from meshsim.drive.timing import Input, Lateness, TimerDelayed, Timing
 from meshsim.model.commands import CancelTimer, ExitProcess, NodeCommand, SetTimer, SignalSelf
@@ -51,8 +51,11 @@ class LiveConductor(Conductor):
         #: Since when a node runs again, after the run had stopped it.
         self._running_since: dict[Node, int] = {}
         self.watchers.append(self._watch)
+        #: Nodes that had ended themselves, or were about to, in the moment in which the run ended them.
+        self._own_ends: set[Node] = set()
         self._post_on_change = self.processes.on_change
         self.processes.on_change = self._on_change
+        self.processes.why_ended = self._why_ended
 
     # --- time ------------------------------------------------------------------------------------------------
 
@@ -125,7 +128,7 @@ class LiveConductor(Conductor):
             case SetTimer() | CancelTimer():
                 return  # The node has done it.
             case ExitProcess() | SignalSelf() if self.processes.is_gone(node):
-                raise BackendError(f"{node} ended itself in the moment in which the run ended it: which was first?")
+                self._own_ends.add(node)
             case _:
                 super()._carry_out(node, command, cause)
 
@@ -142,6 +145,17 @@ class LiveConductor(Conductor):
             for took in self._live.last_words(node):
                 self._take(node, took)
         self._post_on_change(node, state)
+
+    def _why_ended(self, change: Change) -> str:
+        """The kernel knows which of two ends was first; while its parent is stopped nobody is told."""
+        process = self.table.processes[change.node]
+        parent = process.parent
+        if change.node not in self._own_ends or (parent is not None and self.processes.is_stopped(parent)):
+            return change.why
+        by = None if parent is None or self.processes.is_gone(parent) else parent
+        assert process.status is not None
+        process.status = self._live.how_ended(change.node, by=by, expected=process.status)
+        return change.why if process.status.code is None else "exit"
 
     def _watch(self, record: Record) -> None:
         match record.what:

@@ -1,6 +1,7 @@
 """One run: a plan in, a result out, kept as a run directory."""
 
 from meshsim.drive.timing import LATENESS, Late, Timing, late_text, spread
+from meshsim.run.brief import brief_of
 from meshsim.run.directory import (
     OutputError,
     RunError,
@@ -13,7 +14,7 @@ from meshsim.run.directory import (
     write_run,
     write_whole,
 )
-from meshsim.run.execute import RunResult, brief_of, compared, reproduce_command, reproduce_line, run_plan
+from meshsim.run.execute import RunResult, compared, reproduce_command, reproduce_line, run_plan
 from meshsim.run.limits import Limits
 from meshsim.run.outcome import Keep, Outcome, case_name
 from meshsim.run.pace import Pace

@@ -16,19 +16,19 @@ from msgspec import UNSET
 
 from meshsim.drive.backend import Backend, BackendError, NodeRaisedError
 from meshsim.drive.timing import Timing
-from meshsim.model.quirks import DEFAULT_PROFILE, REVISION_OF
-from meshsim.model.tags import tag_of
-from meshsim.oracle.judge import Asked, Brief, judge
+from meshsim.model.quirks import DEFAULT_PROFILE
+from meshsim.oracle.judge import judge
 from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.run.brief import brief_of
+from meshsim.run.likeness import Likeness, Reference
 from meshsim.run.limits import LimitedBackend, Limits
 from meshsim.run.pace import Pace, believed, with_bring_up
 from meshsim.scenario.matrix import variant_label
-from meshsim.scenario.plan import Plan, Step
-from meshsim.scenario.subjects import subject_of
+from meshsim.scenario.plan import Plan
 from meshsim.trace.compare import first_divergence
 from meshsim.trace.digest import digest
 from meshsim.trace.directory import Directory
-from meshsim.trace.records import ProcessStarted, Record
+from meshsim.trace.records import ProcessStarted, Record, RunEnded
 from meshsim.trace.story import render
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     diary: bytes = b""
     #: `live`: how late things were, and what each node took when.
     timing: Timing | None = None
+    #: `live`, when it came to its end: how it compares with what the plan may come to. Not kept on disk.
+    likeness: Likeness | None = None
 
     @property
     def wall_text(self) -> str:
@@ -74,8 +76,16 @@ class _KeepsDiary(Protocol):
     def diary(self) -> bytes: ...
 
 
-def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pace | None = None) -> RunResult:
-    """Run a plan on `sim`, `lockstep` or `live` and judge it. `pace` is for `live` alone.
+def run_plan(
+    plan: Plan,
+    backend: str,
+    *,
+    limits: Limits | None = None,
+    pace: Pace | None = None,
+    reference: Reference | None = None,
+) -> RunResult:
+    """Run a plan on `sim`, `lockstep` or `live` and judge it. `pace` and `reference` are for `live` alone: how fast it
+    goes, and what is known of the plan from runs before.
 
     A machine that cannot do what the plan asks, or a run over a limit, makes the verdict inconclusive; code of a node
     that raises makes it violated. When this returns or raises (Ctrl-C included) no process of the
@@ -108,9 +118,12 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pa
         verdict = given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
     wall_s = perf_counter() - started
     verdict = verdict or judge(brief_of(plan), records)
-    if timing is not None:
-        timing = with_bring_up(timing, plan, records)
-        verdict = believed(verdict, timing, plan, pace)
+    likeness: Likeness | None = None
+    if timing is not None and records and isinstance(records[-1].what, RunEnded):
+        reference = reference or Reference(plan)
+        timing = with_bring_up(timing, plan, records, reference.records)
+        likeness = reference.likeness(records, verdict, timing)
+        verdict = believed(verdict, likeness, timing, plan, pace)
     return RunResult(
         plan=plan,
         backend=backend,
@@ -122,6 +135,7 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pa
         stderr=stderr,
         diary=diary,
         timing=timing,
+        likeness=likeness,
     )
 
 
@@ -137,28 +151,6 @@ def given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
         records=(records[-1].seq,),
     )
     return Verdict(outcome="violated", violations=(violation,), reason=f"{CODE_RETURNS}: {reason}")
-
-
-def brief_of(plan: Plan) -> Brief:
-    """What the oracle has to know of a plan."""
-    return Brief(
-        config=plan.config,
-        horizon_ns=plan.horizon,
-        expect=plan.expect,
-        known=plan.known,
-        relax=tuple(relaxed.invariant for relaxed in plan.relax),
-        caught_by=() if plan.caught_by is UNSET else plan.caught_by,
-        faults=plan.faults,
-        decisions=0 if plan.decisions is UNSET else len(plan.decisions),
-        quirks_off=plan.quirks_off,
-        revision=REVISION_OF[plan.profile],
-        asked=tuple(_asked(step) for step in plan.steps),
-    )
-
-
-def _asked(step: Step) -> Asked:
-    operation = step.operation
-    return Asked(index=step.index, do=tag_of(operation), name=subject_of(operation), bring_up=step.bring_up)
 
 
 def compared(sim: RunResult, lockstep: RunResult) -> RunResult:

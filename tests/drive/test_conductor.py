@@ -35,7 +35,7 @@ from meshsim.model.messages import Envelope
 from meshsim.model.notes import Bounced, Heard, LocalDelivery
 from meshsim.oracle.judge import judge
 from meshsim.run import Limits, run_plan
-from meshsim.run.execute import brief_of
+from meshsim.run.brief import brief_of
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Link, Network, SubscribeOp
 from meshsim.sim import SimBackend

@@ -141,7 +141,8 @@ def _too_little(recording: Recording) -> Iterator[Difference]:
         if each.record in left.get(each.node, ()):
             left[each.node].remove(each.record)
         for output in outputs_of(each):
-            if isinstance(output, int) or _has_followed(output, following.get(each.record, ()), recording, refused):
+            follows = following.get(each.record, [])
+            if isinstance(output, int) or _has_followed(output, each.node, follows, recording, refused):
                 continue
             words = in_words(output, each.node, recording.directory)
             yield recording.difference(each, number, "it asked for this, and nothing followed", expected=words)
@@ -153,14 +154,16 @@ def _too_little(recording: Recording) -> Iterator[Difference]:
 
 
 def _has_followed(
-    command: NodeCommand, following: list[Record] | tuple[()], recording: Recording, refused: set[str]
+    command: NodeCommand, node: Node, following: list[Record], recording: Recording, refused: set[str]
 ) -> bool:
     """Whether what had to follow from a command did; nothing has to from many."""
     match command:
         case SpawnProcess(name=name) if name in refused:
             return True
-        case SpawnProcess() | SpawnAllocated() | StartHost() | ExitProcess() | SignalSelf():
+        case SpawnProcess() | SpawnAllocated() | StartHost():
             return any(_follows(record, command, recording) for record in following)
+        case ExitProcess() | SignalSelf():
+            return any(_follows(record, command, recording) for record in following) or _has_died(node, recording)
         case SignalProcess():
             return any(_follows(record, command, recording) for record in following) or _is_dead(command, recording)
         case ProcStatusChanged(name=name):
@@ -169,6 +172,11 @@ def _has_followed(
             return False
         case _:
             return type(command) not in NOTE_TYPES
+
+
+def _has_died(node: Node, recording: Recording) -> bool:
+    """Whether a process that ended itself died of something else in that moment."""
+    return any(isinstance(record.what, ProcessDied) and record.node == node for record in recording.records)
 
 
 def _is_dead(command: SignalProcess, recording: Recording) -> bool:
