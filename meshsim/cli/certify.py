@@ -51,6 +51,7 @@ def certify(
         How many live runs each variant and seed gets.
     time_scale
         Wall time for virtual time of live runs: at 0.1 a run of 35 s takes 3.5 s, and every delay counts ten times.
+        Scenarios with more than 8 processes run slower, in proportion.
     jobs
         How many scenarios are at work at the same time; 6 for each core when not given.
     out

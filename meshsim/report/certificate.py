@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meshsim.run.certify import Certificate, Certified
+from meshsim.run.certify import PROCESSES, Certificate, Certified
 from meshsim.units import MS, format_duration
 
 HEADERS = (
@@ -94,7 +94,7 @@ def markdown(certificate: Certificate) -> str:
         "|---|---|",
         f"| command | `{certificate.command}` |",
         f"| live runs | {certificate.repeats} of each scenario, {certificate.time_scale:g} s of wall time for 1 s of "
-        f"virtual time, {certificate.jobs} at a time |",
+        f"virtual time (more where there are more than {PROCESSES} processes), {certificate.jobs} at a time |",
         f"| wall time | {certificate.wall_s / 60:.1f} minutes |",
         f"| machine | {machine.cores} cores, {machine.platform}; load {machine.load_before:g} at the beginning, "
         f"{machine.load_after:g} at the end |",

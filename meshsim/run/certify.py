@@ -22,10 +22,15 @@ from meshsim.run.program import program_of
 from meshsim.run.replay import replay
 from meshsim.run.workers import WorkerDiedError, Workers
 from meshsim.scenario.plan import Plan, plan_label
+from meshsim.trace.records import ProcessStarted
 from meshsim.versions import versions
 
 #: Version of certificate.json.
 CERTIFICATE_SCHEMA = 1
+
+#: Processes that a machine starts fast enough for the time scale that is asked for. Chosen here: starting one takes some
+#: ten milliseconds of a core, so a scenario with more of them runs slower, in proportion.
+PROCESSES = 8
 
 Standing = Literal["equivalent", "inconclusive", "red"]
 
@@ -59,6 +64,8 @@ class Certified(msgspec.Struct, frozen=True, kw_only=True):
     #: Why they did not, or why nobody knows.
     twins_why: str = ""
     live: tuple[LiveRun, ...] = ()
+    #: Wall time for virtual time of its live runs.
+    time_scale: float = 1.0
     #: How many different accounts of the plan are allowed, as far as they were seen: that of `sim`, and those of
     #: simulations that were as late as the live runs.
     outcomes: int = 0
@@ -210,8 +217,12 @@ def _certified(plan: Plan, order: Order) -> Certified:
     twin = run_plan(plan, "lockstep", limits=order.limits)
     twins, why = _twins(sim, twin)
     reference = Reference(plan)
-    live = tuple(_live_run(plan, order, reference, number) for number in range(order.repeats))
-    return msgspec.structs.replace(row, twins=twins, twins_why=why, live=live, outcomes=reference.outcomes)
+    processes = sum(isinstance(record.what, ProcessStarted) for record in reference.records)
+    pace = Pace(time_scale=order.time_scale * max(1.0, processes / PROCESSES))
+    live = tuple(_live_run(plan, order, pace, reference, number) for number in range(order.repeats))
+    return msgspec.structs.replace(
+        row, twins=twins, twins_why=why, live=live, time_scale=pace.time_scale, outcomes=reference.outcomes
+    )
 
 
 def _twins(sim: RunResult, lockstep: RunResult) -> tuple[bool | None, str]:
@@ -224,8 +235,7 @@ def _twins(sim: RunResult, lockstep: RunResult) -> tuple[bool | None, str]:
     return False, compared(sim, lockstep).verdict.reason
 
 
-def _live_run(plan: Plan, order: Order, reference: Reference, number: int) -> LiveRun:
-    pace = Pace(time_scale=order.time_scale)
+def _live_run(plan: Plan, order: Order, pace: Pace, reference: Reference, number: int) -> LiveRun:
     result = run_plan(plan, "live", limits=order.limits, pace=pace, reference=reference)
     latest = None if result.timing is None else result.timing.latest
     run = msgspec.structs.replace(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 import msgspec
@@ -49,12 +49,13 @@ class Measured(msgspec.Struct, frozen=True):
     of: dict[_Which, int]
 
     @classmethod
-    def of_all(cls, found: list[tuple[int, int, _Which]]) -> Measured:
+    def of_all(cls, found: list[tuple[int, int, _Which]], others: Mapping[_Which, int] | None = None) -> Measured:
+        """`others` were not measured: they stand for themselves alone."""
         found.sort(key=lambda each: each[0])
         return cls(
             at_ns=tuple(at for at, _, _ in found),
             late_ns=tuple(late for _, late, _ in found),
-            of={which: late for _, late, which in found},
+            of={**(others or {}), **{which: late for _, late, which in found}},
         )
 
     def about(self, now_ns: int, luck: Random) -> int:
@@ -85,6 +86,8 @@ def latenesses(plan: Plan, records: Sequence[Record], timing: Timing) -> Latenes
     count: Counter[tuple[Node, str, str]] = Counter()
     taking: list[tuple[int, int, _Which]] = []
     reporting: list[tuple[int, int, _Which]] = []
+    #: What nobody knows to have been late, as nothing followed from it; it must not delay what follows from others.
+    silent: dict[_Which, int] = {}
     due_ns: dict[tuple[Node, ActorId, str], int] = {}
     for taken in timing.inputs:
         record = records[taken.record]
@@ -99,14 +102,16 @@ def latenesses(plan: Plan, records: Sequence[Record], timing: Timing) -> Latenes
             if isinstance(record.what, ProcessStarted):
                 planned_ns += int(plan.network.spawn)
             reported_ns = known_ns.get(taken.record)
-        if reported_ns is not None:
+        if reported_ns is None:
+            silent[which] = 0
+        else:
             reporting.append((record.at, max(0, reported_ns - taken.at_ns), which))
         if taken.at_ns - planned_ns <= most_ns:
             taking.append((record.at, max(0, taken.at_ns - planned_ns), which))
         for output in () if taken.outputs is UNSET else taken.outputs:
             if isinstance(output, SetTimer):
                 due_ns[taken.node, output.actor, output.key] = taken.at_ns + output.after_ns
-    return Latenesses(Measured.of_all(taking), Measured.of_all(reporting), max(worst.values(), default=0))
+    return Latenesses(Measured.of_all(taking), Measured.of_all(reporting, silent), max(worst.values(), default=0))
 
 
 def _known(plan: Plan, records: Sequence[Record]) -> dict[int, int]:

@@ -80,7 +80,7 @@ class LateConductor(Conductor):
         self._agenda.post(self._when_taken(node, event), self._take, node, event, seq)
 
     def _when_taken(self, node: Node, event: Event) -> int:
-        """A node takes one thing after the other."""
+        """A node takes what it is handed in order; timers are its own and do not wait behind it."""
         now_ns = self._agenda.instant
         at_ns = max(self._busy_until.get(node, 0), now_ns + self._lateness.take(node, event, now_ns))
         self._busy_until[node] = at_ns
@@ -113,7 +113,8 @@ class LateConductor(Conductor):
 
     def _fire(self, node: Node, timer: TimerKey) -> None:
         if timer in self._timers:
-            at_ns = self._when_taken(node, TimerFired(*timer))
+            now_ns = self._agenda.instant
+            at_ns = now_ns + self._lateness.take(node, TimerFired(*timer), now_ns)
             self._agenda.post(at_ns, self._ring, node, timer, self._timers[timer])
 
     def _ring(self, node: Node, timer: TimerKey, due: tuple[int, int]) -> None:
