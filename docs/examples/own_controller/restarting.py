@@ -1,0 +1,113 @@
+"""A controller that restarts: for an actor that failed it starts another one of the same kind on the same proc.
+
+The modelled system has no restart. The actors of a mesh have one name, and a name stays taken for the life of its proc.
+So a restart is a *stand-in* with a name of its own. It is started once for each rank, kept alive, and stopped with the
+mesh; nobody restarts a stand-in. Owner and subscribers hear of the failure as from any controller.
+
+`Restarting` has a bug, the one that everybody writes first. `MendedRestarting` is the same without it.
+"""
+
+from __future__ import annotations
+
+from meshsim.model.boot import ConstructorError
+from meshsim.model.controllers.own import Change, OwnController
+from meshsim.model.ids import Name
+from meshsim.model.messages import CreateOrUpdate, GetRankStatus, KeepAlive, Stop
+from meshsim.model.notes import Warned
+from meshsim.units import S
+
+#: Alarms: the agent took too long to say that the stand-in runs; the stand-ins want to be kept alive.
+LATE = "late"
+ALIVE = "alive"
+
+
+class Restarting(OwnController):
+    """One restart at a time."""
+
+    #: How long an agent may take to start a stand-in, in seconds.
+    patience: int = 2
+    #: The rank that is being restarted, and the port for the answer.
+    restarting: int | None = None
+    port: int = 0
+    #: Ranks that have a stand-in, or were to have one.
+    stand_ins: list[int] = []
+
+    @classmethod
+    def for_mesh(cls, setting):
+        made = super().for_mesh(setting)
+        patience = made.params.get("patience", 2)
+        if not isinstance(patience, int) or patience < 1:
+            raise ConstructorError(f"patience: expected a number of seconds, got {patience!r}")
+        made.patience = patience
+        return made
+
+    @property
+    def stand_in(self):
+        return Name(f"{self.mesh.name}_again")
+
+    # --- what it does beside the poll ------------------------------------------------------------------------
+
+    def on_begin(self, now_ns):
+        return [self.alarm(ALIVE, self.config.supervision_poll_frequency)]
+
+    def on_change(self, change):
+        if self.restarting is not None:
+            return []  # One at a time: the next poll finds this one again.
+        return [*self.tell(change), *self.restart(change)]
+
+    def on_answer(self, port, message, now_ns):
+        """The agent has the stand-in, as far as it knows."""
+        return [self.cancel(LATE), *self.done()]
+
+    def on_alarm(self, key, now_ns):
+        if key == LATE:
+            return [Warned(self.me, f"no stand-in for rank {self.restarting}"), *self.done()]
+        expires_ns = self.wall_ns(now_ns) + self.config.mesh_orphan_timeout
+        alive = [self.send(rank, KeepAlive(expires_ns, self.stand_in)) for rank in self.stand_ins]
+        return [*alive, self.alarm(ALIVE, self.config.supervision_poll_frequency)]
+
+    def on_end(self, reason):
+        stops = [self.send(rank, Stop(self.stand_in, reason)) for rank in self.stand_ins]
+        return [self.cancel(ALIVE), self.cancel(LATE), *stops]
+
+    # --- a restart -------------------------------------------------------------------------------------------
+
+    def restart(self, change):
+        """Nothing for an actor that was stopped, or whose proc is gone, or which had its stand-in."""
+        if self.over or change.proc_stopped or not change.event.is_error or change.rank in self.stand_ins:
+            return []
+        self.restarting = change.rank
+        self.stand_ins.append(change.rank)
+        reply = self.open_port()
+        self.port = reply.index
+        return [
+            self.send(change.rank, CreateOrUpdate(self.stand_in, change.rank, self.spec)),
+            self.send(change.rank, GetRankStatus(self.stand_in, reply)),
+            self.alarm(LATE, self.patience * S),
+        ]
+
+    def done(self):
+        self.close_port(self.port)
+        self.restarting = None
+        return []
+
+
+class MendedRestarting(Restarting):
+    """Tells of every change when the poll finds it, and keeps the restarts that have to wait."""
+
+    waiting: list[Change] = []
+
+    def on_change(self, change):
+        self.waiting.append(change)
+        return [*self.tell(change), *self.go_on()]
+
+    def done(self):
+        super().done()
+        return self.go_on()
+
+    def go_on(self):
+        """The next restart; what needs none is passed over."""
+        commands = []
+        while self.waiting and self.restarting is None:
+            commands += self.restart(self.waiting.pop(0))
+        return commands
