@@ -13,9 +13,8 @@ from meshsim.model.config import ConfigError, attribute_by_key, parse_value
 from meshsim.scenario.check_own import check_actor_type, check_controller
 from meshsim.scenario.check_targets import check_positive
 from meshsim.scenario.children import WRAPPER, declare_children
-from meshsim.scenario.errors import ScenarioError, joined
+from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import (
-    Actors,
     ActorStateOp,
     ActorStatesOp,
     AllocateHostsOp,

@@ -9,10 +9,15 @@ mesh; nobody restarts a stand-in. Owner and subscribers hear of the failure as f
 
 from __future__ import annotations
 
-from meshsim.model.boot import ConstructorError
+from typing import Self
+
+import msgspec
+
+from meshsim.model.boot import ConstructorError, ControllerSetting
+from meshsim.model.commands import Command
 from meshsim.model.controllers.own import Change, OwnController
 from meshsim.model.ids import Name
-from meshsim.model.messages import CreateOrUpdate, GetRankStatus, KeepAlive, Stop
+from meshsim.model.messages import CreateOrUpdate, GetRankStatus, KeepAlive, Message, Stop
 from meshsim.model.notes import Warned
 from meshsim.units import S
 
@@ -30,10 +35,10 @@ class Restarting(OwnController):
     restarting: int | None = None
     port: int = 0
     #: Ranks that have a stand-in, or were to have one.
-    stand_ins: list[int] = []
+    stand_ins: list[int] = msgspec.field(default_factory=list)
 
     @classmethod
-    def for_mesh(cls, setting):
+    def for_mesh(cls, setting: ControllerSetting) -> Self:
         made = super().for_mesh(setting)
         patience = made.params.get("patience", 2)
         if not isinstance(patience, int) or patience < 1:
@@ -42,37 +47,37 @@ class Restarting(OwnController):
         return made
 
     @property
-    def stand_in(self):
+    def stand_in(self) -> Name:
         return Name(f"{self.mesh.name}_again")
 
     # --- what it does beside the poll ------------------------------------------------------------------------
 
-    def on_begin(self, now_ns):
+    def on_begin(self, now_ns: int) -> list[Command]:
         return [self.alarm(ALIVE, self.config.supervision_poll_frequency)]
 
-    def on_change(self, change):
+    def on_change(self, change: Change) -> list[Command]:
         if self.restarting is not None:
             return []  # One at a time: the next poll finds this one again.
         return [*self.tell(change), *self.restart(change)]
 
-    def on_answer(self, port, message, now_ns):
+    def on_answer(self, port: int, message: Message, now_ns: int) -> list[Command]:
         """The agent has the stand-in, as far as it knows."""
         return [self.cancel(LATE), *self.done()]
 
-    def on_alarm(self, key, now_ns):
+    def on_alarm(self, key: str, now_ns: int) -> list[Command]:
         if key == LATE:
             return [Warned(self.me, f"no stand-in for rank {self.restarting}"), *self.done()]
         expires_ns = self.wall_ns(now_ns) + self.config.mesh_orphan_timeout
         alive = [self.send(rank, KeepAlive(expires_ns, self.stand_in)) for rank in self.stand_ins]
         return [*alive, self.alarm(ALIVE, self.config.supervision_poll_frequency)]
 
-    def on_end(self, reason):
+    def on_end(self, reason: str) -> list[Command]:
         stops = [self.send(rank, Stop(self.stand_in, reason)) for rank in self.stand_ins]
         return [self.cancel(ALIVE), self.cancel(LATE), *stops]
 
     # --- a restart -------------------------------------------------------------------------------------------
 
-    def restart(self, change):
+    def restart(self, change: Change) -> list[Command]:
         """Nothing for an actor that was stopped, or whose proc is gone, or which had its stand-in."""
         if self.over or change.proc_stopped or not change.event.is_error or change.rank in self.stand_ins:
             return []
@@ -86,7 +91,7 @@ class Restarting(OwnController):
             self.alarm(LATE, self.patience * S),
         ]
 
-    def done(self):
+    def done(self) -> list[Command]:
         self.close_port(self.port)
         self.restarting = None
         return []
@@ -95,19 +100,19 @@ class Restarting(OwnController):
 class MendedRestarting(Restarting):
     """Tells of every change when the poll finds it, and keeps the restarts that have to wait."""
 
-    waiting: list[Change] = []
+    waiting: list[Change] = msgspec.field(default_factory=list)
 
-    def on_change(self, change):
+    def on_change(self, change: Change) -> list[Command]:
         self.waiting.append(change)
         return [*self.tell(change), *self.go_on()]
 
-    def done(self):
+    def done(self) -> list[Command]:
         super().done()
         return self.go_on()
 
-    def go_on(self):
+    def go_on(self) -> list[Command]:
         """The next restart; what needs none is passed over."""
-        commands = []
+        commands: list[Command] = []
         while self.waiting and self.restarting is None:
             commands += self.restart(self.waiting.pop(0))
         return commands

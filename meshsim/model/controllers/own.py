@@ -54,9 +54,9 @@ class OwnController(ActorMeshController):
     #: What the actors of the mesh were created from.
     spec: ActorSpec = ActorSpec("")
     #: As the scenario gives them (`controller_params`).
-    params: dict[str, object] = {}
+    params: dict[str, object] = msgspec.field(default_factory=dict)
     #: Ports of its own that are open.
-    ports: list[int] = []
+    ports: list[int] = msgspec.field(default_factory=list)
     #: It was told that this is the end.
     over: bool = False
 
