@@ -1,8 +1,9 @@
 """A controller that restarts: for an actor that failed it starts another one of the same kind on the same proc.
 
 The modelled system has no restart. The actors of a mesh have one name, and a name stays taken for the life of its proc.
-So a restart is a *stand-in* with a name of its own. It is started once for each rank, kept alive, and stopped with the
-mesh; nobody restarts a stand-in. Owner and subscribers hear of the failure as from any controller.
+So a restart is a *stand-in* with a name of its own. It is started once for each rank, after a pause, one at a time; it
+is kept alive, and stopped with the mesh. Nobody restarts a stand-in. Owner and subscribers hear of the failure as from
+any controller.
 
 `Restarting` has a bug, the one that everybody writes first. `MendedRestarting` is the same without it.
 """
@@ -21,7 +22,8 @@ from meshsim.model.messages import CreateOrUpdate, GetRankStatus, KeepAlive, Mes
 from meshsim.model.notes import Warned
 from meshsim.units import S
 
-#: Alarms: the agent took too long to say that the stand-in runs; the stand-ins want to be kept alive.
+#: Alarms: the pause is over; the agent took too long to start the stand-in; the stand-ins want to be kept alive.
+PAUSED = "paused"
 LATE = "late"
 ALIVE = "alive"
 
@@ -29,9 +31,8 @@ ALIVE = "alive"
 class Restarting(OwnController):
     """One restart at a time."""
 
-    #: How long an agent may take to start a stand-in, in seconds.
-    patience: int = 2
-    #: The rank that is being restarted, and the port for the answer.
+    pause_ns: int = 15 * S
+    #: The rank that is being restarted, and the port for the answer; 0 before it is asked for.
     restarting: int | None = None
     port: int = 0
     #: Ranks that have a stand-in, or were to have one.
@@ -40,10 +41,10 @@ class Restarting(OwnController):
     @classmethod
     def for_mesh(cls, setting: ControllerSetting) -> Self:
         made = super().for_mesh(setting)
-        patience = made.params.get("patience", 2)
-        if not isinstance(patience, int) or patience < 1:
-            raise ConstructorError(f"patience: expected a number of seconds, got {patience!r}")
-        made.patience = patience
+        pause = made.params.get("pause", 15)
+        if not isinstance(pause, int) or pause < 1:
+            raise ConstructorError(f"pause: expected a number of seconds, got {pause!r}")
+        made.pause_ns = pause * S
         return made
 
     @property
@@ -65,15 +66,17 @@ class Restarting(OwnController):
         return [self.cancel(LATE), *self.done()]
 
     def on_alarm(self, key: str, now_ns: int) -> list[Command]:
-        if key == LATE:
-            return [Warned(self.me, f"no stand-in for rank {self.restarting}"), *self.done()]
-        expires_ns = self.wall_ns(now_ns) + self.config.mesh_orphan_timeout
-        alive = [self.send(rank, KeepAlive(expires_ns, self.stand_in)) for rank in self.stand_ins]
-        return [*alive, self.alarm(ALIVE, self.config.supervision_poll_frequency)]
+        match key:
+            case "paused":
+                return self.create()
+            case "late":
+                return [Warned(self.me, f"no stand-in for rank {self.restarting}"), *self.done()]
+            case _:
+                return self.keep_alive(now_ns)
 
     def on_end(self, reason: str) -> list[Command]:
         stops = [self.send(rank, Stop(self.stand_in, reason)) for rank in self.stand_ins]
-        return [self.cancel(ALIVE), self.cancel(LATE), *stops]
+        return [*(self.cancel(key) for key in (PAUSED, LATE, ALIVE)), *stops]
 
     # --- a restart -------------------------------------------------------------------------------------------
 
@@ -82,19 +85,28 @@ class Restarting(OwnController):
         if self.over or change.proc_stopped or not change.event.is_error or change.rank in self.stand_ins:
             return []
         self.restarting = change.rank
-        self.stand_ins.append(change.rank)
-        reply = self.open_port()
+        return [self.alarm(PAUSED, self.pause_ns)]
+
+    def create(self) -> list[Command]:
+        assert self.restarting is not None, f"{self.me} paused for nobody"
+        rank, reply = self.restarting, self.open_port()
         self.port = reply.index
+        self.stand_ins.append(rank)
         return [
-            self.send(change.rank, CreateOrUpdate(self.stand_in, change.rank, self.spec)),
-            self.send(change.rank, GetRankStatus(self.stand_in, reply)),
-            self.alarm(LATE, self.patience * S),
+            self.send(rank, CreateOrUpdate(self.stand_in, rank, self.spec)),
+            self.send(rank, GetRankStatus(self.stand_in, reply)),
+            self.alarm(LATE, self.config.actor_spawn_max_idle),
         ]
 
     def done(self) -> list[Command]:
         self.close_port(self.port)
         self.restarting = None
         return []
+
+    def keep_alive(self, now_ns: int) -> list[Command]:
+        expires_ns = self.wall_ns(now_ns) + self.config.mesh_orphan_timeout
+        alive = [self.send(rank, KeepAlive(expires_ns, self.stand_in)) for rank in self.stand_ins]
+        return [*alive, self.alarm(ALIVE, self.config.supervision_poll_frequency)]
 
 
 class MendedRestarting(Restarting):
