@@ -7,7 +7,7 @@ A tie order never changes the order within a lane, such as the messages of one l
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, Protocol
 
 import simpy
@@ -19,8 +19,8 @@ Entry = tuple[Callable[..., None], tuple[Any, ...]]
 class TieOrder(Protocol):
     """Chooses among things that are due at the same instant."""
 
-    def choose(self, count: int) -> int:
-        """Index of the one that goes first, of `count` in the order they were posted."""
+    def choose(self, at_ns: int, entries: Sequence[Entry]) -> int:
+        """Index of the one that goes first, of those that may, in the order they were posted."""
 
 
 class Agenda:
@@ -72,7 +72,7 @@ class Agenda:
         else:
             while bucket:
                 eligible = self._first_of_each_lane(bucket)
-                index = eligible[self._tie_order.choose(len(eligible))]
+                index = eligible[self._tie_order.choose(now_ns, [bucket[index] for index in eligible])]
                 function, arguments = bucket[index]
                 del bucket[index]
                 function(*arguments)

@@ -6,13 +6,17 @@ The scenario's `[network]` comes first, then the rules that faults have made, in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from random import Random
 
 import msgspec
+from msgspec import UNSET
 
+from meshsim.drive.fates import LOST, PLAIN, DecidedFates
 from meshsim.faults.links import Hop, Parcel, Rule, is_cut, is_withheld, judge
 from meshsim.model.alloc.places import Place, latency_ns
 from meshsim.model.ids import Node, ProcId
+from meshsim.scenario.decisions import Fate
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Link
 from meshsim.scenario.streams import stream
@@ -29,7 +33,8 @@ class LinkQuality(msgspec.Struct, frozen=True):
 class Network:
     """Delays and losses of one run. Draws only from the plan's own streams, one for each link."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, on_decision: Callable[[int, str], None] = lambda index, what: None) -> None:
+        """`on_decision` is told the number of each decision that is carried out, and what it was."""
         self._seed = plan.seed
         self._network = plan.network
         self._quality: dict[tuple[Node, Node], LinkQuality] = {}
@@ -44,7 +49,12 @@ class Network:
         #: Whether there ever was one: then delays change, and order has to be looked after.
         self._has_had_rules = False
         self._rule_streams: dict[tuple[int, Hop], Random] = {}
-        uniform = not plan.network.links and not plan.network.jitter and not plan.network.loss
+        #: What became of messages otherwise than their link alone would have it, when that is noted.
+        self.fates: list[Fate] = []
+        #: Whether it is.
+        self.notes_fates = False
+        self._decided = DecidedFates(() if plan.decisions is UNSET else plan.decisions, on_decision)
+        uniform = not plan.network.links and not plan.network.jitter and not plan.network.loss and not self._decided
         #: The latency of every link when all are alike and nothing is drawn; None otherwise.
         self.uniform_ns: int | None = int(plan.network.latency) if uniform else None
 
@@ -76,16 +86,30 @@ class Network:
     def arrivals(self, parcel: Parcel, now_ns: int) -> tuple[int, ...]:
         """When a message sent now arrives, and its copies after it, by all rules; never when it is lost."""
         link = (parcel.src, parcel.dst)
-        at_ns = self._drawn(link, self._quality.get(link) or self._set_quality(link), now_ns)
+        quality = self._quality.get(link) or self._set_quality(link)
+        plain_ns = now_ns + quality.latency_ns
+        at_ns = self._drawn(link, quality, now_ns)
         fate = judge(self.rules, parcel, lambda key: self._rule_stream(key, link))
-        if at_ns is None or fate.is_lost:
+        if at_ns is None:
+            fate = LOST
+        elif at_ns != plain_ns:
+            fate = msgspec.structs.replace(fate, delay_ns=fate.delay_ns + at_ns - plain_ns)
+        fate = self._decided.of(parcel, now_ns, fate)
+        if self.notes_fates and fate != PLAIN:
+            self.fates.append(self._decided.noted(parcel, now_ns, fate))
+        if fate.is_lost:
             return ()
-        at_ns += fate.delay_ns
+        at_ns = plain_ns + fate.delay_ns
         if fate.held_back_ns is None:
             at_ns = self._in_order(link, at_ns)
         else:
             at_ns += fate.held_back_ns
         return (at_ns, *(at_ns + after_ns for after_ns in fate.copies_ns))
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether each message has to be judged by what it is."""
+        return bool(self.rules) or bool(self._decided) or self.notes_fates
 
     def _drawn(self, link: tuple[Node, Node], quality: LinkQuality, now_ns: int) -> int | None:
         """When it would arrive if it were alone; None when it is lost."""

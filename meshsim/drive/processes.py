@@ -17,13 +17,14 @@ from msgspec import UNSET
 from meshsim.drive.agenda import Agenda, Entry
 from meshsim.drive.backend import Backend
 from meshsim.drive.clocks import Clocks, machine_of
+from meshsim.drive.deciding import turns_of
 from meshsim.drive.false_starts import false_starts
 from meshsim.drive.kernel import ERRORS, Change, Process, ProcessState, ProcessTable
 from meshsim.drive.output import Output, shouted
 from meshsim.drive.refusals import Refusals
 from meshsim.faults.kinds import NeverReady, SlowStart, SpawnRefused, StartFails
 from meshsim.faults.signals import signal_name, signal_number
-from meshsim.model.boot import NodeBoot
+from meshsim.model.boot import NodeBoot, Turn
 from meshsim.model.commands import SpawnAllocated, SpawnProcess
 from meshsim.model.events import ChildExited, ClockSet, Event, SpawnFailed, Started
 from meshsim.model.hosts.process import ExitStatus
@@ -173,6 +174,7 @@ class Processes:
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
+            turns=self._turns(node),
             clock=self.clocks.of(node),
             in_process=name_of_host(node) in self._plan.topology.in_process,
             allocates=name_of_host(node) in self._allocating,
@@ -189,6 +191,7 @@ class Processes:
             revision=REVISION_OF[self._plan.profile],
             name_key=stream_key(self._plan.seed, "names", node),
             choice_key=self._choice_key(node),
+            turns=self._turns(node),
             clock=self.clocks.of(host),
             proc_name=command.name,
             host=host,
@@ -230,6 +233,7 @@ class Processes:
             name_key=stream_key(self._plan.seed, "names", node),
             clock=self.clocks.of(parent),
             choice_key=self._choice_key(node),
+            turns=self._turns(node),
             alloc=command.alloc,
             index=command.index,
         )
@@ -244,6 +248,9 @@ class Processes:
     def _choice_key(self, node: Node) -> int:
         """Key of what the actors of a process choose; 0 when they do not."""
         return stream_key(self._plan.seed, "choices", node) if self._plan.seeded_choices is True else 0
+
+    def _turns(self, node: Node) -> tuple[Turn, ...]:
+        return () if self._plan.decisions is UNSET else turns_of(self._plan.decisions, node)
 
     def _child_node(self, host: Node, name: str) -> Node:
         """Readable and the same in every run: `host0/workers_1`; a second one of that name gets `~2`."""

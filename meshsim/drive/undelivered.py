@@ -117,7 +117,7 @@ class Undelivered:
     def _arrivals(self, src: Node, dst: Node, kind: str) -> tuple[int, ...]:
         """When a message that is put on the wire now arrives: once, more often, or never."""
         now_ns = self._agenda.instant
-        if self.network.rules:
+        if self.network.is_judged:
             return self.network.arrivals(Parcel(src, dst, self._first_stop(src, dst), kind), now_ns)
         at_ns = self.network.arrival(src, dst, now_ns)
         return () if at_ns is None else (at_ns,)

@@ -10,9 +10,11 @@ from collections import deque
 from collections.abc import Callable
 
 import simpy
+from msgspec import UNSET
 
 from meshsim.drive.agenda import Agenda, Entry, TieOrder
 from meshsim.drive.backend import Backend
+from meshsim.drive.deciding import DecidedOrder
 from meshsim.drive.delays import Delays, TimerKey
 from meshsim.drive.network import Network
 from meshsim.drive.post import Post
@@ -34,10 +36,11 @@ from meshsim.model.events import Event, TimerFired
 from meshsim.model.ids import ActorId, Node, proc_of
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import NOTE_TYPES, OperationEnded, ProcPlaced, ProcStatusChanged
+from meshsim.scenario.decisions import First
 from meshsim.scenario.plan import Plan
 from meshsim.trace.digest import TraceWriter
 from meshsim.trace.directory import DIRECTORY_TYPES, Directory
-from meshsim.trace.records import Body, Record
+from meshsim.trace.records import NO_CAUSE, WORLD, Body, DecisionTaken, Record
 
 
 class World:
@@ -55,10 +58,13 @@ class World:
         self.watchers: list[Callable[[Record], None]] = []
         #: Called when an operation has ended, for the stage.
         self.on_operation_ended: Callable[[OperationEnded], None] = lambda _: None
+        decisions = () if plan.decisions is UNSET else plan.decisions
+        if tie_order is None and any(isinstance(decision, First) for decision in decisions):
+            tie_order = DecidedOrder(decisions, self._on_decision)
         self._agenda = Agenda(self.env, tie_order, self._lane)
         self.processes = Processes(plan, backend, self._agenda, self.record, self._step)
         self.table = self.processes.table
-        self.network = Network(plan)
+        self.network = Network(plan, self._on_decision)
         self.post = Post(
             plan=plan,
             network=self.network,
@@ -97,6 +103,9 @@ class World:
         for watcher in self.watchers:
             watcher(record)
         return seq
+
+    def _on_decision(self, index: int, what: str) -> None:
+        self.record(WORLD, NO_CAUSE, DecisionTaken(index, what))
 
     def _on_return(self, former: Node, node: Node) -> None:
         """A host is about to come back: what its former process had set up is gone with it, or finds another one."""

@@ -16,6 +16,19 @@ from meshsim.model.status import Status
 from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 
+class Turn(msgspec.Struct, frozen=True):
+    """A choice of an actor between queues that are ready, told beforehand."""
+
+    #: The actor's name in its process, without its suffix: `trainer[0]`.
+    actor: str
+    #: Number of the choice, from 0.
+    choice: int
+    #: `signal`, `supervision` or `work`.
+    queue: str
+    #: Number of the decision that says so.
+    decision: int
+
+
 class NodeBoot(msgspec.Struct, frozen=True):
     """Everything that makes one node different from another."""
 
@@ -34,6 +47,8 @@ class NodeBoot(msgspec.Struct, frozen=True):
     name_key: int = 0
     #: Key of the choices among queues that are ready at once; 0 for the fixed order.
     choice_key: int = 0
+    #: Choices among such queues that are told.
+    turns: tuple[Turn, ...] = ()
     #: Wall clock of the node.
     clock: WallClock = TRUE_CLOCK
     #: Procs: the full proc name, and the node of the host that runs it.

@@ -178,6 +178,11 @@ def actor_name_of(actor: ActorId) -> Name:
     return Name(actor.rsplit(",", 1)[1].rsplit("[", 1)[0])
 
 
+def short_actor_name(actor: ActorId) -> str:
+    """What an actor is called in its process, without the suffix that makes its name unique: `trainer[0]`."""
+    return f"{base_of(actor_name_of(actor))}[{pid_of(actor)}]"
+
+
 def pid_of(actor: ActorId) -> int:
     """The number in brackets: 0 for root actors, 1 and up for children."""
     return int(actor.rsplit("[", 1)[1][:-1])

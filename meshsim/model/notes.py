@@ -230,6 +230,16 @@ class OperationEnded(msgspec.Struct, frozen=True, tag="operation_ended"):
     result: str = ""
 
 
+class QueueTaken(msgspec.Struct, frozen=True, tag="queue_taken"):
+    """An actor with several queues that were ready took from this one, as a decision of the plan says."""
+
+    actor: ActorId
+    #: `signal`, `supervision` or `work`.
+    queue: str
+    #: Number of the decision.
+    decision: int
+
+
 class LocalDelivery(msgspec.Struct, frozen=True, gc=False, tag="local"):
     """A message between two actors of one node was delivered, without touching the network."""
 
@@ -272,6 +282,7 @@ Note = Union[
     ReferenceMade,
     OperationStarted,
     OperationEnded,
+    QueueTaken,
     LocalDelivery,
     Bounced,
     Warned,

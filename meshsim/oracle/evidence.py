@@ -10,11 +10,12 @@ from meshsim.model.notes import (
     MonitoringEnded,
     OperationEnded,
     OperationStarted,
+    QueueTaken,
     ReferenceMade,
     SubscriberRemoved,
 )
 from meshsim.oracle.world import World
-from meshsim.trace.records import FaultMissed, FaultStruck, Record, RunEnded
+from meshsim.trace.records import DecisionTaken, FaultMissed, FaultStruck, Record, RunEnded
 
 #: How the error of an operation begins that its actor was never asked for.
 NOT_BEGUN = "not begun: "
@@ -45,6 +46,8 @@ class Evidence:
         self.unwatched: dict[ActorId, Record] = {}
         #: The mesh of each slice and each copy, by their names.
         self.references: dict[str, str] = {}
+        #: Decisions of the plan that came up, by number.
+        self.decided: set[int] = set()
         self.end: tuple[Record, RunEnded] | None = None
         self.handlers: dict[type, Callable[[Record], None]] = {
             Heard: self._on_heard,
@@ -55,12 +58,18 @@ class Evidence:
             OperationEnded: self._on_operation_ended,
             FaultStruck: self._on_fault_struck,
             FaultMissed: self._on_fault_missed,
+            DecisionTaken: self._on_decision,
+            QueueTaken: self._on_decision,
             RunEnded: self._on_run_ended,
         }
 
     def _on_heard(self, record: Record) -> None:
         assert isinstance(record.what, Heard)
         self.heard.append((record, record.what))
+
+    def _on_decision(self, record: Record) -> None:
+        assert isinstance(record.what, DecisionTaken | QueueTaken)
+        self.decided.add(record.what.decision)
 
     def _on_operation_started(self, record: Record) -> None:
         assert isinstance(record.what, OperationStarted)

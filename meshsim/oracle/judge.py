@@ -58,6 +58,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
     #: What must find something: ids of invariants, `expect[i]`.
     caught_by: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
+    #: How many decisions the plan has.
+    decisions: int = 0
     #: Quirks of the modelled system that are turned off: nothing is known of them, and nothing expected.
     quirks_off: tuple[str, ...] = ()
     #: Which revision of the modelled system ran.
@@ -71,7 +73,8 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
     `violated` when an invariant that is not relaxed or an expectation does not hold, unless the scenario lists it as
     known or must be caught by, or when an operation ended with an error that no expectation has; a listed finding that
     does not occur is a violation as well. Otherwise `inconclusive` when the run has no end,
-    when bring-up did not complete, when an operation did not begin or did not end, or when a fault did not strike.
+    when bring-up did not complete, when an operation did not begin or did not end, when a decision did not come up, or
+    when a fault did not strike.
     Otherwise `passed`.
 
     Raises:
@@ -104,6 +107,7 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         )
     reason = "the trace has no end: the run was cut off" if end is None else ""
     reason = reason or _not_done(brief, applying, world, evidence)
+    reason = reason or _not_decided(brief, evidence)
     reason = reason or _not_struck(brief, evidence, _expected_to_miss(applying, directory, records))
     outcome: Literal["passed", "inconclusive"] = "inconclusive" if reason else "passed"
     return Verdict(outcome=outcome, known=tuple(listed), margins=closest(margins), reason=reason)
@@ -252,6 +256,14 @@ def _expected_to_miss(
     wanted = [e for e in applying if isinstance(e, RecordCount) and e.record == tag and not _wants_none(e)]
     matchers = [Matcher(tag, expectation.where, directory) for expectation in wanted]
     return frozenset(what.index for record, what in missed if any(matcher.matches(record) for matcher in matchers))
+
+
+def _not_decided(brief: Brief, evidence: Evidence) -> str:
+    """Which decision did not come up, if any: the run is not the one that was asked for."""
+    for index in range(brief.decisions):
+        if index not in evidence.decided:
+            return f"decisions[{index}] never came up"
+    return ""
 
 
 def _not_struck(brief: Brief, evidence: Evidence, expected_to_miss: Collection[int]) -> str:

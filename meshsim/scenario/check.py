@@ -12,6 +12,7 @@ from meshsim.model.quirks import QUIRKS, REVISION_OF, turned_off
 from meshsim.model.revision import R2026_03, REVISIONS, Revision
 from meshsim.oracle.expectations import applies
 from meshsim.oracle.invariants import INVARIANTS
+from meshsim.scenario.check_decisions import check_decisions
 from meshsim.scenario.check_expectations import check_expectations
 from meshsim.scenario.check_faults import check_faults
 from meshsim.scenario.check_operations import check_operation
@@ -49,6 +50,7 @@ def check(scenario: Scenario) -> World:
     for node in scenario.clock_drifts:
         world.member(node, (Kind.HOST, Kind.CLIENT), joined("clock_drifts", node))
     check_faults(scenario, world)
+    check_decisions(scenario)
     check_expectations(scenario, world)
     _check_invariants(scenario)
     return world

@@ -12,7 +12,7 @@ from typing import Any
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+\Z")
 _TEXT_LENGTH_MAX = 100
-_ALLOWED_SHOWN_MAX = 20
+_ALLOWED_SHOWN_MAX = 22
 
 
 class _NotGiven:

@@ -19,6 +19,7 @@ from meshsim.model.quirks import DEFAULT_PROFILE, LATENT, REVISION_OF, turned_of
 from meshsim.model.revision import REVISIONS, Revision
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.scenario.check import check, resolved_config, slices_procs
+from meshsim.scenario.decisions import Decision
 from meshsim.scenario.decode import decode, decode_hook
 from meshsim.scenario.draws import drawn_faults
 from meshsim.scenario.errors import ScenarioError
@@ -83,6 +84,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     clock_drifts: dict[str, Drift] | UnsetType = UNSET
     steps: tuple[Step, ...]
     faults: tuple[Fault, ...]
+    #: What is told of everything that could have gone otherwise.
+    decisions: tuple[Decision, ...] | UnsetType = UNSET
     expect: tuple[Expectation, ...]
     known: tuple[Known, ...]
     relax: tuple[Relaxed, ...]
@@ -122,6 +125,7 @@ def plan(scenario: Scenario | Loaded, seed: int) -> Plan:
         clock_drifts=value.clock_drifts or UNSET,
         steps=_steps(value),
         faults=drawn_faults(value.faults, seed),
+        decisions=tuple(value.decisions) or UNSET,
         expect=tuple(value.expect),
         known=tuple(value.known),
         relax=tuple(value.relax),

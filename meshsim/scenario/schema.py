@@ -13,6 +13,7 @@ import msgspec
 from meshsim.faults.kinds import Fault
 from meshsim.model.quirks import DEFAULT_PROFILE, ProfileName
 from meshsim.oracle.expectations import Expectation, Known
+from meshsim.scenario.decisions import Decision
 from meshsim.units import Drift, Duration, Shift, duration
 
 #: Names of meshes, procs and clients: they become base names of the modelled system.
@@ -473,6 +474,7 @@ class Scenario(_Part, frozen=True, kw_only=True):
     clock_drifts: dict[str, Drift] = {}
     operations: list[OperationSpec] = []
     faults: list[Fault] = []
+    decisions: list[Decision] = []
     expect: list[Expectation] = []
     known: list[Known] = []
     relax: list[Relaxed] = []

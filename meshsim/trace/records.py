@@ -123,6 +123,13 @@ class FaultEnded(msgspec.Struct, frozen=True, tag="fault_ended"):
     target: str
 
 
+class DecisionTaken(msgspec.Struct, frozen=True, tag="decision"):
+    """Something went otherwise than it would have, as the decision of this number in the plan says."""
+
+    decision: int
+    what: str
+
+
 class MessageLost(msgspec.Struct, frozen=True, tag="lost"):
     """The network dropped a message, or its receiver is gone and nobody wants it back."""
 
@@ -169,6 +176,7 @@ Body = Union[
     FaultStruck,
     FaultMissed,
     FaultEnded,
+    DecisionTaken,
     MessageLost,
     MessageReturned,
     InFlight,

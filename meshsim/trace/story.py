@@ -32,6 +32,7 @@ from meshsim.model.notes import (
     PollStarted,
     ProcPlaced,
     ProcStatusChanged,
+    QueueTaken,
     ReferenceMade,
     SubscriberRemoved,
     Warned,
@@ -39,6 +40,7 @@ from meshsim.model.notes import (
 from meshsim.model.tags import tag_of
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
+    DecisionTaken,
     FaultEnded,
     FaultMissed,
     FaultStruck,
@@ -107,6 +109,8 @@ def _describe(record: Record, directory: Directory) -> str:
             return f"first keepalive of {actor(owner)}, expires at {time_text(expires_ns)}"
         case OrphanStopped(actor=owner, expired_ns=expired_ns):
             return f"{actor(owner)} expired at {time_text(expired_ns)} and is stopped as orphaned"
+        case QueueTaken(actor=owner, queue=queue, decision=decision):
+            return f"decision {decision}: {actor(owner)} takes from {queue}"
         case Warned(actor=owner, text=text):
             return f"warning of {actor(owner)}: {text}"
         case SubscriberRemoved(controller=controller, subscriber=subscriber):
@@ -143,6 +147,8 @@ def _describe_process(record: Record, directory: Directory) -> str:
             return f"process died ({why.replace('_', ' ')})"
         case ProcessReaped(by=by, status=status):
             return f"process was waited for by {by or 'the subreaper'}: {status}"
+        case DecisionTaken(decision=decision, what=taken):
+            return f"decision {decision}: {taken}"
         case KernelDisagreed(expected=expected, observed=observed):
             return f"KERNEL DISAGREES: expected {expected}, observed {observed}"
         case _:

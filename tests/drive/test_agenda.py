@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import simpy
 
-from meshsim.drive.agenda import Agenda
+from meshsim.drive.agenda import Agenda, Entry
 
 
 class Last:
     """The newest first."""
 
-    def choose(self, count: int) -> int:
-        return count - 1
+    def choose(self, at_ns: int, entries: Sequence[Entry]) -> int:
+        return len(entries) - 1
 
 
 class Counting(Last):
     def __init__(self) -> None:
         self.counts: list[int] = []
 
-    def choose(self, count: int) -> int:
-        self.counts.append(count)
+    def choose(self, at_ns: int, entries: Sequence[Entry]) -> int:
+        self.counts.append(len(entries))
         return 0
 
 

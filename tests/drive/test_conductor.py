@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import pytest
@@ -22,6 +22,7 @@ from small_worlds import (
     work,
 )
 
+from meshsim.drive.agenda import Entry
 from meshsim.drive.backend import BackendError
 from meshsim.drive.kernel import ProcessState
 from meshsim.faults.kinds import Exit, Fault, HostCrash, Shout, Signal, Stall
@@ -60,8 +61,8 @@ SPAWN = SpawnProcess(P, PortRef(HOST0, 1024), {}, pdeathsig=True)
 class Newest:
     """Turns the order of equal times around."""
 
-    def choose(self, count: int) -> int:
-        return count - 1
+    def choose(self, at_ns: int, entries: Sequence[Entry]) -> int:
+        return len(entries) - 1
 
 
 def eventful() -> Plan:

@@ -30,6 +30,10 @@ def faults(text: str) -> str:
     return f"{WORLD}\n[[faults]]\n{text}\n"
 
 
+def decisions(text: str) -> str:
+    return f"{WORLD}\n[[decisions]]\n{text}\n"
+
+
 def expect(text: str) -> str:
     return f'{WORLD}\n[[faults]]\nkind = "exit"\ntarget = "workers[1]"\nat = "2s"\n[[expect]]\n{text}\n'
 
@@ -45,10 +49,28 @@ def operations(text: str) -> str:
 TOP_KEYS = (
     "name, about, seeds, horizon, backends, profile, quirks, choices, config, topology, network, clocks, "
     "clock_drifts, operations, "
-    "faults, expect, known, relax, caught_by, matrix"
+    "faults, decisions, expect, known, relax, caught_by, matrix"
 )
 
 BROKEN: dict[str, tuple[str, str]] = {
+    # --- decisions
+    "decision-behind-the-horizon": (
+        decisions('kind = "fate"\nat = "21s"\nfrom = "client"\nto = "host0"\nmessage = "get_state"\nlost = true'),
+        'decisions[0].at: expected at most the horizon, 20s, got "21s"',
+    ),
+    "decision-before-itself": (
+        decisions('kind = "first"\nat = "2s"\nwhat = "a"\nbefore = "a"'),
+        'decisions[0].before: expected something else than what, got "a"',
+    ),
+    "lost-and-late": (
+        decisions('kind = "fate"\nat = "2s"\nfrom = "a"\nto = "b"\nmessage = "c"\nlost = true\ndelay = "1s"'),
+        "decisions[0].lost: a message that is lost has no delay, overtakes or copies",
+    ),
+    "decided-twice": (
+        decisions('kind = "takes"\nnode = "a"\nactor = "b[0]"\nqueue = "work"')
+        + '[[decisions]]\nkind = "takes"\nnode = "a"\nactor = "b[0]"\nqueue = "work"\n',
+        "decisions[1]: given twice",
+    ),
     # --- allocations
     "hosts-for-a-local-alloc": (
         operations('do = "allocate"\nname = "a"\nallocator = "local"\nhosts = ["host0"]'),

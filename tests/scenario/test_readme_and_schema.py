@@ -30,6 +30,7 @@ from meshsim.oracle.expectations import (
 )
 from meshsim.run import run_plan
 from meshsim.scenario import Scenario, load_scenarios, plan, schema_json
+from meshsim.scenario.decisions import Fate, First, Takes
 from meshsim.scenario.json_schema import DURATION_PATTERN
 from meshsim.scenario.schema import Actors, Link, Network, OperationSpec, Procs, Relaxed, Slice, Subscriber, Topology
 from meshsim.units import Duration, DurationError, S, format_duration, parse_duration
@@ -52,6 +53,9 @@ STRUCTS = (
     Hears,
     Final,
     OperationResult,
+    First,
+    Takes,
+    Fate,
 )
 STRUCTS += (NothingLeft, RecordCount, MessageCount, Order, Window, Moment, Known, Relaxed)
 #: Keys of every kind of fault.

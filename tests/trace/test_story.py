@@ -39,6 +39,7 @@ from meshsim.model.notes import (
     OrphanStopped,
     PollEnded,
     ProcPlaced,
+    QueueTaken,
     ReferenceMade,
     SubscriberRemoved,
     Warned,
@@ -48,6 +49,7 @@ from meshsim.trace.compare import first_divergence
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
     Body,
+    DecisionTaken,
     FaultEnded,
     FaultMissed,
     FaultStruck,
@@ -100,6 +102,8 @@ def whole() -> list[Record]:
         FaultStruck(0, "signal", NODES[1], "SIGKILL"),
         FaultMissed(1, "resume", "workers[1]", "gone"),
         FaultEnded(2, "partition", "client <-> host1"),
+        DecisionTaken(0, "poll before stop"),
+        QueueTaken(TRAINERS[1], "work", 1),
         ClockSet(-1_500_000_000, 200_000, 2_000_000_000),
     )
     for body in bodies:
@@ -182,6 +186,8 @@ LINES = """\
      2.000s  client         FAULT 0: signal workers[1] SIGKILL
      2.000s  client         FAULT 1 MISSED: resume workers[1]: gone
      2.000s  client         FAULT 2 IS OVER: partition client <-> host1
+     2.000s  client         decision 0: poll before stop
+     2.000s  client         decision 1: trainer[1] takes from work
      2.000s  client         wall clock is 1.5s behind, gaining 200us/s
      3.000s  host1          told that the child workers[1] was killed by signal 9
      3.000s  host1          cannot start a process for workers[1]: EAGAIN
@@ -314,7 +320,7 @@ def test_a_story_of_nothing_is_an_error() -> None:
         ({"types": frozenset({"get_state"})}, ["message", "lost", "returned"]),
         ({"start_ns": 8 * S}, ["heard", "run_ended"]),
         ({"end_ns": 0}, ["run_started", *["process_started"] * 3, "actor_status", "process_started", "actor_status"]),
-        ({"actor": "trainer[1]"}, ["actor_status", "event_recorded", "keepalive", "orphan_stopped"]),
+        ({"actor": "trainer[1]"}, ["actor_status", "event_recorded", "keepalive", "orphan_stopped", "queue_taken"]),
         ({"actor": "observer", "start_ns": 1}, ["bounced", "subscriber_removed", "heartbeat", "reference_made"]),
         ({"text": "TOO LATE"}, ["operation_ended"]),
         ({"node": "nobody"}, []),

@@ -35,6 +35,7 @@ from meshsim.model.events import (
 from meshsim.model.ids import ActorId
 from meshsim.model.machine import Interruptible, Stubborn
 from meshsim.model.messages import Envelope, HandlerFails
+from meshsim.model.notes import QueueTaken
 from meshsim.model.runtime.ending import CHILDREN_TIMER, CLEANUP_TIMER, ENDS, Commands, EndingCell
 from meshsim.model.supervision import Aborted, ActorPhase, ActorStatus, Generic
 
@@ -152,8 +153,12 @@ class ActorCell(EndingCell):
                 if "Q31" in self.quirks_off:
                     commands.append(InitOver(self.me))
             elif ready := self._ready():
-                chosen = 0 if self.choices is None or len(ready) == 1 else self.choices.pick(len(ready))
-                commands += ready[chosen](now_ns)
+                chosen = 0
+                if self.choices is not None and len(ready) > 1:
+                    chosen, turn = self.choices.pick([queue for queue, _ in ready])
+                    if turn is not None:
+                        commands.append(QueueTaken(self.me, turn.queue, turn.decision))
+                commands += ready[chosen][1](now_ns)
             elif self.draining is not None:
                 commands += self._leave(now_ns)
             else:
@@ -167,15 +172,15 @@ class ActorCell(EndingCell):
             return False
         return isinstance(machine, Interruptible) and machine.interrupts(envelope)
 
-    def _ready(self) -> list[Take]:
-        """What can be taken now, in the fixed order. While draining that is work alone."""
-        ready: list[Take] = []
+    def _ready(self) -> list[tuple[str, Take]]:
+        """What can be taken now, in the fixed order, by queue. While draining that is work alone."""
+        ready: list[tuple[str, Take]] = []
         if self.draining is None and self._next_signal() is not None:
-            ready.append(self._take_signal)
+            ready.append(("signal", self._take_signal))
         if self.draining is None and self.supervision:
-            ready.append(self._take_supervision_event)
+            ready.append(("supervision", self._take_supervision_event))
         if self.work:
-            ready.append(self._take_work)
+            ready.append(("work", self._take_work))
         return ready
 
     def _take_work(self, now_ns: int) -> Commands:

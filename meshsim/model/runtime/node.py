@@ -80,6 +80,7 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
     remote_allocator_id,
+    short_actor_name,
 )
 from meshsim.model.messages import ActorEvent, Envelope, HandlerFails, Undeliverable
 from meshsim.model.messaging.delayed import DELAYED_MESSAGE_LOST, DELAYED_MESSAGES
@@ -467,13 +468,21 @@ class NodeMachine(SharedProcess):
             self.config.cleanup_timeout,
             parent=parent,
             display_name=display_name,
-            choices=Choices(self.boot.choice_key + len(self.cells)) if self.boot.choice_key else None,
+            choices=self._choices(actor),
             quirks_off=self.config.quirks_off,
             clock=self.clock,
             stop_reasons=self.config.revision.stop_reasons,
             sequencer=Sequencer(session_of(actor)) if self.config.enable_dest_actor_reordering_buffer else None,
             reorder=ReorderBuffer() if self.config.enable_dest_actor_reordering_buffer else None,
         )
+
+    def _choices(self, actor: ActorId) -> Choices | None:
+        key, turns = self.boot.choice_key, self.boot.turns
+        if not key and not turns:
+            return None
+        name = short_actor_name(actor)
+        told = {turn.choice: turn for turn in turns if turn.actor == name}
+        return Choices(key + len(self.cells) if key else 0, told)
 
     def _begin(self, actor: ActorId) -> None:
         if self.clock != TRUE_CLOCK:

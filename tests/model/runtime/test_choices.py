@@ -1,9 +1,11 @@
 """Which of the queues that are ready at once comes first: any, by the seed (mesh_model.md 6.3)."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from machines import ALICE, Puppet, actor, event_of
 
+from meshsim.model.boot import Turn
 from meshsim.model.commands import Fail
 from meshsim.model.events import ChildFailed, SignalReceived, Started, TimerFired
 from meshsim.model.messages import Envelope, Work
@@ -60,6 +62,15 @@ def test_without_choices_the_order_is_fixed():
     assert order(None) == (("cleanup",), ActorPhase.STOPPED)
 
 
+@pytest.mark.parametrize(("turns", "heard"), [({}, ("cleanup",)), ({0: "work"}, ("one", "cleanup"))])
+def test_a_choice_can_be_told(turns, heard):
+    """By its number; all others are as the key has it, here the first of what is ready."""
+    choices = Choices(0, {number: Turn("puppet[0]", number, queue, 4) for number, queue in turns.items()})
+
+    assert order(choices)[0] == heard
+    assert choices.made == list(turns.items())
+
+
 def test_the_outcome_depends_on_the_choice():
     """An unhandled event that comes before the stop makes the actor fail; after it, it is lost."""
     assert {order(Choices(key), handled=False)[1] for key in KEYS} == {ActorPhase.STOPPED, ActorPhase.FAILED}
@@ -79,7 +90,8 @@ def test_one_queue_leaves_nothing_to_choose():
 @given(st.integers(0, 2**64 - 1), st.integers(1, 10))
 def test_a_choice_is_one_of_those_there_are(key, count):
     """And the same again for the same key."""
-    picks = [[Choices(key).pick(count) for _ in range(3)] for _ in range(2)]
+    queues = [str(number) for number in range(count)]
+    picks = [[Choices(key).pick(queues)[0] for _ in range(3)] for _ in range(2)]
 
     assert picks[0] == picks[1]
     assert all(0 <= pick < count for pick in picks[0])

@@ -1,0 +1,80 @@
+"""What becomes of single messages by a decision of the plan, whatever chance would have made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec import UNSET
+
+from meshsim.faults.links import Fate as Judged
+from meshsim.faults.links import Parcel
+from meshsim.scenario.decisions import Decision, Fate
+from meshsim.units import Duration
+
+#: It arrives when its link has it arrive.
+PLAIN = Judged()
+LOST = Judged(is_lost=True)
+
+#: When a message was sent, from where to where, and its tag.
+_Sent = tuple[int, str, str, str]
+
+
+class DecidedFates:
+    """Counts messages that are alike, and knows which of them have a fate of their own. False when none can have."""
+
+    def __init__(self, decisions: Sequence[Decision], on_decision: Callable[[int, str], None]) -> None:
+        self._fates = {
+            ((int(fate.at), fate.src, fate.dst, fate.message), fate.number): (index, fate)
+            for index, fate in enumerate(decisions)
+            if isinstance(fate, Fate)
+        }
+        self._on_decision = on_decision
+        self._counts: dict[_Sent, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._fates)
+
+    def of(self, parcel: Parcel, now_ns: int, judged: Judged) -> Judged:
+        """The fate of a message that is sent now: the decided one, or what it was judged to."""
+        sent = _sent(parcel, now_ns)
+        number = self._counts[sent] = self._counts.get(sent, -1) + 1
+        index, fate = self._fates.get((sent, number), (-1, None))
+        if fate is None:
+            return judged
+        judged = _judged(fate)
+        self._on_decision(index, f"{fate.message} {fate.src} -> {fate.dst} {_text(judged)}")
+        return judged
+
+    def noted(self, parcel: Parcel, now_ns: int, judged: Judged) -> Fate:
+        """The fate of the message that `of` was asked about last, as a decision."""
+        sent = _sent(parcel, now_ns)
+        return Fate(
+            at=Duration(now_ns),
+            src=parcel.src,
+            dst=parcel.dst,
+            message=parcel.kind,
+            number=self._counts[sent],
+            lost=judged.is_lost,
+            delay=Duration(judged.delay_ns),
+            overtakes=UNSET if judged.held_back_ns is None else Duration(judged.held_back_ns),
+            copies=[Duration(after_ns) for after_ns in judged.copies_ns],
+        )
+
+
+def _sent(parcel: Parcel, now_ns: int) -> _Sent:
+    return now_ns, parcel.src, parcel.dst, parcel.kind
+
+
+def _judged(fate: Fate) -> Judged:
+    return Judged(
+        fate.lost,
+        int(fate.delay),
+        None if fate.overtakes is UNSET else int(fate.overtakes),
+        tuple(int(after) for after in fate.copies),
+    )
+
+
+def _text(fate: Judged) -> str:
+    if fate.is_lost:
+        return "lost"
+    return "late" if not fate.copies_ns else f"and {len(fate.copies_ns)} more of it"
