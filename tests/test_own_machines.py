@@ -15,7 +15,10 @@ from docs.examples.own_controller import restarting
 from docs.examples.own_controller.restarting import MendedRestarting, Restarting
 from meshsim.cli import main
 from meshsim.drive.conductor import Conductor
-from meshsim.faults.kinds import Abort, Exit, Fault, Panic, Raise, SelfFail, Stall, StopItself
+from meshsim.explore.finding import Signature
+from meshsim.explore.running import Case, explored
+from meshsim.explore.space import Space
+from meshsim.faults.kinds import Fault, Raise
 from meshsim.model.boot import ControllerSetting
 from meshsim.model.controllers.own import OwnController
 from meshsim.model.messages import CreateOrUpdate, Envelope, KeepAlive
@@ -29,7 +32,7 @@ from meshsim.scenario import Plan, load_scenarios, plan
 from meshsim.scenario.schema import Scenario, StopActorsOp
 from meshsim.sim import SimBackend
 from meshsim.trace.records import Record
-from meshsim.units import MS, Duration, S
+from meshsim.units import Duration, S
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "own-machines.md").read_text(encoding="utf-8")
@@ -62,6 +65,15 @@ def sent(records: list[Record], kind: type) -> list[tuple[str, int]]:
     ]
 
 
+def copied_to(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example, as somebody has it who copied the folder."""
+    for name in ("restarting.py", "plain.toml", "two-failures.toml"):
+        (folder / name).write_bytes((EXAMPLE / name).read_bytes())
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
 # --- the page ------------------------------------------------------------------------------------------------
 
 
@@ -71,13 +83,9 @@ def test_the_commands_of_the_page_print_what_it_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """In a copy of the folder, as the page says; one file has a mistake in the name of the class."""
-    for name in ("restarting.py", "plain.toml", "two-failures.toml"):
-        (tmp_path / name).write_bytes((EXAMPLE / name).read_bytes())
+    copied_to(tmp_path, monkeypatch)
     mistyped = (tmp_path / "plain.toml").read_text(encoding="utf-8").replace("plain", "mistyped")
     (tmp_path / "mistyped.toml").write_text(mistyped.replace(":Restarting", ":Restating"), encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
     commands = BLOCK.findall(PAGE)
     assert len(commands) >= 2
 
@@ -175,45 +183,41 @@ def test_the_mended_version_tells_of_both_failures_and_restarts_one_after_the_ot
     assert verdict.outcome == "passed"
 
 
-def drawn(random: Random) -> list[Fault]:
-    """Up to five faults of actors and procs, anywhere in the run."""
-    faults: list[Fault] = []
-    for _ in range(random.randint(1, 5)):
-        rank, at = random.randrange(3), Duration(random.randrange(59_000) * MS)
-        actor, proc = f"trainer[{rank}]", f"workers[{rank}]"
-        faults.append(
-            random.choice(
-                [
-                    Raise(target=actor, at=at),
-                    Panic(target=actor, at=at),
-                    SelfFail(target=actor, at=at),
-                    Abort(target=actor, at=at),
-                    StopItself(target=actor, at=at),
-                    Exit(target=proc, at=at, code=random.choice([0, 3])),
-                    Stall(target=proc, at=at, for_=Duration(random.randrange(1, 20_000) * MS)),
-                ]
-            )
-        )
-    return faults
+#: Faults of actors and procs. There are others under which no controller could tell of everything.
+KINDS = ("raise", "panic", "self_fail", "abort", "stop_itself", "exit", "stall")
 
 
-def broken(controller: str, runs: int) -> list[tuple[int, set[str]]]:
-    """Seeds whose faults break something, and which invariants."""
-    found = []
+def found_in(controller: str, runs: int) -> list[Signature]:
+    """What a plain loop finds: up to five faults in each run, anywhere, with no hint of what is wrong."""
+    plain = world(controller)
+    space = Space.of(plain)
+    found: list[Signature] = []
     for seed in range(runs):
-        _, verdict = simulated(world(controller, *drawn(Random(seed))))
-        if verdict.violations:
-            found.append((seed, {violation.invariant for violation in verdict.violations}))
+        random = Random(seed)
+        faults = space.draw(random, count=random.randint(1, 5), kinds=KINDS)
+        found += explored(Case(plan=msgspec.structs.replace(plain, faults=faults))).signatures
     return found
 
 
 def test_drawn_faults_find_the_bug() -> None:
-    """A plain loop over drawn faults, with no hint of what is wrong."""
-    found = broken("Restarting", 30)
+    found = found_in("Restarting", 40)
 
     assert len(found) >= 3
-    assert {invariant for _, invariants in found for invariant in invariants} == {"completeness"}
+    assert {(signature.invariant, signature.machine) for signature in found} == {("completeness", "actor")}
 
 
 def test_drawn_faults_find_nothing_in_the_mended_version() -> None:
-    assert broken("MendedRestarting", 60) == []
+    assert found_in("MendedRestarting", 80) == []
+
+
+def test_the_command_that_explores_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the page says, in the folder of the user, where the class is."""
+    copied_to(tmp_path, monkeypatch)
+    (command,) = re.findall(r"^meshsim (explore plain\.toml .*)$", PAGE, re.MULTILINE)
+
+    code = main(shlex.split(command))
+
+    assert code == 1
+    assert "completeness of actor: actor failed" in capsys.readouterr().out
