@@ -268,6 +268,7 @@ class References:
                     service=UNSET if spec.service is None else spec.service,
                     registered=False if spec.unregistered else UNSET,
                     controller=UNSET if spec.controller == "polling" else spec.controller,
+                    controller_params=dict(spec.controller_params) or UNSET,
                 )
             case StopActorsOp(mesh=mesh, reason=reason):
                 return StopActors(self.actors(mesh), reason)

@@ -9,7 +9,10 @@ import msgspec
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Name, Node, PortRef
 from meshsim.model.machine import Machine
+from meshsim.model.messages import ActorSpec
+from meshsim.model.operations import ActorMeshRef
 from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, REVISION_OF
+from meshsim.model.status import Status
 from meshsim.model.wall_clock import TRUE_CLOCK, WallClock
 
 
@@ -65,7 +68,7 @@ class NodeBoot(msgspec.Struct, frozen=True):
 
 
 class ConstructorError(Exception):
-    """An actor type refuses to be constructed; the text becomes the spawn error."""
+    """A type of actors or of controllers refuses to be constructed; the text becomes the spawn error."""
 
 
 class Setting(msgspec.Struct, frozen=True):
@@ -88,7 +91,39 @@ class ActorType(Protocol):
         """
 
 
-class Program(msgspec.Struct, frozen=True):
-    """Code that nodes need: actor types by registered name. Shipped with dill, once, before the first fork."""
+class ControllerSetting(msgspec.Struct, frozen=True):
+    """What the controller of an actor mesh is constructed with. It has no id yet: that comes when it is spawned."""
 
+    #: Which ranks there are, and the agent of each.
+    mesh: ActorMeshRef
+    #: Base of the ranked display names (supervision.md 1.4).
+    display_name: str
+    #: Who spawned the mesh and is told of failures; none where owners take none.
+    owner: ActorId | None
+    #: Status of each rank at the end of the spawn.
+    statuses: dict[int, Status]
+    config: Config
+    #: What the actors were created from.
+    spec: ActorSpec
+    #: What the scenario gives to a controller of its own.
+    params: dict[str, object] = {}
+
+
+class ControllerType(Protocol):
+    """A class of controllers that a scenario may name."""
+
+    def for_mesh(self, setting: ControllerSetting) -> Machine:
+        """Make the controller of one mesh.
+
+        Raises:
+            ConstructorError: it cannot be made with these parameters.
+        """
+
+
+class Program(msgspec.Struct, frozen=True):
+    """Code that nodes need. Shipped with dill, once, before the first fork."""
+
+    #: By registered name.
     actor_types: dict[str, ActorType]
+    #: Of the user's, by `module:Class`.
+    controller_types: dict[str, ControllerType] = {}

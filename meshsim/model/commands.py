@@ -16,6 +16,7 @@ from meshsim.model.notes import Note
 from meshsim.model.supervision import ActorErrorKind, ActorStatus, ActorSupervisionEvent
 
 if TYPE_CHECKING:
+    from meshsim.model.boot import ControllerSetting
     from meshsim.model.machine import Machine
 
 
@@ -72,6 +73,17 @@ class SpawnChild(msgspec.Struct, tag="spawn_child"):
     machine: Machine
     #: It has its parent's name all the same, and `name` is what the answer goes by.
     anonymous: bool = False
+
+
+class SpawnController(msgspec.Struct, frozen=True, tag="spawn_controller"):
+    """Construct a controller of a type that the program brings, and spawn it as a child. Answer: `ActorSpawned`.
+
+    Never leaves the node.
+    """
+
+    name: Name
+    controller_type: str
+    setting: ControllerSetting
 
 
 class OpenInstance(msgspec.Struct, frozen=True, tag="open_instance"):
@@ -215,6 +227,7 @@ Command = Union[
     AbortSelf,
     SpawnActor,
     SpawnChild,
+    SpawnController,
     OpenInstance,
     DropInstance,
     SignalActor,

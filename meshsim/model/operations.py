@@ -8,7 +8,7 @@ Source: supervision.md 9.4 to 9.7, 10.5 to 10.8, 12.
 
 from __future__ import annotations
 
-from typing import Literal, Union
+from typing import Union
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -19,8 +19,9 @@ from meshsim.model.shapes.extent import BaseRank, ViewRank
 from meshsim.model.shapes.region import Region
 from meshsim.model.shapes.value_mesh import CardinalityError
 
-#: How a controller comes to know: it asks (supervision.md 5), or agents tell it and it asks to be sure (17).
-ControllerKind = Literal["polling", "streaming"]
+#: How a controller comes to know: it asks (supervision.md 5), or agents tell it and it asks to be sure (17). Any other
+#: name is `module:Class`, a controller of the user's own.
+CONTROLLERS = ("polling", "streaming")
 
 
 class ProcRef(msgspec.Struct, frozen=True):
@@ -211,7 +212,9 @@ class SpawnActors(msgspec.Struct, frozen=True, tag="spawn_actors"):
     #: False: the caller's registry does not have the type.
     registered: bool | UnsetType = UNSET
     #: Polling when unset.
-    controller: ControllerKind | UnsetType = UNSET
+    controller: str | UnsetType = UNSET
+    #: Of a controller of the user's own.
+    controller_params: dict[str, object] | UnsetType = UNSET
 
 
 class StopActors(msgspec.Struct, frozen=True, tag="stop_actors"):

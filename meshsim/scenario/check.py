@@ -15,7 +15,8 @@ from meshsim.oracle.invariants import INVARIANTS
 from meshsim.scenario.check_decisions import check_decisions
 from meshsim.scenario.check_expectations import check_expectations
 from meshsim.scenario.check_faults import check_faults
-from meshsim.scenario.check_operations import check_actor_type, check_controller, check_operation
+from meshsim.scenario.check_operations import check_operation
+from meshsim.scenario.check_own import check_actor_type, check_controller
 from meshsim.scenario.children import WRAPPER, declare_children
 from meshsim.scenario.errors import ScenarioError, joined
 from meshsim.scenario.schema import (

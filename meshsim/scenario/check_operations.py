@@ -5,17 +5,16 @@ Operations are checked in their order: one may use what an earlier one makes.
 
 from __future__ import annotations
 
-import re
 from math import prod
 from typing import assert_never
 
 from meshsim.model.actors.registry import ACTOR_TYPES, CONTEXT_TYPES
 from meshsim.model.config import ConfigError, attribute_by_key, parse_value
+from meshsim.scenario.check_own import check_actor_type, check_controller
 from meshsim.scenario.check_targets import check_positive
 from meshsim.scenario.children import WRAPPER, declare_children
-from meshsim.scenario.errors import ScenarioError, joined
+from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import (
-    Actors,
     ActorStateOp,
     ActorStatesOp,
     AllocateHostsOp,
@@ -57,9 +56,6 @@ from meshsim.scenario.schema import (
 from meshsim.scenario.world import Kind, World
 from meshsim.units import format_duration
 
-#: An actor type that the scenario brings: `package.module:Class`.
-_OWN_TYPE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*\Z", re.ASCII)
-
 _Use = (
     SubscribeOp
     | UnsubscribeOp
@@ -88,27 +84,6 @@ _Use = (
     | SendRefOp
     | EndOp
 )
-
-
-def check_controller(key: str, actors: Actors | SpawnActorsOp) -> None:
-    if actors.system and actors.controller != "polling":
-        message = "a system mesh has no controller"
-        raise ScenarioError(f"{key}.controller", message, value=actors.controller)
-
-
-def check_actor_type(key: str, actors: Actors | SpawnActorsOp) -> None:
-    if isinstance(actors, SpawnActorsOp) and actors.unregistered:
-        if actors.actor in ACTOR_TYPES:
-            raise ScenarioError(f"{key}.actor", "expected a type that is not registered", value=actors.actor)
-    elif actors.actor not in ACTOR_TYPES and not _OWN_TYPE.match(actors.actor):
-        message = "expected an actor type or module:Class"
-        raise ScenarioError(f"{key}.actor", message, value=actors.actor, allowed=ACTOR_TYPES)
-    if actors.params and actors.actor in ACTOR_TYPES and actors.actor != WRAPPER:
-        message = f"{actors.actor} takes no parameters; they are for types of your own (module:Class)"
-        raise ScenarioError(joined(f"{key}.params", next(iter(actors.params))), message)
-    for name, value in actors.params.items():
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise ScenarioError(joined(f"{key}.params", name), "expected a number of at most 64 bits", value=value)
 
 
 def check_operation(key: str, operation: OperationSpec, world: World, scenario: Scenario) -> None:

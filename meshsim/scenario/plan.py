@@ -215,6 +215,7 @@ def _bring_up(topology: Topology) -> Iterator[OperationSpec]:
             system=actors.system,
             service=actors.service,
             controller=actors.controller,
+            controller_params=actors.controller_params,
         )
     yield from (_slice(chosen) for chosen in topology.slices if chosen not in of_procs)
     for subscriber in topology.subscribers:

@@ -11,7 +11,6 @@ from typing import Annotated, Literal, Union
 import msgspec
 
 from meshsim.faults.kinds import Fault
-from meshsim.model.operations import ControllerKind
 from meshsim.model.quirks import DEFAULT_PROFILE, ProfileName
 from meshsim.oracle.expectations import Expectation, Known
 from meshsim.scenario.decisions import Decision
@@ -22,6 +21,8 @@ Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_len
 Size = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 BackendName = Literal["sim", "lockstep", "live"]
 AllocatorName = Literal["process", "local", "simulated", "remote"]
+#: What `meshsim.scenario.check_own` takes.
+ControllerName = Annotated[str, msgspec.Meta(examples=["polling", "streaming", "package.module:Class"])]
 
 
 ClientKind = Literal["rust", "test", "python", "python_recording"]
@@ -62,8 +63,9 @@ class Actors(_Part, frozen=True, kw_only=True):
     display: str | None = None
     #: A system actor mesh has no controller.
     system: bool = False
-    #: Whether its controller polls, or is told of changes by the agents and polls to be sure.
-    controller: ControllerKind = "polling"
+    #: Whether its controller polls, or is told of changes by the agents and polls to be sure; or one of your own.
+    controller: ControllerName = "polling"
+    controller_params: dict[str, str | int | bool] = {}
     #: The actors' name as it is, instead of a fresh one: actors that have it already are taken.
     service: str | None = None
 
@@ -204,7 +206,8 @@ class SpawnActorsOp(_Operation, frozen=True, kw_only=True, tag="spawn_actors"):
     params: dict[str, str | int | bool] = {}
     display: str | None = None
     system: bool = False
-    controller: ControllerKind = "polling"
+    controller: ControllerName = "polling"
+    controller_params: dict[str, str | int | bool] = {}
     service: str | None = None
     #: `actor` is a type that no registry has.
     unregistered: bool = False

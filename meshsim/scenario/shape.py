@@ -6,7 +6,6 @@ from math import prod
 
 import msgspec
 
-from meshsim.model.operations import ControllerKind
 from meshsim.model.shapes.extent import Extent
 from meshsim.model.shapes.region import Region
 from meshsim.scenario.children import children_of
@@ -30,7 +29,7 @@ class MeshShape(msgspec.Struct, frozen=True):
     name: str
     ranks: int
     dimensions: int
-    controller: ControllerKind
+    controller: str
 
 
 class PlanShape(msgspec.Struct, frozen=True):
@@ -104,7 +103,7 @@ class _Counter:
             case _:
                 pass
 
-    def _spawn(self, name: str, on: str, controller: ControllerKind | None, times: int = 1) -> None:
+    def _spawn(self, name: str, on: str, controller: str | None, times: int = 1) -> None:
         """Actor meshes of one name; each wrapper spawns one."""
         region, procs = self._regions[on]
         self._regions[name] = region, procs

@@ -319,6 +319,29 @@ BROKEN: dict[str, tuple[str, str]] = {
         ),
         'topology.actors[0].controller: a system mesh has no controller, got "streaming"',
     ),
+    "controller-of-an-unknown-kind": (
+        topology('procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", controller = "pulling" }]'),
+        'topology.actors[0].controller: expected a kind of controller or module:Class, got "pulling"; '
+        'did you mean "polling"? (allowed: …',
+    ),
+    "own-controller-of-a-system-mesh": (
+        topology(
+            'procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", system = true, controller = "own:Type" }]'
+        ),
+        'topology.actors[0].controller: a system mesh has no controller, got "own:Type"',
+    ),
+    "parameters-for-a-controller-that-has-none": (
+        topology('procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", controller_params = { depth = 2 } }]'),
+        "topology.actors[0].controller_params.depth: a polling controller takes no parameters; "
+        "they are for one of your own (module:Class)",
+    ),
+    "huge-parameter-of-a-controller": (
+        topology(
+            'procs = [{ name = "p" }]\nactors = [{ name = "a", procs = "p", controller = "own:Type", '
+            "controller_params = { n = 9223372036854775808 } }]"
+        ),
+        "topology.actors[0].controller_params.n: expected a number of at most 64 bits, got 9223372036854775808",
+    ),
     "subscriber-of-a-system-mesh": (
         WORLD + 'subscribers = [{ mesh = "logger", by = "observer" }]',
         'topology.subscribers[0].mesh: expected a mesh with a controller, system meshes have none, got "logger"',

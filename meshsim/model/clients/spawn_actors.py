@@ -8,14 +8,15 @@ from __future__ import annotations
 import msgspec
 from msgspec import UNSET
 
+from meshsim.model.boot import ControllerSetting
 from meshsim.model.clients.spawn_procs import SPAWN_FAILED
 from meshsim.model.clients.stopping import Outcome
 from meshsim.model.clients.waits import IdleLimit, Progress, StatusWait
-from meshsim.model.commands import Command, SpawnChild
+from meshsim.model.commands import Command, SpawnChild, SpawnController
 from meshsim.model.config import Config
 from meshsim.model.controllers.cleanup_controller import CleanupController
 from meshsim.model.controllers.controller import ActorMeshController
-from meshsim.model.controllers.streaming import StreamingController, streaming_config
+from meshsim.model.controllers.streaming import StreamingController
 from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.ids import (
     ActorId,
@@ -63,23 +64,26 @@ class SpawnActorsRun(msgspec.Struct):
             return []
         idle = IdleLimit(self.me, self.key, self.config.actor_spawn_max_idle)
         self.wait = StatusWait.over(procs.region.num_ranks, self.port, idle, self.config)
-        extent = procs.region.extent
-        spec = ActorSpec(
+        agents = agents_of(procs)
+        reply = self.wait.port.ref(self.me, returnable=False)
+        try:
+            creates = cast(self.me, agents, CreateOrUpdate(self.name, None, self._spec), self.config)
+            asks = cast(self.me, agents, GetRankStatus(self.name, reply), self.config)
+        except CastError as error:
+            self.outcome = Outcome(error=str(error))
+            return []
+        return [*creates, *asks, *idle.start(now_ns)]
+
+    @property
+    def _spec(self) -> ActorSpec:
+        extent = self.operation.procs.region.extent
+        return ActorSpec(
             actor_type=self.operation.actor_type,
             params=self.operation.params,
             display_base=self.operation.display_base,
             extent=tuple(zip(extent.labels, extent.sizes, strict=True)),
             kept_alive=UNSET if self._never_reaped else not self.operation.system,
         )
-        agents = agents_of(procs)
-        reply = self.wait.port.ref(self.me, returnable=False)
-        try:
-            creates = cast(self.me, agents, CreateOrUpdate(self.name, None, spec), self.config)
-            asks = cast(self.me, agents, GetRankStatus(self.name, reply), self.config)
-        except CastError as error:
-            self.outcome = Outcome(error=str(error))
-            return []
-        return [*creates, *asks, *idle.start(now_ns)]
 
     @property
     def _never_reaped(self) -> bool:
@@ -152,21 +156,29 @@ class SpawnActorsRun(msgspec.Struct):
         if self.operation.system and revision.system_actors:
             self.outcome = Outcome()
             return [self._spawned(None)]
-        kind: type[ActorMeshController | CleanupController] = ActorMeshController
-        config = self.config
-        if not revision.monitors:
-            kind = CleanupController
-        elif self.operation.controller == "streaming":
-            kind, config = StreamingController, streaming_config(config)
-        controller = kind(
-            me=ActorId(""),
-            mesh=ActorMeshRef(self.operation.label, self.name, self.operation.procs),
-            config=config,
-            display_name=self.operation.display_base or self.name,
-            owner=self.me if revision.owners_take_failures else None,
+        return [self._controller(Name(f"actor_mesh_controller_{self.name}"))]
+
+    def _controller(self, name: Name) -> SpawnChild | SpawnController:
+        """A revision that does not monitor has one kind alone, whatever the scenario names."""
+        operation = self.operation
+        setting = ControllerSetting(
+            mesh=ActorMeshRef(operation.label, self.name, operation.procs),
+            display_name=operation.display_base or self.name,
+            owner=self.me if self.config.revision.owners_take_failures else None,
             statuses=dict(enumerate(self.statuses)),
+            config=self.config,
+            spec=self._spec,
+            params={} if operation.controller_params is UNSET else operation.controller_params,
         )
-        return [SpawnChild(Name(f"actor_mesh_controller_{self.name}"), controller, anonymous=not revision.monitors)]
+        if not self.config.revision.monitors:
+            return SpawnChild(name, CleanupController.for_mesh(setting), anonymous=True)
+        match operation.controller:
+            case "streaming":
+                return SpawnChild(name, StreamingController.for_mesh(setting))
+            case str() as own:
+                return SpawnController(name, own, setting)
+            case _:
+                return SpawnChild(name, ActorMeshController.for_mesh(setting))
 
     def _on_controller(self, spawned: ActorSpawned) -> list[Command]:
         if spawned.error is not None:

@@ -6,9 +6,11 @@ Source: supervision.md 5.1, 5.3 to 5.9. Quirks: Q11 to Q14, Q16, Q18, Q25, Q52, 
 from __future__ import annotations
 
 from enum import Enum
+from typing import Self
 
 import msgspec
 
+from meshsim.model.boot import ControllerSetting
 from meshsim.model.clients.waits import IdleLimit, Progress, StateQuery, StatusWait
 from meshsim.model.commands import Command, Fail, SetTimer
 from meshsim.model.config import Config
@@ -115,6 +117,18 @@ class MeshKeeper(msgspec.Struct):
     expected_ns: int = 0
     next_port: int = FIRST_EPHEMERAL_PORT
     clock: WallClock = TRUE_CLOCK
+
+    @classmethod
+    def for_mesh(cls, setting: ControllerSetting) -> Self:
+        """One that knows what the spawn of its mesh found out. Whoever spawns it gives it its id."""
+        return cls(
+            me=ActorId(""),
+            mesh=setting.mesh,
+            config=setting.config,
+            display_name=setting.display_name,
+            owner=setting.owner,
+            statuses=dict(setting.statuses),
+        )
 
     # --- subscribers (5.3 to 5.5, 5.9) -----------------------------------------------------------------------
 

@@ -18,9 +18,12 @@ Source: supervision.md 17, design.md 4.
 
 from __future__ import annotations
 
+from typing import Self
+
 import msgspec
 from msgspec import UNSET
 
+from meshsim.model.boot import ControllerSetting
 from meshsim.model.commands import Command
 from meshsim.model.config import Config
 from meshsim.model.controllers.controller import ActorMeshController
@@ -51,6 +54,11 @@ class StreamingController(ActorMeshController):
     generations: dict[int, int] = msgspec.field(default_factory=dict)
     #: Ranks whose end was reported.
     told: list[int] = msgspec.field(default_factory=list)
+
+    @classmethod
+    def for_mesh(cls, setting: ControllerSetting) -> Self:
+        config = streaming_config(setting.config)
+        return super().for_mesh(msgspec.structs.replace(setting, config=config))
 
     def accepts(self, port: int) -> bool:
         return port == self.watch_port or super().accepts(port)

@@ -45,6 +45,7 @@ from meshsim.model.commands import (
     SignalSelf,
     SpawnActor,
     SpawnChild,
+    SpawnController,
     UnlinkChildren,
 )
 from meshsim.model.config import Config
@@ -378,6 +379,8 @@ class NodeMachine(SharedProcess):
                 self._spawn_actor(cell, command, now_ns)
             case SpawnChild():
                 self._spawn_child(cell, command.name, command.machine, anonymous=command.anonymous)
+            case SpawnController():
+                self._spawn_controller(cell, command)
             case OpenInstance(name=name):
                 self._spawn_child(cell, name, Instance(ActorId("")))
             case DropInstance(actor=target):
@@ -429,6 +432,15 @@ class NodeMachine(SharedProcess):
         self.cells[actor] = self._cell(actor, machine, display_name=display)
         self._begin(actor)
         self._run(agent.me, ActorSpawned(command.name, actor), now_ns)
+
+    def _spawn_controller(self, parent: ActorCell, command: SpawnController) -> None:
+        """A child of a type that the program brings."""
+        try:
+            machine = self._program.controller_types[command.controller_type].for_mesh(command.setting)
+        except ConstructorError as failure:
+            self._queue.append((parent.me, ActorSpawned(command.name, None, str(failure))))
+            return
+        self._spawn_child(parent, command.name, machine)
 
     def _spawn_child(self, parent: ActorCell, name: Name, machine: Machine, *, anonymous: bool = False) -> None:
         """A child, or a client instance under this actor: its id comes from the numbers of its root."""
