@@ -27,12 +27,13 @@ _Thing = tuple[ActorId, str, str, int | ActorId, str]
 class Accuracy(Invariant):
     """A failure is heard only of something that failed, stopped, died, stalled, hung or could not be reached.
 
-    A *rank* (heard by owner or subscriber) may be reported when at that moment its actor is ending or has ended,
-    its agent recorded an event for it, a fault made it, its agent or its host's agent hang, or its agent answer
-    wrongly, its process or its host died or was asked to stop, its mesh was asked to stop or its owner has ended; or
-    when its process or its host was stopped, or messages between them and the controller were lost, within the last
-    detection bound. Reports without a rank say that the whole mesh is stopped: somebody must have asked for that, or
-    its owner or its controller must be ending. That everything is well again is no failure.
+    A *rank* (heard by owner or subscriber) may be reported when at that moment its actor is ending or has ended, its
+    agent recorded an event for it, a fault made it, its agent or its host's agent hang, or its agent answer wrongly,
+    its process or its host died or was asked to stop, its mesh was asked to stop or its owner has ended; or when its
+    process or its host was stopped, or messages between them and the controller were lost, within the last detection
+    bound; or when a fault sent messages between the controller and any rank twice: it counts answers, and takes who
+    would be the last for silent. Reports without a rank say that the whole mesh is stopped: somebody must have asked
+    for that, or its owner or its controller must be ending. That everything is well again is no failure.
 
     A *watchdog* concludes that a controller is dead. True when the controller has ended or its process died; excused
     when that process was stopped, or messages between it and the listener were lost, within the watchdog time, or when
