@@ -49,4 +49,4 @@ def _place_impaired(world: World, actor: ActorId, controller: ActorId | None, at
             return True
         if watcher is not None and world.lost_between(watcher, place, since):
             return True
-    return False
+    return watcher is not None and world.kept_apart(watcher, actor, since)

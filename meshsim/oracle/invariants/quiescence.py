@@ -182,7 +182,7 @@ class QuietAfterTheEnd(Invariant):
 
     def _is_over(self, actor: ActorId, watcher: Node | None, before: int) -> bool:
         world, ended_at = self.world, self.world.ended_at(actor)
-        if watcher is None or any(world.lost_between(watcher, place, before) for place in world.place_of(actor)):
+        if watcher is None or world.kept_apart(watcher, actor, before):
             return False
         places = [world.nodes[node] for node in world.place_of(actor) if node in world.nodes]
         if ended_at is None or ended_at >= before or not places:
