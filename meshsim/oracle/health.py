@@ -15,6 +15,8 @@ def rank_impaired(world: World, spawned: Spawned, rank: int, at: int) -> bool:
     if rank >= len(mesh.members):
         return False
     actor = ActorId(mesh.members[rank])
+    if proc_of(actor) in world.returned:
+        return True  # Which of its two lives is meant nobody can say.
     if mesh.label in world.stop_asked or world.is_ending(actor) or actor in world.recorded or actor in world.hung:
         return True
     if world.ended_at(mesh.by) is not None or _place_impaired(world, actor, mesh.controller, at):
@@ -26,9 +28,9 @@ def _answers_copied(world: World, spawned: Spawned, at: int) -> bool:
     """Whether a fault sent answers of the mesh twice: a controller counts them, and the last ones are not there."""
     controller = spawned.mesh.controller
     watcher = None if controller is None else world.directory.node_of_actor(controller)
-    places = {place for member in spawned.mesh.members for place in world.place_of(ActorId(member))}
     since = at - world.bounds.detection_ns
-    return watcher is not None and any(world.copied_between(watcher, place, since) for place in places)
+    members = map(ActorId, spawned.mesh.members)
+    return watcher is not None and any(world.sent_copies(watcher, member, since) for member in members)
 
 
 def _place_impaired(world: World, actor: ActorId, controller: ActorId | None, at: int) -> bool:

@@ -229,9 +229,15 @@ class World:
         """Whether a fault of the network was about messages between a process and an actor's at or after `since`: on
         the way to it, past its host, or from it.
         """
+        return any(self._link_faults.disturbed_between(a, b, since) for a, b in self._ways(watcher, actor))
+
+    def sent_copies(self, watcher: Node, actor: ActorId, since: int) -> bool:
+        """Whether a fault copied messages on one of these ways at or after `since`."""
+        return any(self._link_faults.copied_between(a, b, since) for a, b in self._ways(watcher, actor))
+
+    def _ways(self, watcher: Node, actor: ActorId) -> list[tuple[Node, Node]]:
         places = self.place_of(actor)
-        ways = [*((watcher, place) for place in places), *((host, places[0]) for host in places[1:])]
-        return any(self._link_faults.disturbed_between(a, b, since) for a, b in ways)
+        return [*((watcher, place) for place in places), *((host, places[0]) for host in places[1:])]
 
     def copied_between(self, a: Node, b: Node, since: int) -> bool:
         """Whether a fault copied messages between two nodes, in either direction, at or after `since`."""

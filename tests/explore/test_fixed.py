@@ -28,6 +28,7 @@ from meshsim.faults.kinds import (
     PowerCycle,
     ProcessesExhausted,
     Raise,
+    Reordering,
     SubscriberGone,
 )
 from meshsim.run import run_plan
@@ -66,6 +67,10 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
         "plain",
         (Duplication(target="workers[1]", at=at(50.008), for_=at(3), times=2),),
     ),
+    "a rank that is silent because its host sends another one queries twice": (
+        "plain",
+        (Duplication(target="host0", at=at(41.433), to=["workers[0]"], one_way=True, for_=at(16), times=2),),
+    ),
     "a rank that its own host cannot reach": (
         "plain",
         (Partition(target="host0", at=at(28.215), to=["workers[0]"], one_way=True),),
@@ -92,6 +97,18 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
     "a query to a host before it came back": ("plain-slice", (PowerCycle(target="host1", at=at(0.007)),)),
     "procs that live twice under one id": ("plain-stopped", (PowerCycle(target="host0", at=at(0.017)),)),
     "a shutdown of a host before it came back": ("plain-stopped", (PowerCycle(target="host0", at=at(49.988)),)),
+    "the health of procs that live twice under one id": (
+        "plain-slice",
+        (PowerCycle(target="host1", at=at(0.025)),),
+    ),
+    "answers that overtake one another": (
+        "plain-slice",
+        (Reordering(target="client", at=at(0.189), to=["host1"], share=0.5, window=at(16)),),
+    ),
+    "a subscriber that is sent copies": (
+        "plain-stopped",
+        (Duplication(target="*", at=at(18.024), one_way=True),),
+    ),
     "a subscriber that left before it could be told": (
         "plain",
         (OutOfMemory(target="workers[0]", at=at(24.443)), SubscriberGone(target="left", at=at(24.515), mesh="trainer")),

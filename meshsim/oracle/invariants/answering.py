@@ -165,8 +165,9 @@ class AgentsAnswer(Invariant):
         return record.at + world.bounds.poll_ns(ranks) + (ranks + 1) * world.config.actor_spawn_max_idle
 
     def _on_reply(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
-        """The first open query to this port is the one that is answered: their order is that of the mailbox. What was
-        asked of the process before is not answered by a host that came back.
+        """The first open query to this port is the one that is answered: their order is that of the mailbox. Answers
+        may overtake one another: one that left at once is for the query of that instant. What was asked of the process
+        before is not answered by a host that came back.
 
         An allocated proc may hand its answer to the process of its creator; then it has left.
         """
@@ -178,20 +179,27 @@ class AgentsAnswer(Invariant):
         queries = self._open.get(key)
         if not queries:
             return
-        node = self.world.directory.node_of_actor(envelope.sender)
-        query = queries.pop(next((index for index, query in enumerate(queries) if query.node == node), 0))
+        sent = self.world.cause_of(record)
+        if sent is not None and sent.what == envelope:
+            return  # It came back from where it was delivered, and counted there.
+        sent_ns = record.at if sent is None else sent.at
+        query = queries.pop(self._answered(envelope.sender, sent_ns, queries))
         if not queries:
             del self._open[key]
-        sent = self.world.cause_of(record)
-        sent_ns = record.at if sent is None else sent.at
         if sent_ns == query.at:
             return
         asked, bound = envelope.sender, query.due - query.at
-        took = sent_ns - query.at - (0 if node is None else self.world.stalled_between(node, query.at, sent_ns))
+        took = sent_ns - query.at - self.world.stalled_between(query.node, query.at, sent_ns)
         if took * self._slowest[1] > self._slowest[0] * bound:
             self._slowest = (took, bound, asked, query.seq)
         if took > bound and self._is_judged(asked):
             yield self._late(asked, query, f"it took {format_duration(took)}", query.at + bound)
+
+    def _answered(self, asked: ActorId, sent_ns: int, queries: list[_Query]) -> int:
+        """Which of the open queries to one port an answer is for."""
+        node = self.world.directory.node_of_actor(asked)
+        same = [index for index, query in enumerate(queries) if query.node == node] or [0]
+        return next((index for index in same if queries[index].at == sent_ns), same[0])
 
     def _unanswered(self, asked: ActorId, query: _Query, ended_ns: int) -> Iterable[Violation]:
         world, node = self.world, query.node

@@ -128,8 +128,8 @@ class AtMostOnce(Invariant):
     subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
     Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may who was told
     of a rank whose process or host was stopped, died, or was asked to end since, or kept from the controller by a fault
-    of the network: what is silent again fails again. Q18: a dead process is reported with every poll. What owners pass
-    on (`supervisor`) does not count: several may own one mesh.
+    of the network: what is silent again fails again. Nor is judged who is sent copies by such a fault. Q18: a dead
+    process is reported with every poll. What owners pass on (`supervisor`) does not count: several may own one mesh.
     """
 
     id = "at-most-once"
@@ -154,6 +154,8 @@ class AtMostOnce(Invariant):
         return ()
 
     def _on_heard(self, heard: Heard, record: Record) -> None:
+        if self._is_sent_copies(heard):
+            return
         reference = heard.ref or heard.mesh
         about = heard.actor if heard.rank is None else heard.rank
         times = self._heard.setdefault((heard.listener, heard.role, reference, about, heard.text), [])
@@ -163,6 +165,14 @@ class AtMostOnce(Invariant):
         times[-1].append(record)
         if heard.role == "watchdog":
             self._blank[heard.listener, reference, "subscriber"] = record.seq
+
+    def _is_sent_copies(self, heard: Heard) -> bool:
+        """Whether a fault of the network sends a listener twice what the controller says once."""
+        spawned, directory = self.world.meshes.get(heard.mesh), self.world.directory
+        controller = None if spawned is None else spawned.mesh.controller
+        nodes = [directory.node_of_actor(actor) for actor in (heard.listener, controller) if actor is not None]
+        known = [node for node in nodes if node is not None]
+        return len(known) == 2 and self.world.copied_between(known[0], known[1], 0)
 
     def _fell_silent_since(self, heard: Heard, at: int) -> bool:
         """Whether a process on which the rank depends ended, was stopped anew, or was kept from the controller."""
