@@ -18,6 +18,7 @@ from meshsim.scenario.schema import Scenario
 from meshsim.units import Drift, Duration, format_duration
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_ESCAPED = re.compile(r"\\.")
 #: Longest line of a text; longer ones are broken.
 _WIDTH = 110
 
@@ -112,8 +113,17 @@ def _quoted(text: str) -> str:
 
 
 def _paragraph(text: str) -> str:
-    lines = "\n".join(_quoted(line)[1:-1] for line in text.split("\n"))
-    return f'"""\n{lines}"""'
+    return '"""\n' + "\n".join(map(_line, text.split("\n"))) + '"""'
+
+
+def _line(text: str) -> str:
+    """A line of a paragraph. A single quote mark may stand in one as it is; at the end it would close the string."""
+    quoted = _quoted(text)[1:-1]
+    return quoted if '""' in text or text.endswith('"') else _ESCAPED.sub(_unescaped, quoted)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    return '"' if match[0] == '\\"' else match[0]
 
 
 def _key(key: str) -> str:
