@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from meshsim.explore.why import Event
-from meshsim.model.notes import ActorStatusChanged, Heard, ProcStatusChanged, QueueTaken
+from meshsim.model.ids import ActorId
+from meshsim.model.notes import ActorStatusChanged, Heard, PollEnded, ProcStatusChanged, QueueTaken
+from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.verdict import Violation
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
@@ -30,6 +32,11 @@ _FIRST, _LAST = 2, 1
 #: What an event does at once, as far as it is told. Source: chosen here.
 _EFFECTS_MAX = 5
 _EFFECTS = (ProcessDied, ProcessReaped, ProcessStopped, ActorStatusChanged, ProcStatusChanged, MessageLost)
+_ENDS = (ActorPhase.STOPPED, ActorPhase.FAILED)
+#: How a poll ends that found nothing.
+_QUIET = frozenset({"healthy", "terminal"})
+#: Records before the first event that are told, beside those that the violation names. Source: chosen here.
+_EARLIER_MAX = 4
 #: Longest list that is made; of a longer one the middle is left out. Source: chosen here.
 LINES_MAX = 40
 
@@ -44,15 +51,12 @@ class Link(msgspec.Struct, frozen=True):
     found: tuple[int, ...]
     #: Whether the violation names it.
     is_evidence: bool
+    #: How many records are left out right before it.
+    hidden: int
 
 
-class Chain(msgspec.Struct, frozen=True):
-    """Records in the order of the trace."""
-
-    links: tuple[Link, ...]
-    #: Records that are left out in the middle, and behind which place.
-    hidden: int = 0
-    hidden_behind: int = 0
+#: Records in the order of the trace.
+Chain = tuple[Link, ...]
 
 
 def chain_of(records: Sequence[Record], violation: Violation, events: Sequence[Event]) -> Chain:
@@ -66,20 +70,22 @@ def chain_of(records: Sequence[Record], violation: Violation, events: Sequence[E
     for root in roots:
         told[root.seq] = root
         told |= {record.seq: record for record in _effects(records, root, last)}
+    told |= {record.seq: record for record in _polls(records, roots, last)}
     found = {seq: end for seq in told for end in _end_told_of(records, told[seq])}
     told |= {end.seq: end for end in found.values()}
-    shown, hidden, behind = _shortened([told[seq] for seq in sorted(told)])
+    shown = _shortened([told[seq] for seq in sorted(told)], roots, violation)
     places = {record.seq: place for place, record in enumerate(shown)}
-    links = (
+    numbers = {seq: number for number, seq in enumerate(sorted(told))}
+    return tuple(
         Link(
             record,
             tuple(_nearest(records, record, places)),
             (places[found[record.seq].seq],) if record.seq in found and found[record.seq].seq in places else (),
             record.seq in violation.records,
+            numbers[record.seq] - (numbers[shown[place - 1].seq] + 1 if place else 0),
         )
-        for record in shown
+        for place, record in enumerate(shown)
     )
-    return Chain(tuple(links), hidden, behind)
 
 
 def _is_of(record: Record, events: Sequence[Event]) -> bool:
@@ -114,17 +120,31 @@ def _end_told_of(records: Sequence[Record], record: Record) -> Iterable[Record]:
         each
         for each in records[: record.seq]
         if (isinstance(each.what, ProcessReaped | ProcessDied) and each.node == node)
-        or (isinstance(each.what, ActorStatusChanged) and each.what.actor == what.actor)
+        or (isinstance(each.what, ActorStatusChanged) and each.what.actor == what.actor and each.what.phase in _ENDS)
     ]
     return ends[-1:]
 
 
-def _shortened(records: list[Record]) -> tuple[list[Record], int, int]:
-    hidden = len(records) - LINES_MAX
-    if hidden <= 0:
-        return records, 0, 0
-    half = LINES_MAX // 2
-    return records[:half] + records[-half:], hidden, half
+def _polls(records: Sequence[Record], roots: Sequence[Record], last: int) -> Iterator[Record]:
+    """The first poll with each unusual end that a controller makes between the events and a record."""
+    if not roots:
+        return
+    seen: set[tuple[ActorId, str]] = set()
+    for record in records[roots[0].seq : last]:
+        what = record.what
+        if isinstance(what, PollEnded) and what.outcome not in _QUIET and (what.controller, what.outcome) not in seen:
+            seen.add((what.controller, what.outcome))
+            yield record
+
+
+def _shortened(records: list[Record], roots: Sequence[Record], violation: Violation) -> list[Record]:
+    """Little of what was before the first event, and not more than fits: what the violation names stays."""
+    early = [record for record in records if roots and record.seq < roots[0].seq]
+    left_out = {record.seq for record in early[:-_EARLIER_MAX]}
+    kept = [record for record in records if record.seq not in left_out]
+    middle = kept[LINES_MAX // 2 : -LINES_MAX // 2] if len(kept) > LINES_MAX else []
+    left_out |= {record.seq for record in middle}
+    return [record for record in records if record.seq not in left_out or record.seq in violation.records]
 
 
 def _nearest(records: Sequence[Record], record: Record, places: dict[int, int]) -> Iterator[int]:

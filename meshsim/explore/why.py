@@ -1,4 +1,4 @@
-"""Why a run was violated: the injected events that it needs, each tried by leaving it out, and what led from them to it.
+"""Why a run was violated: the injected events that it needs, each tried by leaving it out.
 
 What is injected are faults and decisions. Leaving one out keeps the numbers of the others, and with them whatever they
 draw; each run without some is a run of its own, in virtual time.
@@ -76,7 +76,8 @@ def why(result: RunResult, violation: Violation) -> Why:
 
     def without(left_out: Sequence[Event]) -> Trial:
         verdict = _verdict(_plan_without(plan, left_out), violation)
-        return Trial(tuple(left_out), not any(_is_same(violation, each) for each in verdict.violations), _ended(verdict))
+        flips = not any(_is_same(violation, each) for each in verdict.violations)
+        return Trial(tuple(left_out), flips, _ended(verdict))
 
     everything = without(events)
     alone = tuple(without([event]) for event in events)
@@ -136,9 +137,7 @@ def _ended(verdict: Verdict) -> str:
     return f"{verdict.outcome}: {verdict.reason}" if verdict.reason else verdict.outcome
 
 
-def _together(
-    events: Sequence[Event], without: Callable[[Sequence[Event]], Trial]
-) -> tuple[tuple[Trial, ...], bool]:
+def _together(events: Sequence[Event], without: Callable[[Sequence[Event]], Trial]) -> tuple[tuple[Trial, ...], bool]:
     """The smallest sets that flip together, when no single event does; whether nothing smaller was left untried."""
     left = RUNS_MAX
     for size in range(2, min(TOGETHER_MAX, len(events)) + 1):

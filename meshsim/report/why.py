@@ -6,15 +6,20 @@ from collections.abc import Iterator, Sequence
 
 from meshsim.explore.causes import Chain
 from meshsim.explore.why import Trial, Why
+from meshsim.report.cause_figure import clipped
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import Record
 from meshsim.trace.story import render, time_text
+
+#: Of a line: some errors hold whole messages. `meshsim trace` prints them. Source: chosen here.
+_LETTERS_MAX = 220
 
 
 def why_lines(why: Why, chain: Chain, records: Sequence[Record]) -> list[str]:
     """All of it, in three parts."""
     violation = why.violation
-    lines = [f"{violation.invariant} ({violation.kind}) at {time_text(violation.at)}: {violation.message}", ""]
+    message = clipped(violation.message, 2 * _LETTERS_MAX)
+    lines = [f"{violation.invariant} ({violation.kind}) at {time_text(violation.at)}: {message}", ""]
     lines += _needs(why)
     lines += ["", "What led to it (* is what the invariant names)"]
     lines += _told(chain, Directory.of(records))
@@ -47,19 +52,21 @@ def _needs(why: Why) -> Iterator[str]:
             yield f"  without all of them {_outcome(everything)}"
     yield needed_text(why)
     if why.needed and len(why.needed[0].without) > 1:
-        yield from (f"  without {' and '.join(e.name for e in trial.without)}: {_outcome(trial)}" for trial in why.needed)
+        yield from (
+            f"  without {' and '.join(e.name for e in trial.without)}: {_outcome(trial)}" for trial in why.needed
+        )
 
 
 def _outcome(trial: Trial) -> str:
-    return f"{'gone' if trial.flips else 'still there'}: {trial.outcome}"
+    return clipped(f"{'gone' if trial.flips else 'still there'}: {trial.outcome}", _LETTERS_MAX)
 
 
 def _told(chain: Chain, directory: Directory) -> Iterator[str]:
-    for place, link in enumerate(chain.links):
-        if chain.hidden and place == chain.hidden_behind:
-            yield f"       ({chain.hidden} records between)"
-        mark = "*" if link.is_evidence else " "
-        yield f"{mark} {place + 1:>2} {render(link.record, directory)}{_from(link.causes, link.found, place)}"
+    for place, link in enumerate(chain):
+        if link.hidden:
+            yield f"       ({link.hidden} more records)"
+        line = clipped(render(link.record, directory), _LETTERS_MAX)
+        yield f"{'*' if link.is_evidence else ' '} {place + 1:>2} {line}{_from(link.causes, link.found, place)}"
 
 
 def _from(causes: Sequence[int], found: Sequence[int], place: int) -> str:

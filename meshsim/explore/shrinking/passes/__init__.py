@@ -1,7 +1,7 @@
 """Ways to make a scenario smaller, as data: each yields candidates, those that would save most first.
 
-A candidate need not be a valid scenario: whoever tries it checks it. But it must be smaller in an order that has an end,
-so that trying comes to one: fewer things, a smaller world, a plainer kind, a rounder time, a shorter one.
+A candidate need not be a valid scenario: whoever tries it checks it. But it must be smaller in an order that has an
+end, so that trying comes to one: fewer things, a smaller world, a plainer kind, a rounder time, a shorter one.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ PASSES = (
     Pass("drop clients", dropping.clients),
     Pass("fewer hosts", sizes.hosts),
     Pass("fewer ranks", sizes.ranks),
+    Pass("whole meshes", sizes.whole),
     Pass("drop dimensions", sizes.dimensions),
     Pass("smaller groups", simpler.groups),
     Pass("single conditions", simpler.conditions),

@@ -52,9 +52,9 @@ def subscribers(scenario: Scenario) -> Iterator[Scenario]:
 def meshes(scenario: Scenario) -> Iterator[Scenario]:
     """One mesh less, and without everything that names it: what comes last first, as others are made of the first."""
     topology = scenario.topology
-    parts = (*topology.procs, *topology.slices, *topology.actors)
-    for part in reversed(parts):
-        yield _without(scenario, part.name)
+    names = [part.name for parts in (topology.procs, topology.slices, topology.actors) for part in parts]
+    for name in reversed(names):
+        yield _without(scenario, name)
 
 
 def clients(scenario: Scenario) -> Iterator[Scenario]:

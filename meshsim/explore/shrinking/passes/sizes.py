@@ -33,6 +33,20 @@ def ranks(scenario: Scenario) -> Iterator[Scenario]:
                 yield from _made(scenario, _with_size, index, dimension, count)
 
 
+def whole(scenario: Scenario) -> Iterator[Scenario]:
+    """Meshes on all hosts and not on those that they name; actors on all procs and not on a slice of them."""
+    topology = scenario.topology
+    for index, procs in enumerate(topology.procs):
+        if procs.hosts:
+            yield _with_procs(scenario, index, msgspec.structs.replace(procs, hosts=[]))
+    of = {each.name: each.mesh for each in topology.slices}
+    for number, actors in enumerate(topology.actors):
+        if actors.procs in of:
+            meshes = list(topology.actors)
+            meshes[number] = msgspec.structs.replace(actors, procs=of[actors.procs])
+            yield msgspec.structs.replace(scenario, topology=msgspec.structs.replace(topology, actors=meshes))
+
+
 def dimensions(scenario: Scenario) -> Iterator[Scenario]:
     """Without dimensions that are one long: a mesh that has none has one proc on each host."""
     for index, procs in enumerate(scenario.topology.procs):
@@ -75,8 +89,8 @@ def _with_hosts(scenario: Scenario, count: int) -> Scenario:
             (host, procs.name, local): (new[host], procs.name, local) for host in before for local in range(per_host)
         }
     smaller = renamed(scenario, Renaming(processes, members, dict(enumerate(new))))
-    procs = [_without_repeats(each) for each in smaller.topology.procs]
-    topology = msgspec.structs.replace(smaller.topology, hosts=count, procs=procs)
+    meshes = [_without_repeats(each) for each in smaller.topology.procs]
+    topology = msgspec.structs.replace(smaller.topology, hosts=count, procs=meshes)
     return msgspec.structs.replace(smaller, topology=topology)
 
 
@@ -140,7 +154,7 @@ def _places(size: int, count: int, used: Iterable[int]) -> list[int]:
 def _moved(extent: Mapping[str, int], rank: int, coordinates: _Coordinates) -> dict[str, int]:
     """The new coordinates of a rank, the last dimension varying fastest."""
     point: dict[str, int] = {}
-    for name, size in reversed(extent.items()):
+    for name, size in reversed(list(extent.items())):
         rank, at = divmod(rank, size)
         point[name] = coordinates[name][at] if name in coordinates else at
     return point
