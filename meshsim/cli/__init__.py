@@ -40,6 +40,7 @@ for _name, _place, _help in (
     ("bounds", "meshsim.cli.bounds:bounds", "Say how long things may take at most, and why."),
     ("trace", "meshsim.cli.traces:trace", "Print the records of a run."),
     ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
+    ("why", "meshsim.cli.why:why", "Say why a run was violated, and what led to it."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),
     ("export", "meshsim.cli.export:export", "Write a run as a timeline for Perfetto."),
     ("sweep", "meshsim.cli.sweep:sweep", "Run a scenario with many settings and seeds, into one table."),

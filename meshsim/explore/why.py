@@ -96,6 +96,11 @@ def explainable(verdict: Verdict) -> tuple[Violation, ...]:
     return verdict.violations or verdict.known
 
 
+def is_reproduced(plan: Plan, violation: Violation) -> bool:
+    """Whether a violation comes again when its plan is run in virtual time: what is tried is tried there."""
+    return any(_is_same(violation, each) for each in _verdict(plan, violation).violations)
+
+
 def _events(plan: Plan) -> Iterator[Event]:
     for index, fault in enumerate(plan.faults):
         yield Event(True, index, f"{fault_words(fault)} {fault_time(fault)}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from meshsim.explore.causes import Chain, Link
@@ -28,6 +29,8 @@ _ROW, _LANE, _TIME, _WORDS, _MARGIN = 0.23, 0.55, 0.85, 6.2, 0.3
 _LETTERS_MAX = 92
 #: Height of the names of the lanes, in rows.
 _HEAD = 3.0
+#: Lines for the violation.
+_LAST = 3
 
 
 def cause_svg(chain: Chain, violation: Violation, records: Sequence[Record]) -> str:
@@ -36,7 +39,7 @@ def cause_svg(chain: Chain, violation: Violation, records: Sequence[Record]) -> 
     lanes = list(dict.fromkeys(directory.name_of_node(link.record.node) for link in chain))
     size = (
         2 * _MARGIN + _TIME + _LANE * len(lanes) + _WORDS,
-        2 * _MARGIN + _ROW * (len(chain) + _HEAD + 1.5),
+        2 * _MARGIN + _ROW * (len(chain) + _HEAD + _LAST),
     )
     draw = partial(_draw, chain=chain, violation=violation, directory=directory, lanes=lanes)
     return svg_file(size, draw, Look(font_size=8.5))
@@ -73,8 +76,11 @@ def _draw(
         _draw_words(axes, (words, place[1]), link.record.at, describe(link.record, directory), ink(_colour(link)))
         if link.hidden:
             axes.text(_MARGIN, place[1] - _ROW / 2, f"({link.hidden} more)", va="center", color=ink("muted"), size=6.5)
-    verdict = f"{violation.invariant}: {violation.message}"
-    _draw_words(axes, (words, bottom + 0.3 * _ROW), violation.at, verdict, ink(FAILED))
+    verdict = wrap(f"{violation.invariant}: {violation.message}", _LETTERS_MAX, max_lines=_LAST, placeholder=" …")
+    _draw_words(axes, (words, bottom + 0.3 * _ROW), violation.at, verdict[0], ink(FAILED))
+    for number, line in enumerate(verdict[1:], start=1):
+        y = bottom + _ROW * (0.3 + 0.8 * number)
+        axes.text(words, y, line, ha="left", va="center", color=ink(FAILED), parse_math=False)
 
 
 def _draw_words(axes: Axes, place: tuple[float, float], at_ns: int, text: str, colour: str) -> None:
