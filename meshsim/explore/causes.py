@@ -65,12 +65,12 @@ def chain_of(records: Sequence[Record], violation: Violation, events: Sequence[E
     evidence = (*violation.records[:_FIRST], *violation.records[_FIRST:][-_LAST:])
     for seq in evidence:
         told |= {record.seq: record for record in story(records, seq)}
-    last = max(evidence, default=records[-1].seq)
-    roots = [record for record in records if _is_of(record, events) and record.seq <= last]
+    until = [record for record in records if record.at <= violation.at]
+    roots = [record for record in until if _is_of(record, events)]
     for root in roots:
         told[root.seq] = root
-        told |= {record.seq: record for record in _effects(records, root, last)}
-    told |= {record.seq: record for record in _polls(records, roots, last)}
+        told |= {record.seq: record for record in _effects(until, root)}
+    told |= {record.seq: record for record in _polls(until, roots)}
     found = {seq: end for seq in told for end in _end_told_of(records, told[seq])}
     told |= {end.seq: end for end in found.values()}
     shown = _shortened([told[seq] for seq in sorted(told)], roots, violation)
@@ -97,12 +97,12 @@ def _is_of(record: Record, events: Sequence[Event]) -> bool:
     return False
 
 
-def _effects(records: Sequence[Record], root: Record, last: int) -> Iterator[Record]:
-    """What came of an event: ends and changes of status, up to a record."""
+def _effects(records: Sequence[Record], root: Record) -> Iterator[Record]:
+    """What came of an event: ends and changes of status."""
     from_it = {root.seq}
     count = 0
     for record in records:
-        if record.cause not in from_it or record.seq > last:
+        if record.cause not in from_it:
             continue
         from_it.add(record.seq)
         if isinstance(record.what, _EFFECTS) and count < _EFFECTS_MAX:
@@ -125,12 +125,12 @@ def _end_told_of(records: Sequence[Record], record: Record) -> Iterable[Record]:
     return ends[-1:]
 
 
-def _polls(records: Sequence[Record], roots: Sequence[Record], last: int) -> Iterator[Record]:
-    """The first poll with each unusual end that a controller makes between the events and a record."""
+def _polls(records: Sequence[Record], roots: Sequence[Record]) -> Iterator[Record]:
+    """The first poll with each unusual end that a controller makes behind the first event."""
     if not roots:
         return
     seen: set[tuple[ActorId, str]] = set()
-    for record in records[roots[0].seq : last]:
+    for record in records[roots[0].seq :]:
         what = record.what
         if isinstance(what, PollEnded) and what.outcome not in _QUIET and (what.controller, what.outcome) not in seen:
             seen.add((what.controller, what.outcome))

@@ -19,7 +19,7 @@ from meshsim.oracle.expectations import Expectation, OperationResult
 from meshsim.oracle.fault_words import fault_time, fault_words
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.verdict import Violation
-from meshsim.run.execute import RunResult, run_plan
+from meshsim.run.execute import CODE_RETURNS, RunResult, run_plan
 from meshsim.scenario.decisions import decision_words
 from meshsim.scenario.load import Loaded
 from meshsim.scenario.plan import plan
@@ -28,6 +28,9 @@ from meshsim.scenario.subjects import subject_of
 from meshsim.scenario.text import scenario_text, wrapped
 from meshsim.trace.story import time_text
 from meshsim.units import format_duration
+
+#: Of what a violation says. Source: chosen here.
+_LETTERS_MAX = 300
 
 
 class FindingFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +68,7 @@ def file_of(signature: Signature, scenario: Scenario, *, folder: str = "", befor
         about=_about(scenario, shown[0]),
         caught_by=[signature.invariant],
         relax=list(_relaxed(signature, result)),
-        expect=list(_expected(result)),
+        expect=[] if signature.invariant == CODE_RETURNS else list(_expected(result)),
     )
     verdict = _run(scenario).verdict
     path = f"{folder}/{name}.toml" if folder else f"{name}.toml"
@@ -96,12 +99,20 @@ def _about(scenario: Scenario, violation: Violation) -> str:
     sentences = [
         *([f"Done: {'; '.join(done)}."] if done else []),
         f"Wrong: {'; '.join(wrong) or 'nothing'}.",
-        f"Then at {time_text(violation.at)}: {violation.message}.",
+        f"Then at {time_text(violation.at)}: {_in_short(violation)}.",
     ]
     if violation.invariant in INVARIANTS:
         sentences.append(f"Must hold: {INVARIANTS[violation.invariant].sentence}")
     sentences.append("If this fails, that is not found any more, or does not happen.")
     return "\n".join(line for sentence in sentences for line in wrapped(sentence)) + "\n"
+
+
+def _in_short(violation: Violation) -> str:
+    """What a violation says: of code that raised, the error alone; of an error with messages in it, the beginning."""
+    said = violation.message
+    if violation.invariant == CODE_RETURNS:
+        said = f"{violation.subject} ended with {said.rstrip().rpartition(chr(10))[2]}"
+    return said if len(said) <= _LETTERS_MAX else f"{said[:_LETTERS_MAX].rstrip()}…"
 
 
 def _when(operation: OperationSpec) -> str:
