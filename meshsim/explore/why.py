@@ -16,8 +16,8 @@ from meshsim.faults.kinds import Resume
 from meshsim.oracle.fault_words import fault_time, fault_words
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.judge import judge
-from meshsim.oracle.verdict import Verdict, Violation
-from meshsim.run.execute import CODE_RETURNS, RunResult, brief_of, run_plan
+from meshsim.oracle.verdict import CODE_RETURNS, Verdict, Violation
+from meshsim.run.execute import RunResult, brief_of, run_plan
 from meshsim.scenario.decisions import decision_words
 from meshsim.scenario.plan import Plan
 from meshsim.units import Duration

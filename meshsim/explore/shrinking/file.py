@@ -18,8 +18,8 @@ from meshsim.model.tags import tag_of
 from meshsim.oracle.expectations import Expectation, OperationResult
 from meshsim.oracle.fault_words import fault_time, fault_words
 from meshsim.oracle.invariants import INVARIANTS
-from meshsim.oracle.verdict import Violation
-from meshsim.run.execute import CODE_RETURNS, RunResult, run_plan
+from meshsim.oracle.verdict import CODE_RETURNS, Violation
+from meshsim.run.execute import RunResult, run_plan
 from meshsim.scenario.decisions import decision_words
 from meshsim.scenario.load import Loaded
 from meshsim.scenario.plan import plan
