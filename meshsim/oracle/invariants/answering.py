@@ -53,6 +53,8 @@ class _Query(msgspec.Struct, frozen=True, gc=False):
     """A query that waits for its answer."""
 
     what: str
+    #: The process that was asked; a host that comes back answers nothing of before.
+    node: Node
     at: int
     seq: int
     #: When it has to be answered at the latest, stalls left out.
@@ -138,7 +140,7 @@ class AgentsAnswer(Invariant):
         if due is not None:
             agent = actor_name_of(asked) in (PROC_AGENT, MESH_AGENT)
             at_once = agent and self._load.free_at(asked, record.at) == record.at
-            query = _Query(type(message).__name__, record.at, record.seq, due, at_once)
+            query = _Query(type(message).__name__, Node(record.node), record.at, record.seq, due, at_once)
             self._open.setdefault((asked, message.reply.actor, message.reply.index), []).append(query)
 
     def _due(self, record: Record, asked: ActorId, message: _Ask) -> int | None:
@@ -163,7 +165,8 @@ class AgentsAnswer(Invariant):
         return record.at + world.bounds.poll_ns(ranks) + (ranks + 1) * world.config.actor_spawn_max_idle
 
     def _on_reply(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
-        """The first open query to this port is the one that is answered: their order is that of the mailbox.
+        """The first open query to this port is the one that is answered: their order is that of the mailbox. What was
+        asked of the process before is not answered by a host that came back.
 
         An allocated proc may hand its answer to the process of its creator; then it has left.
         """
@@ -175,7 +178,8 @@ class AgentsAnswer(Invariant):
         queries = self._open.get(key)
         if not queries:
             return
-        query = queries.pop(0)
+        node = self.world.directory.node_of_actor(envelope.sender)
+        query = queries.pop(next((index for index, query in enumerate(queries) if query.node == node), 0))
         if not queries:
             del self._open[key]
         sent = self.world.cause_of(record)
@@ -183,7 +187,6 @@ class AgentsAnswer(Invariant):
         if sent_ns == query.at:
             return
         asked, bound = envelope.sender, query.due - query.at
-        node = self.world.directory.node_of_actor(asked)
         took = sent_ns - query.at - (0 if node is None else self.world.stalled_between(node, query.at, sent_ns))
         if took * self._slowest[1] > self._slowest[0] * bound:
             self._slowest = (took, bound, asked, query.seq)
@@ -191,15 +194,15 @@ class AgentsAnswer(Invariant):
             yield self._late(asked, query, f"it took {format_duration(took)}", query.at + bound)
 
     def _unanswered(self, asked: ActorId, query: _Query, ended_ns: int) -> Iterable[Violation]:
-        world = self.world
-        node = world.directory.node_of_actor(asked)
-        deadline = world.extended(query.due, query.at, [] if node is None else [node])
-        ended_at = world.ended_at(asked)
+        world, node = self.world, query.node
+        deadline = world.extended(query.due, query.at, [node])
+        ends = [world.ended_at(asked), world.nodes[node].died_at if node in world.nodes else None]
+        ended_at = min((end for end in ends if end is not None), default=None)
         if not self._is_judged(asked) or deadline > ended_ns:
             return
         if ended_at is None or ended_at > deadline:
             yield self._late(asked, query, "it never did", deadline)
-        elif query.at_once and ended_at > query.at and world.stalled_ns(node or Node(""), query.at) == 0:
+        elif query.at_once and ended_at > query.at and world.stalled_ns(node, query.at) == 0:
             yield self._late(asked, query, "it lived on, and never did", query.at)
 
     def _is_judged(self, asked: ActorId) -> bool:
