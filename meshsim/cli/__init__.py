@@ -41,6 +41,7 @@ for _name, _place, _help in (
     ("trace", "meshsim.cli.traces:trace", "Print the records of a run."),
     ("diff", "meshsim.cli.traces:diff", "Find where two runs first differ."),
     ("replay", "meshsim.cli.replay:replay_runs", "Feed live runs to the model again, and compare what it does."),
+    ("why", "meshsim.cli.why:why", "Say why a run was violated, and what led to it."),
     ("report", "meshsim.cli.report:report", "Write a page about runs."),
     ("export", "meshsim.cli.export:export", "Write a run as a timeline for Perfetto."),
     ("certify", "meshsim.cli.certify:certify", "Say whether scenarios do the same in all three worlds."),

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from meshsim.drive.strikes import ENDS
 from meshsim.faults.menu import MENU
 from meshsim.model.events import TimerFired
 from meshsim.model.ids import ActorId
@@ -31,8 +32,7 @@ from meshsim.model.notes import (
 from meshsim.model.supervision import ActorPhase
 from meshsim.model.tags import tag_of
 from meshsim.oracle.invariants import INVARIANTS
-from meshsim.oracle.verdict import Verdict, Violation
-from meshsim.run.execute import CODE_RETURNS
+from meshsim.oracle.verdict import CODE_RETURNS, Verdict, Violation
 from meshsim.scenario.plan import Plan
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import FaultStruck, ProcessDied, ProcessReaped, Record
@@ -57,7 +57,9 @@ _AFTER_POLL = {
 }
 #: Faults that leave no other word of what they did: whom the others struck has failed, died, or is silent.
 _UNSEEN = ("a link", "a clock", "a listener", "an alloc")
+#: What a strike is on, by its kind in the trace; strikes that end another one are of a kind of their own.
 _ON = {tag_of(kind): entry.on for kind, entry in MENU.items()}
+_ON |= {name: MENU[kind].on for kind, (name, _) in ENDS.items() if name and name not in _ON}
 _RANKED = re.compile(r"\[\d+\]")
 _RAISED = re.compile(r"^(?P<error>[A-Za-z_][\w.]*)(?::|$)")
 _FRAME = re.compile(r", in (?P<function>\S+)$", re.MULTILINE)

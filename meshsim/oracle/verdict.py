@@ -7,6 +7,9 @@ from typing import Literal, get_args
 
 import msgspec
 
+#: Id under which an exception of a node's code is reported: a machine returns commands, whatever it is told.
+CODE_RETURNS = "code-returns"
+
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that must hold and did not."""

@@ -18,7 +18,7 @@ from meshsim.drive.backend import Backend, BackendError, NodeRaisedError
 from meshsim.drive.timing import Timing
 from meshsim.model.quirks import DEFAULT_PROFILE
 from meshsim.oracle.judge import judge
-from meshsim.oracle.verdict import Verdict, Violation
+from meshsim.oracle.verdict import CODE_RETURNS, Verdict, Violation
 from meshsim.run.brief import brief_of
 from meshsim.run.likeness import Likeness, Reference
 from meshsim.run.limits import LimitedBackend, Limits
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 
 #: Id under which a difference between the backends is reported, beside the ids of invariants.
 BACKENDS_AGREE = "backends-agree"
-
-#: Id under which an exception of a node's code is reported: a machine returns commands, whatever it is told.
-CODE_RETURNS = "code-returns"
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +112,7 @@ def run_plan(
                 timing = conductor.timing()
     except BackendError as error:
         reason = _anonymous(str(error).encode()).decode()
-        verdict = given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
+        verdict = given_up(reason, records, is_code=isinstance(error, NodeRaisedError), caught_by=plan.caught_by or ())
     wall_s = perf_counter() - started
     verdict = verdict or judge(brief_of(plan), records)
     likeness: Likeness | None = None
@@ -139,8 +136,10 @@ def run_plan(
     )
 
 
-def given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
-    """Of a run that broke off. The machine's fault says nothing; code that raises is a finding, on any machine."""
+def given_up(reason: str, records: list[Record], *, is_code: bool, caught_by: Sequence[str] = ()) -> Verdict:
+    """Of a run that broke off. The machine's fault says nothing; code that raises is a finding, on any machine, and
+    what a scenario wants that says it must be caught by that alone.
+    """
     if not is_code:
         return Verdict(outcome="inconclusive", reason=reason)
     violation = Violation(
@@ -150,6 +149,8 @@ def given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
         at=records[-1].at,
         records=(records[-1].seq,),
     )
+    if tuple(caught_by) == (CODE_RETURNS,):
+        return Verdict(outcome="passed", known=(violation,))
     return Verdict(outcome="violated", violations=(violation,), reason=f"{CODE_RETURNS}: {reason}")
 
 
@@ -179,7 +180,8 @@ def compared(sim: RunResult, lockstep: RunResult) -> RunResult:
 
 
 def _broke_off(result: RunResult) -> bool:
-    return any(violation.invariant == CODE_RETURNS for violation in result.verdict.violations)
+    found = (*result.verdict.violations, *result.verdict.known)
+    return any(violation.invariant == CODE_RETURNS for violation in found)
 
 
 def described(record: Record | None, records: Sequence[Record]) -> str:

@@ -12,6 +12,7 @@ from meshsim.model.quirks import QUIRKS, REVISION_OF, turned_off
 from meshsim.model.revision import R2026_03, REVISIONS, Revision
 from meshsim.oracle.expectations import applies
 from meshsim.oracle.invariants import INVARIANTS
+from meshsim.oracle.verdict import CODE_RETURNS
 from meshsim.scenario.check_decisions import check_decisions
 from meshsim.scenario.check_expectations import check_expectations
 from meshsim.scenario.check_faults import check_faults
@@ -201,7 +202,7 @@ def _check_invariants(scenario: Scenario) -> None:
 def _check_canary(scenario: Scenario, relaxed: Collection[str]) -> None:
     """What must speak is there, is judged, and is named once."""
     expected = {f"expect[{index}]": expectation for index, expectation in enumerate(scenario.expect)}
-    allowed = (*expected, *INVARIANTS)
+    allowed = (*expected, *INVARIANTS, CODE_RETURNS)
     off = turned_off(scenario.profile, scenario.quirks)
     for index, name in enumerate(scenario.caught_by):
         key = f"caught_by[{index}]"
