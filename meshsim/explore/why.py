@@ -76,7 +76,9 @@ def why(result: RunResult, violation: Violation) -> Why:
 
     def without(left_out: Sequence[Event]) -> Trial:
         verdict = _verdict(_plan_without(plan, left_out), violation)
-        return Trial(tuple(left_out), not any(_is_same(violation, each) for each in verdict.violations), _ended(verdict))
+        return Trial(
+            tuple(left_out), not any(_is_same(violation, each) for each in verdict.violations), _ended(verdict)
+        )
 
     everything = without(events)
     alone = tuple(without([event]) for event in events)
@@ -136,9 +138,7 @@ def _ended(verdict: Verdict) -> str:
     return f"{verdict.outcome}: {verdict.reason}" if verdict.reason else verdict.outcome
 
 
-def _together(
-    events: Sequence[Event], without: Callable[[Sequence[Event]], Trial]
-) -> tuple[tuple[Trial, ...], bool]:
+def _together(events: Sequence[Event], without: Callable[[Sequence[Event]], Trial]) -> tuple[tuple[Trial, ...], bool]:
     """The smallest sets that flip together, when no single event does; whether nothing smaller was left untried."""
     left = RUNS_MAX
     for size in range(2, min(TOGETHER_MAX, len(events)) + 1):

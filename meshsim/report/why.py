@@ -47,7 +47,9 @@ def _needs(why: Why) -> Iterator[str]:
             yield f"  without all of them {_outcome(everything)}"
     yield needed_text(why)
     if why.needed and len(why.needed[0].without) > 1:
-        yield from (f"  without {' and '.join(e.name for e in trial.without)}: {_outcome(trial)}" for trial in why.needed)
+        yield from (
+            f"  without {' and '.join(e.name for e in trial.without)}: {_outcome(trial)}" for trial in why.needed
+        )
 
 
 def _outcome(trial: Trial) -> str:

@@ -83,7 +83,7 @@ def _section(path: tuple[str, ...], value: Any) -> Iterator[str]:  # noqa: ANN40
             yield from ("", f"[[{name}]]", *(f"{_key(key)} = {_value(part)}" for key, part in each.items()))
         return
     own = {key: part for key, part in value.items() if not _is_tables(part)}
-    if own or len(path) == 1 and not value:
+    if own or (len(path) == 1 and not value):
         yield from ("", f"[{name}]", *(f"{_key(key)} = {_value(part)}" for key, part in own.items()))
     for key, part in value.items():
         if _is_tables(part):

@@ -45,7 +45,7 @@ def test_every_shipped_scenario_comes_back_from_its_text(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "about",
-    ["one line", 'two\nlines, "quoted"', "a\\n backslash " * 20, 'ends in a quote "' * 20, "\x7f and \t and \\\"" * 20],
+    ["one line", 'two\nlines, "quoted"', "a\\n backslash " * 20, 'ends in a quote "' * 20, '\x7f and \t and \\"' * 20],
 )
 def test_any_words_are_read_back(about: str) -> None:
     scenario = Scenario(name="words", about=about, horizon=at(1))
