@@ -119,8 +119,8 @@ def page(rows: Sequence[Row], faults: int) -> list[str]:
     return [
         "# Shrinking",
         "",
-        f"{len(rows)} findings of {faults} faults each, around the plain scenarios, shrunk one after the other on one core",
-        f"(Python {platform.python_version()}, `make shrinks`). Faults that are left include decisions.",
+        f"{len(rows)} findings of {faults} faults each, around the plain scenarios, shrunk one after the other on one",
+        f"core (Python {platform.python_version()}, `make shrinks`). Faults that are left include decisions.",
         "",
         "| | median | largest |",
         "|---|---|---|",
