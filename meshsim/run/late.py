@@ -99,7 +99,7 @@ def latenesses(plan: Plan, records: Sequence[Record], timing: Timing) -> Latenes
             reported_ns: int | None = record.at
         else:
             planned_ns = record.at
-            if isinstance(record.what, ProcessStarted):
+            if isinstance(record.what, ProcessStarted) and record.what.parent:
                 planned_ns += int(plan.network.spawn)
             reported_ns = known_ns.get(taken.record)
         if reported_ns is None:
@@ -174,10 +174,16 @@ class _Drawn:
 
 def late_account(plan: Plan, late: Latenesses, number: int) -> Account:
     """What simulation `number` of this plan tells, in which things are as late as they were."""
+    records = late_records(plan, late, number)
+    return account_of(records, judge(brief_of(plan), records))
+
+
+def late_records(plan: Plan, late: Latenesses, number: int) -> list[Record]:
+    """Its trace."""
     luck = stream(plan.seed, "late", number)
     conductor = LateConductor(_shifted(plan, luck, late, number), program_of(plan), _Drawn(luck, late, number))
     conductor.run()
-    return account_of(conductor.records, judge(brief_of(plan), conductor.records))
+    return conductor.records
 
 
 def _shifted(plan: Plan, luck: Random, late: Latenesses, number: int) -> Plan:

@@ -251,7 +251,15 @@ def test_a_live_run_is_kept_with_its_timing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["proc-segfaults", "actor-raises", "controller-crash-orphans", "controller-stalls", "owner-ends"]
+    "name",
+    [
+        "proc-segfaults",
+        "actor-raises",
+        "controller-crash-orphans",
+        "controller-stalls",
+        "owner-ends",
+        "ladder-host-shutdown",
+    ],
 )
 def test_scenarios_pass_or_say_what_was_late(name: str) -> None:
     """Never red: what the machine could not do in time is told apart."""

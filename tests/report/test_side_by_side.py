@@ -45,7 +45,7 @@ def test_what_happened_has_a_row_and_each_world_a_column(sim: RunResult) -> None
 
     view = side_by_side([sim, lockstep, later(sim)])
 
-    assert (view.worlds, view.clocks) == (("sim", "lockstep", "live"), ("virtual", "virtual", "wall"))
+    assert (view.worlds, view.clocks) == (("sim", "lockstep", "live"), ("virtual", "virtual", "scaled wall"))
     rows = {row.what: row for row in view.rows}
     fault, death = rows["FAULT 0: signal workers[1] SIGKILL"], rows["workers[1]: process died (signal)"]
     assert fault.when == ("3.000s", "3.000s", "3.040s")
@@ -82,7 +82,7 @@ def test_the_page_shows_three_worlds_and_their_agreement(sim: RunResult) -> None
 
     assert "1 of 1 pairs with equal digests; in 1 of 1 the same happened in every world." in page
     assert "sim, virtual time</th>" in page
-    assert "live, wall time</th>" in page
+    assert "live, scaled wall time</th>" in page
     assert [label for label in ("Timeline, sim = lockstep<", "Timeline, live<") if label not in page] == []
     assert "late by (median, virtual time): fault 2ms, at worst 2ms" in page
     assert "meshsim run" in page

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import msgspec
 import pytest
+from late_runs import recorded, timing
 from small_worlds import at, mesh
 
-from meshsim.drive.timing import Input, Late, Timing
+from meshsim.drive.timing import Late, Timing
 from meshsim.faults.kinds import Signal
-from meshsim.model.actors.registry import default_program
-from meshsim.model.commands import NodeCommand
-from meshsim.model.events import Event, TimerFired
-from meshsim.model.ids import Node
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import ActorStatusChanged, Heard
 from meshsim.oracle.judge import judge
 from meshsim.run import brief_of
 from meshsim.run.likeness import Likeness, Reference
 from meshsim.scenario.plan import Plan
-from meshsim.sim.late import LateConductor
 from meshsim.trace.records import FaultStruck, ProcessReaped, Record
 from meshsim.units import MS, S
 
@@ -29,54 +24,8 @@ from meshsim.units import MS, S
 KILLED = mesh(horizon_s=8, faults=[Signal(target="workers[1]", signal="SIGKILL", at=at(3))])
 
 
-class Constant:
-    """Everything is as late as this."""
-
-    def __init__(self, late_ns: int) -> None:
-        self._late_ns = late_ns
-
-    def take(self, node: Node, event: Event, now_ns: int) -> int:
-        return self._late_ns
-
-    def report(self, node: Node, event: Event, now_ns: int) -> int:
-        return self._late_ns
-
-
-class Recorded(LateConductor):
-    """A late simulation that measures itself, as a live run does."""
-
-    def __init__(self, plan: Plan, late_ns: int) -> None:
-        super().__init__(plan, default_program(), Constant(late_ns))
-        self.inputs: list[Input] = []
-        self._taken: dict[Node, deque[tuple[int, tuple[NodeCommand, ...]]]] = {}
-
-    def _take(self, node: Node, event: Event, seq: int) -> None:
-        known = len(self._reports.get(node, ()))
-        super()._take(node, event, seq)
-        if len(self._reports.get(node, ())) > known:
-            self._taken.setdefault(node, deque()).append((self.now_ns, ()))
-
-    def _report(self, node: Node) -> None:
-        if self._reports[node]:
-            event, seq, _ = self._reports[node][0]
-            at_ns, outputs = self._taken[node].popleft()
-            number = len(self.records) if isinstance(event, TimerFired) else seq
-            self.inputs.append(Input(node, number, at_ns, outputs=outputs))
-        super()._report(node)
-
-
-def timing(late_ns: int, inputs: Sequence[Input] = ()) -> Timing:
-    return Timing(1.0, {"node": Late(3, 0, late_ns, "some node")}, list(inputs))
-
-
 def likeness(plan: Plan, records: list[Record], measured: Timing) -> Likeness:
     return Reference(plan).likeness(records, judge(brief_of(plan), records), measured)
-
-
-def recorded(plan: Plan, late_ns: int) -> Recorded:
-    conductor = Recorded(plan, late_ns)
-    conductor.run()
-    return conductor
 
 
 def test_a_late_run_that_tells_the_same_is_equivalent_however_late() -> None:
