@@ -28,13 +28,8 @@ from meshsim.versions import versions
 #: Version of certificate.json.
 CERTIFICATE_SCHEMA = 1
 
-<<<<<<< HEAD
-#: Processes that a machine starts fast enough for the time scale that is asked for. Chosen here: starting one takes
-#: some ten milliseconds of a core, so a scenario with more of them runs slower, in proportion.
-=======
 #: Processes that a machine starts fast enough for the time scale that is asked for. Chosen here: starting one takes a
 #: core some ten milliseconds, so a scenario with more of them runs slower, in proportion.
->>>>>>> p-certify
 PROCESSES = 8
 
 Standing = Literal["equivalent", "inconclusive", "red"]
