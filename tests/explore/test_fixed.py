@@ -29,6 +29,8 @@ from meshsim.faults.kinds import (
     ProcessesExhausted,
     Raise,
     Reordering,
+    SelfFail,
+    Stall,
     SubscriberGone,
 )
 from meshsim.run import run_plan
@@ -108,6 +110,14 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
     "a subscriber that is sent copies": (
         "plain-stopped",
         (Duplication(target="*", at=at(18.024), one_way=True),),
+    ),
+    "keepalives for a process that is stopped": ("plain-slice", (Stall(target="workers[2]", at=at(10.016)),)),
+    "a failed rank of which a fault says that it stopped": (
+        "plain",
+        (
+            SelfFail(target="trainer[2]", at=at(27.157)),
+            Misreport(target="workers[2]", at=at(30.003), mesh="trainer", status="Stopped", state=False, ranks=(0, 1)),
+        ),
     ),
     "a subscriber that left before it could be told": (
         "plain",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from meshsim.model.ids import ActorId, Node
+from meshsim.model.ids import ActorId, Node, proc_agent_id, proc_of
 from meshsim.model.notes import (
     ActorStatusChanged,
     Heard,
@@ -39,10 +39,10 @@ class Completeness(Invariant):
     that began after the failure; while a process of the mesh is stopped, or no such poll ends, it is `Bounds.report`
     after the failure. A streaming controller owes it at once when the stream told it so; what the stream did not bring
     is due as from any other. Time in which the controller's, the listener's or the rank's processes are stopped does
-    not count. Nothing is due to a listener that has ended by then, has given its reference up, or was kept from the
-    controller since by a fault of the network, nor when the mesh was asked to stop, or its controller ended, before
-    such a poll was over. A controller that ends after it has had its chance, and its child failure heard by the owner,
-    excuse nothing: they do not name the rank.
+    not count. Nothing is due of a rank whose agent a fault makes answer wrongly, nor to a listener that has ended by
+    then, has given its reference up, or was kept from the controller since by a fault of the network, nor when the mesh
+    was asked to stop, or its controller ended, before such a poll was over. A controller that ends after it has had its
+    chance, and its child failure heard by the owner, excuse nothing: they do not name the rank.
 
     The poll itself is due within `Bounds.detect` of the failure, and the first that a listener hears of it afterwards
     within `Bounds.report`. Where both polls, the one that ran and the one that began after the failure, took less than
@@ -201,6 +201,8 @@ class Completeness(Invariant):
             return due if self._is_due(listener, due) else None
         watcher, own = (world.directory.node_of_actor(actor) for actor in (watched.controller, listener))
         if watcher is not None and own is not None and world.lost_between(watcher, own, failure.at):
+            return None
+        if proc_agent_id(proc_of(self._member(watched, failure.rank))) in world.misreporting:
             return None
         pushed_at, pushed_in = world.pushed.get((watched.controller, failure.rank), (-1, -1))
         places_of_both = self._places_of(watched, failure, listener, rank=False)
