@@ -74,9 +74,7 @@ def _spawned_how(spec: Actors | SpawnActorsOp) -> str:
 def timetable(plan: Plan) -> list[tuple[str, str, str]]:
     """What the plan does: (when, what, to whom and how), operations first, then faults, each in file order."""
     rows = [(_step_time(step), f"step {step.index}", _step_words(step)) for step in plan.steps]
-    return rows + [
-        (fault_time(fault), f"fault {index}", fault_words(fault)) for index, fault in enumerate(plan.faults)
-    ]
+    return rows + [(fault_time(fault), f"fault {index}", fault_words(fault)) for index, fault in enumerate(plan.faults)]
 
 
 def expectation_words(expectation: Expectation, quirks_off: Collection[str] = ()) -> str:
