@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks faults seeds mutants soak detection-live sweeps docs bench lint clean
+.PHONY: demo test quirks faults seeds mutants soak detection-live sweeps docs bench shrinks lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -70,6 +70,10 @@ docs: $(READY)
 # Speed beside a baseline in the same run; writes reports/benchmark.md. Not part of the tests.
 bench: $(READY)
 	$(BIN)/python -m benchmarks --out reports
+
+# Fifty findings of twelve faults, shrunk: how few are left, and how soon; writes reports/shrinking.md.
+shrinks: $(READY)
+	$(BIN)/python -m benchmarks.shrinks --out reports
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -111,7 +111,12 @@ class Channels:
         self._handle(hop, ServerClosed(), now_ns)
 
     def reject(self, hop: Hop, why: str, now_ns: int) -> list[SenderCommand[Underway]]:
-        """The sender connects to a process that does not know its session, and is told so: the channel closes."""
+        """The sender connects to a process that does not know its session, and is told so: the channel closes.
+
+        One that gave up while it dialled does not connect any more.
+        """
+        if self._sender(hop).link is Link.CLOSED:
+            return []
         if self._sender(hop).link is not Link.CONNECTED:
             self._handle(hop, Connected(), now_ns)
         return self._handle(hop, Rejected(why), now_ns)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from small_worlds import at
 
@@ -63,3 +64,18 @@ def test_a_process_without_memory_says_nothing_of_the_code(tmp_path: Path, monke
     for result in (run_plan(greedy, "sim"), run_plan(greedy, "lockstep")):
         assert result.verdict.outcome == "inconclusive"
         assert result.verdict.reason.endswith("MemoryError: no such key")
+
+
+@pytest.mark.procs
+def test_code_that_must_be_caught_raising_passes_while_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both worlds; code that does not raise is a dead canary, and another canary beside it never speaks."""
+    raising = msgspec.structs.replace(careless(tmp_path, monkeypatch, "KeyError"), caught_by=(CODE_RETURNS,))
+
+    sim, lockstep = run_plan(raising, "sim"), run_plan(raising, "lockstep")
+
+    assert compared(sim, lockstep).verdict.outcome == sim.verdict.outcome == "passed"
+    assert [each.invariant for each in sim.verdict.known] == [CODE_RETURNS]
+    tame = msgspec.structs.replace(raising, steps=raising.steps[:-1])
+    assert [each.invariant for each in run_plan(tame, "sim").verdict.violations] == ["caught_by[0]"]
+    two = msgspec.structs.replace(raising, caught_by=(CODE_RETURNS, "accuracy"))
+    assert run_plan(two, "sim").verdict.outcome == "violated"

@@ -7,10 +7,11 @@ from typing import Any
 
 from small_worlds import at, found, mesh, run_sim, times
 
-from meshsim.faults.kinds import Exit, Fault, HostCrash, PowerCycle, Stall
+from meshsim.faults.kinds import Exit, Fault, HostCrash, PowerCycle, SlowStart, Stall
 from meshsim.model.messages import ListResources
 from meshsim.model.notes import OperationEnded
-from meshsim.scenario.schema import ListProcsOp
+from meshsim.scenario.plan import plan
+from meshsim.scenario.schema import Actors, ListProcsOp, Procs, Scenario, Topology
 from meshsim.trace.records import (
     FaultMissed,
     FaultStruck,
@@ -19,6 +20,7 @@ from meshsim.trace.records import (
     ProcessReaped,
     ProcessStarted,
     Record,
+    RunEnded,
 )
 
 CLIENT_AGAIN = {"dead_client_cached_forever": False}
@@ -32,7 +34,7 @@ def asked(by: str, *whens: float) -> list[ListProcsOp]:
 def run(*faults: Fault, horizon_s: float = 30, **keys: Any) -> list[Record]:
     """Two hosts that are hardly polled, and who asks the second one for its procs."""
     config = {"supervision_poll_frequency": "60s"}
-    plan = mesh(
+    world = mesh(
         hosts=2,
         per_host=1,
         clients=["early", "stranger"],
@@ -41,7 +43,7 @@ def run(*faults: Fault, horizon_s: float = 30, **keys: Any) -> list[Record]:
         faults=list(faults),
         **keys,
     )
-    return run_sim(plan).records
+    return run_sim(world).records
 
 
 def errors(records: Sequence[Record]) -> list[str]:
@@ -151,3 +153,21 @@ def test_an_orphan_lives_on_and_cannot_be_reached() -> None:
     )
 
     assert [record.node for record in records if isinstance(record.what, ProcessReaped)] == ["host1"]
+
+
+def test_a_channel_that_gave_up_while_its_receiver_was_off_does_not_connect_again() -> None:
+    """It closed before the host was back: the new process has nothing to refuse. Found by exploring, and shrunk."""
+    scenario = Scenario(
+        name="given-up",
+        horizon=at(20),
+        config={"host_spawn_ready_timeout": "3s", "message_delivery_timeout": "5s"},
+        topology=Topology(
+            procs=[Procs(name="workers"), Procs(name="more")], actors=[Actors(name="helper", procs="more")]
+        ),
+        faults=[SlowStart(target="workers[0]", after=at(5)), PowerCycle(target="host0", at=at(10), for_=at(8))],
+    )
+
+    records = run_sim(plan(scenario, 0)).records
+
+    assert isinstance(records[-1].what, RunEnded)
+    assert [record.node for record in records if isinstance(record.what, ProcessStarted)][-1] == "host0~2"

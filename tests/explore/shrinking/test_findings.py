@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from drawn_findings import FAULTS, found
 from small_worlds import at, mesh
 
+from benchmarks.shrinks import FAULTS, found
 from meshsim.explore.finding import Finding, Signature, findings_of
 from meshsim.explore.shrinking import Shrunk, shrunk, signatures
 from meshsim.explore.shrinking.file import FindingFile, file_of, name_of
