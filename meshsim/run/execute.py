@@ -105,7 +105,7 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pa
                 timing = conductor.timing()
     except BackendError as error:
         reason = _anonymous(str(error).encode()).decode()
-        verdict = _given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
+        verdict = given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
     wall_s = perf_counter() - started
     verdict = verdict or judge(brief_of(plan), records)
     if timing is not None:
@@ -125,7 +125,7 @@ def run_plan(plan: Plan, backend: str, *, limits: Limits | None = None, pace: Pa
     )
 
 
-def _given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
+def given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
     """Of a run that broke off. The machine's fault says nothing; code that raises is a finding, on any machine."""
     if not is_code:
         return Verdict(outcome="inconclusive", reason=reason)
