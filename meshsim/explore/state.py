@@ -2,13 +2,13 @@
 
 There are two ways to see that two runs go on alike.
 
-- By their histories. A node is a pure function of what it has taken, in which order and when; so the state of a run is,
-  for every node, the list of that. What is under way, which timers are set and what a node has in mind follows. The
-  order in which different nodes took things is not part of it: two runs that differ in nothing else are the same partial
-  order (a Mazurkiewicz trace). Nor are numbers of records, which depend on that order. Nodes that may change places
-  can be renamed in a history.
+- By their histories. A node is a pure function of what it has taken, in which order and when; so the state of a run
+  is, for every node, the list of that. What is under way, which timers are set and what a node has in mind follows.
+  The order in which different nodes took things is not part of it: two runs that differ in nothing else are the same
+  partial order (a Mazurkiewicz trace). Nor are numbers of records, which depend on that order. Nodes that may change
+  places can be renamed in a history.
 - By what has become of it: what every node has in mind, what is under way, and what was recorded at each instant, in
-  whatever order. Runs that took the same at an instant in another order, and were none the wiser, are alike from then on.
+  whatever order. Runs that took the same at an instant in another order, and were none the wiser, go on alike.
 
 A run is forked at an instant by running a plan that is the same up to there. Copying a run would win nothing: what
 SimPy is in the middle of cannot be copied, and copying the rest takes longer than running a small world again.

@@ -7,16 +7,18 @@ from contextlib import closing
 
 import msgspec
 
-from meshsim.drive.backend import NodeRaisedError
+from meshsim.drive.backend import BackendError, NodeRaisedError
 from meshsim.drive.conductor import Conductor
 from meshsim.explore.exhaustive.alike import Alike, alike_of
 from meshsim.explore.exhaustive.cases import Bounds, Case
 from meshsim.explore.exhaustive.ties import WatchedOrder
 from meshsim.explore.finding import Finding, findings_of
+from meshsim.explore.running import LIMITS
 from meshsim.explore.state import Renaming, digest_of, history, renamings_of, settled_digest
 from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import judge
 from meshsim.run.execute import brief_of, given_up
+from meshsim.run.limits import LimitedBackend
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
 from meshsim.sim import SimBackend
@@ -29,6 +31,8 @@ class Branched(msgspec.Struct, frozen=True, kw_only=True):
 
     #: A fault could not strike: what the run was without it is another case.
     missed: bool = False
+    #: Why the run was broken off, if it was.
+    broken_off: str = ""
     #: What is the same for every case of its class.
     class_: bytes = b""
     #: What is the same for every case that goes on alike: the states at the end of the instant of its last departure.
@@ -59,14 +63,18 @@ class Brancher:
         order = WatchedOrder(case.orders, self._bounds.window)
         with closing(SimBackend(program_of(plan))) as backend:
             undecided = msgspec.structs.replace(plan, decisions=self._plan.decisions)
-            conductor = order.conductor = Conductor(undecided, backend, order)
+            limited = LimitedBackend(backend, LIMITS)
+            conductor = order.conductor = Conductor(undecided, limited, order)
             records = conductor.records
+            limited.count_records = records.__len__
             settled: dict[int, tuple[bytes, ...]] = {}
             order.on_settled = lambda at_ns: settled.update({at_ns: self._states(case, conductor, backend, at_ns)})
             try:
                 conductor.run()
             except NodeRaisedError as error:
                 verdict = given_up(str(error), records, is_code=True)
+            except BackendError as error:
+                return Branched(broken_off=str(error))
             else:
                 verdict = judge(brief_of(undecided), records)
         if _missed(plan, records):
@@ -132,7 +140,6 @@ class Brancher:
                 times.append(before_ns + NS)
             times.append(next_ns)
         return [at_ns for at_ns in dict.fromkeys(times) if begin_ns <= at_ns < end_ns]
-
 
 
 def _missed(plan: Plan, records: Sequence[Record]) -> bool:

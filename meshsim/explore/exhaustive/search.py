@@ -13,6 +13,7 @@ from meshsim.explore.exhaustive.branching import Branched, Brancher
 from meshsim.explore.exhaustive.cases import Bounds, Case
 from meshsim.explore.exhaustive.estimate import estimated
 from meshsim.explore.finding import Finding, Signature
+from meshsim.explore.running import LIMITS
 from meshsim.faults.kinds import Fault
 from meshsim.run.workers import WorkerDiedError, Workers
 from meshsim.scenario.plan import Plan
@@ -41,7 +42,7 @@ class Exhausted(msgspec.Struct, kw_only=True):
     #: Distinct findings, in the order in which they were found, and how many runs showed each.
     findings: list[Finding] = []
     counts: dict[Signature, int] = {}
-    #: Runs whose worker ended, with why.
+    #: Why cases were not seen: a run was broken off, or a worker ended with its piece of work.
     lost: list[str] = []
 
     @property
@@ -52,7 +53,8 @@ class Exhausted(msgspec.Struct, kw_only=True):
     def line(self) -> str:
         """One line for people."""
         left = f"{self.left} left" + (f", about {self.left_estimate} with what follows" if self.left else "")
-        return f"{self.classes} classes explored in {self.runs} runs, {left}"
+        lost = f", {len(self.lost)} lost" if self.lost else ""
+        return f"{self.classes} classes explored, {left}{lost}"
 
 
 def explore_exhaustively(
@@ -63,6 +65,7 @@ def explore_exhaustively(
     window: tuple[int, int],
     jobs: int = 1,
     limit: int | None = None,
+    goes_on: Callable[[], bool] = lambda: True,
     folded: bool = True,
     until_first: bool = False,
     tell: Callable[[Exhausted], None] = lambda _: None,
@@ -76,12 +79,13 @@ def explore_exhaustively(
         window: from which instant on and before which one faults are placed and ties are broken, nanoseconds.
         jobs: how many processes.
         limit: how many runs at most; then the rest is estimated.
+        goes_on: asked before each piece of work is begun; once it says no, the rest is estimated.
         folded: whether ranks that are alike are folded.
         until_first: whether to stop behind the first generation that finds something.
         tell: called after each piece of work.
     """
     search = _Search(Brancher(plan, Bounds(menu=tuple(menu), at_most=at_most, window=window, folded=folded)), tell)
-    search.run(jobs, limit, until_first=until_first)
+    search.run(jobs, limit, goes_on, until_first=until_first)
     return search.result
 
 
@@ -95,34 +99,44 @@ class _Search:
         self._classes: set[bytes] = set()
         self.result = Exhausted()
 
-    def run(self, jobs: int, limit: int | None, *, until_first: bool) -> None:
+    def run(self, jobs: int, limit: int | None, goes_on: Callable[[], bool], *, until_first: bool) -> None:
         result = self.result
         while self._upcoming and (limit is None or result.runs < limit) and not (until_first and result.findings):
             count = len(self._upcoming) if limit is None else min(len(self._upcoming), limit - result.runs)
-            generation, self._upcoming = self._upcoming[:count], self._upcoming[count:]
-            for branched in _run_all(self._brancher, generation, jobs):
-                self._take(branched)
+            generation, rest = self._upcoming[:count], self._upcoming[count:]
+            self._upcoming = []
+            pieces = [generation[begin : begin + _PIECE] for begin in range(0, count, _PIECE)]
+            done = 0
+            for piece in _run_all(self._brancher, pieces, jobs, goes_on):
+                done += 1
+                self._take(piece)
+                self._tell(result)
+            undone = [case for piece in pieces[done:] for case in piece]
+            self._upcoming = [*undone, *rest, *self._upcoming]
+            if undone:
+                break
         result.left = len(self._upcoming)
         if result.left:
-            random = Random(0)
-            result.left_estimate = estimated(self._upcoming, self._children, random, _PROBES)
+            result.left_estimate = estimated(self._upcoming, self._children, Random(0), _PROBES)
 
     def _children(self, case: Case) -> tuple[Case, ...]:
         branched = self._brancher.run(case)
         return branched.now + branched.later
 
-    def _take(self, branched: list[Branched] | WorkerDiedError) -> None:
-        result = self.result
-        if isinstance(branched, WorkerDiedError):
-            result.lost.append(str(branched))
+    def _take(self, piece: list[Branched] | str) -> None:
+        """Learn from a piece of work."""
+        if isinstance(piece, str):
+            self.result.lost.append(piece)
             return
-        for each in branched:
+        for each in piece:
             self._take_one(each)
-        self._tell(result)
 
     def _take_one(self, branched: Branched) -> None:
         result = self.result
         result.runs += 1
+        if branched.broken_off:
+            result.lost.append(branched.broken_off)
+            return
         if branched.missed:
             result.missed += 1
             return
@@ -144,18 +158,22 @@ class _Search:
                 self._upcoming.append(case)
 
 
-def _run_all(brancher: Brancher, cases: Sequence[Case], jobs: int) -> Iterator[list[Branched] | WorkerDiedError]:
-    """The cases in pieces, in their order, run by so many processes."""
-    pieces = [cases[begin : begin + _PIECE] for begin in range(0, len(cases), _PIECE)]
+def _run_all(
+    brancher: Brancher, pieces: Sequence[Sequence[Case]], jobs: int, goes_on: Callable[[], bool]
+) -> Iterator[list[Branched] | str]:
+    """What became of the pieces, in their order, run by so many processes; not of those that were not begun."""
     if jobs == 1 or len(pieces) == 1:
         for piece in pieces:
+            if not goes_on():
+                return
             yield [brancher.run(case) for case in piece]
         return
-    answers: dict[int, list[Branched] | WorkerDiedError] = {}
+    answers: dict[int, list[Branched] | str] = {}
     done = 0
-    with Workers(min(jobs, len(pieces)), _Bench(brancher, pieces)) as crew:
-        for index, answer in crew.run(len(pieces), lambda _: True):
-            answers[index] = answer if isinstance(answer, WorkerDiedError) else pickle.loads(answer)
+    patience_s = _PIECE * LIMITS.wall_s
+    with Workers(min(jobs, len(pieces)), _Bench(brancher, pieces), patience_s=patience_s) as crew:
+        for index, answer in crew.run(len(pieces), lambda _: goes_on()):
+            answers[index] = str(answer) if isinstance(answer, WorkerDiedError) else pickle.loads(answer)
             while done in answers:
                 yield answers.pop(done)
                 done += 1
