@@ -42,6 +42,7 @@ from meshsim.trace.records import (
     MessageReturned,
     ProcessContinued,
     ProcessDied,
+    ProcessReaped,
     ProcessStopped,
     Record,
 )
@@ -88,6 +89,8 @@ def _line(record: Record, directory: Directory) -> tuple[str, str] | None:
             return record.node, f"timer {_short(actor)} {key}"
         case FaultStruck(kind=kind, target=target) | FaultMissed(kind=kind, target=target):
             return _node_of(target, directory), f"{tag_of(what)} {kind} {getattr(what, 'detail', '')}"
+        case ProcessReaped(by=by):
+            return by or record.node, f"reaps {record.node}"
         case FaultEnded(kind=kind, target=target):
             return _node_of(target, directory), f"{tag_of(what)} {kind}"
         case _ if isinstance(what, _TAKEN):

@@ -6,18 +6,20 @@ none; each case that was run says in what else a run could depart *after* its la
 of its own (`branching`). So every combination comes up once, and every run in between is judged by the oracle.
 
     which ties            Deliveries at one instant to different nodes commute: what a node takes changes nothing for
-                          another one before the next instant. So only things due for the same node are put in every
-                          order (a persistent set). An instant at which this is not so (a process starts or ends, a
-                          message comes back) has all of its orders explored, of everything due at it (`ties`).
-    which times           Between two instants at which anything happens a fault finds the same world. Of each such
-                          gap one placement is enough, at its end, right before what is due there; what follows from
-                          the fault is then a tie with what would follow anyway. A gap that is longer than the shortest
-                          latency has another one at its beginning: what follows is over before anything else is due.
-                          No fault strikes between two things that are due at the same instant.
+                          another one before the next instant. So only what is due for the same node is put in every
+                          order, and what could come back to it (a persistent set, `ties`). At an instant at which a
+                          process starts, stops or ends by what is due there, everything is.
+    which times           Between two instants at which anything happens a fault finds the same world. So of each gap
+                          one placement is enough, at its end, right before what is due there: what follows from the
+                          fault is then a tie with what would follow anyway, and ties have all their orders. A gap that
+                          is longer than the shortest latency has another one at its beginning: what follows is over
+                          before anything else is due. No fault strikes between two things due at the same instant.
     which ranks           Ranks that nothing has told apart may change places; of such placements only the first is
                           made (`alike`).
-    which states          A case whose last departure finds a state that another case found, and does the same there,
-                          is judged, and not gone into again (`meshsim.explore.state`).
+    which states          A case whose last departure leads to a state that another case was in is judged, and not gone
+                          into again (`meshsim.explore.state`).
+
+Outside the window ties are broken first in, first out, also those of what a fault in the window leads to.
 
 What is counted are *classes*: different histories, times and changed places aside. `0 left` says that no case is left.
 

@@ -131,12 +131,14 @@ class Brancher:
                     yield case.placing(fault, at_ns)
 
     def _times(self, records: Sequence[Record]) -> list[int]:
-        """One time for each gap, right before what is due at its end; one at its beginning too, if it is long."""
+        """One time for each gap, right before what is due at its end; at its beginning too, if it is long, or instead, if
+        its end is outside the window.
+        """
         begin_ns, end_ns = self._bounds.window
         instants = sorted({begin_ns - NS, *(record.at for record in records if record.at >= begin_ns)})
         times: list[int] = []
         for before_ns, next_ns in zip(instants, [*instants[1:], records[-1].at], strict=True):
-            if next_ns - before_ns > self._latency_ns:
+            if next_ns - before_ns > self._latency_ns or next_ns >= end_ns:
                 times.append(before_ns + NS)
             times.append(next_ns)
         return [at_ns for at_ns in dict.fromkeys(times) if begin_ns <= at_ns < end_ns]
