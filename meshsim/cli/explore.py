@@ -14,6 +14,7 @@ from meshsim.cli import PASSED, VIOLATED
 from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
+from meshsim.cli.exhaustive import exhaust
 from meshsim.cli.values import duration_ns, positive
 from meshsim.explore.explorer import Exploration, Task
 from meshsim.explore.explorer import explore as explore_plans
@@ -27,7 +28,7 @@ from meshsim.scenario.load import discover, load_scenarios
 from meshsim.scenario.plan import Plan, fits_profile, plan, with_profile
 from meshsim.units import S
 
-StrategyName = Literal["random", "swarm", "pct", "guided"]
+StrategyName = Literal["random", "swarm", "pct", "guided", "exhaustive"]
 
 #: Runs of an exploration that is told neither a number nor a time. Source: chosen here, some seconds of one core.
 _RUNS = 1_000
@@ -44,6 +45,9 @@ def explore(
     jobs: int = 1,
     seed: int = 0,
     until_first: bool = False,
+    targets: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    at_most: int | None = None,
+    within: str | None = None,
     profile: ProfileName | None = None,
     max_wall: str = "30s",
     out: Path | None = None,
@@ -60,10 +64,11 @@ def explore(
     strategy
         `random`: one to four faults of any kind at any time. `swarm`: few kinds a run, many faults. `pct`: few faults,
         and orders of bounded depth with a stated probability. `guided`: changes cases that reached something new.
+        `exhaustive`: everything within a bound, see `--at-most` and `--within`; ends in "0 left" or says how much is.
     faults
         Kinds of faults that may strike, as `meshsim faults` names them; all when not given.
     runs
-        How many runs to make; 1000 when neither this nor `--time` is given.
+        How many runs to make; 1000 when neither this nor `--time` is given, and all when the search is exhaustive.
     time
         Stop after this wall time: `5m`.
     jobs
@@ -72,6 +77,12 @@ def explore(
         What all luck comes from.
     until_first
         Stop when something is found.
+    targets
+        `exhaustive` alone: whom faults may strike, `host0`, or a mesh for each of its ranks; everybody when not given.
+    at_most
+        `exhaustive` alone: how many faults a case has at most, 2 when not given.
+    within
+        `exhaustive` alone: when faults strike and orders are changed, `10s..20s`; the second poll period when not given.
     profile
         Explore under this profile instead of the files'.
     max_wall
@@ -81,6 +92,21 @@ def explore(
         the modelled system it is of, and written as a scenario file. Nothing is shrunk or written when not given.
     """
     plans = _plans(scenarios, profile)
+    if strategy == "exhaustive":
+        return exhaust(
+            plans,
+            _kinds(faults or []),
+            targets=targets or (),
+            at_most=2 if at_most is None else at_most,
+            within=within,
+            runs=None if runs is None else positive("--runs", runs),
+            time_s=None if time is None else duration_ns("--time", time) / S,
+            jobs=positive("--jobs", jobs),
+            until_first=until_first,
+        )
+    for option, value in (("--targets", targets), ("--at-most", at_most), ("--within", within)):
+        if value is not None:
+            raise UsageError(f"{option}: for --strategy exhaustive alone, got {strategy}")
     task = Task(
         plans=plans,
         strategy=strategy,

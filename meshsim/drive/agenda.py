@@ -101,5 +101,10 @@ class Agenda:
 
     def remaining(self) -> Iterator[Entry]:
         """What was never reached, in the order it would have been."""
+        return (entry for _, entry in self.due())
+
+    def due(self) -> Iterator[tuple[int, Entry]]:
+        """All that is still to come, and when."""
         for at_ns in sorted(self._buckets):
-            yield from self._buckets[at_ns]
+            for entry in self._buckets[at_ns]:
+                yield at_ns, entry

@@ -92,6 +92,10 @@ class World:
         """Digest of the trace so far."""
         return self._writer.digest()
 
+    def pending(self) -> tuple[list[tuple[int, Entry]], dict[TimerKey, int]]:
+        """All that is still to come, and when; of timers, when each is due as it is set now."""
+        return list(self._agenda.due()), {timer: due_ns for timer, (due_ns, _) in self._timers.items()}
+
     def record(self, node: str, cause: int, what: Body) -> int:
         """Append a record at the present instant; its number."""
         records = self.records

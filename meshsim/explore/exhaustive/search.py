@@ -1,0 +1,196 @@
+"""The search: generation by generation, until nothing is left or enough was seen."""
+
+from __future__ import annotations
+
+import gc
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
+
+import msgspec
+
+from meshsim.explore.exhaustive.branching import Branched, Brancher
+from meshsim.explore.exhaustive.cases import Bounds, Case
+from meshsim.explore.exhaustive.estimate import estimated
+from meshsim.explore.finding import Finding, Signature
+from meshsim.explore.running import LIMITS
+from meshsim.faults.kinds import Fault
+from meshsim.run.workers import WorkerDiedError, Workers
+from meshsim.scenario.plan import Plan
+
+#: How many cases a worker is given at a time. Source: chosen here: a tenth of a second or two.
+_PIECE = 32
+#: How many times the rest is sounded. Source: chosen here: as many runs as one piece of work.
+_PROBES = 32
+
+
+class Exhausted(msgspec.Struct, kw_only=True):
+    """What a search has seen."""
+
+    #: Different histories, times and changed places aside.
+    classes: int = 0
+    runs: int = 0
+    #: Cases that are known and were not run.
+    left: int = 0
+    #: About how many there are with all that follows from them, states that come up again counted each time; 0 when
+    #: none is left.
+    left_estimate: int = 0
+    #: Runs in which a fault found nobody to strike: no cases.
+    missed: int = 0
+    #: Cases that did what another one had done, in the same state.
+    again: int = 0
+    #: Distinct findings, in the order in which they were found, and how many runs showed each.
+    findings: list[Finding] = []
+    counts: dict[Signature, int] = {}
+    #: Why cases were not seen: a run was broken off, or a worker ended with its piece of work.
+    lost: list[str] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything within the bounds was seen."""
+        return not self.left and not self.lost
+
+    def line(self) -> str:
+        """One line for people."""
+        left = f"{self.left} left" + (f", about {self.left_estimate} with what follows" if self.left else "")
+        lost = f", {len(self.lost)} lost" if self.lost else ""
+        return f"{self.classes} classes explored, {left}{lost}"
+
+
+def explore_exhaustively(
+    plan: Plan,
+    menu: Sequence[Fault],
+    *,
+    at_most: int,
+    window: tuple[int, int],
+    jobs: int = 1,
+    limit: int | None = None,
+    goes_on: Callable[[], bool] = lambda: True,
+    folded: bool = True,
+    until_first: bool = False,
+    tell: Callable[[Exhausted], None] = lambda _: None,
+) -> Exhausted:
+    """Run everything within the bounds, on `sim`; the same result whatever the number of jobs.
+
+    Args:
+        plan: what all cases have in common.
+        menu: what can go wrong: faults without a time, each with one target.
+        at_most: how many faults a case has at most.
+        window: from which instant on and before which one faults are placed and ties are broken, nanoseconds.
+        jobs: how many processes.
+        limit: how many runs at most; then the rest is estimated.
+        goes_on: asked before each piece of work is begun; once it says no, the rest is estimated.
+        folded: whether ranks that are alike are folded.
+        until_first: whether to stop behind the first generation that finds something.
+        tell: called after each piece of work.
+    """
+    search = _Search(Brancher(plan, Bounds(menu=tuple(menu), at_most=at_most, window=window, folded=folded)), tell)
+    search.run(jobs, limit, goes_on, until_first=until_first)
+    return search.result
+
+
+class _Search:
+    def __init__(self, brancher: Brancher, tell: Callable[[Exhausted], None]) -> None:
+        self._brancher = brancher
+        self._tell = tell
+        self._upcoming: list[Case] = [Case()]
+        self._known = {Case().key}
+        self._states: set[bytes] = set()
+        self._classes: set[bytes] = set()
+        self.result = Exhausted()
+
+    def run(self, jobs: int, limit: int | None, goes_on: Callable[[], bool], *, until_first: bool) -> None:
+        result = self.result
+        while self._upcoming and (limit is None or result.runs < limit) and not (until_first and result.findings):
+            count = len(self._upcoming) if limit is None else min(len(self._upcoming), limit - result.runs)
+            generation, rest = self._upcoming[:count], self._upcoming[count:]
+            self._upcoming = []
+            pieces = [generation[begin : begin + _PIECE] for begin in range(0, count, _PIECE)]
+            done = 0
+            for piece in _run_all(self._brancher, pieces, jobs, goes_on):
+                done += 1
+                self._take(piece)
+                self._tell(result)
+            undone = [case for piece in pieces[done:] for case in piece]
+            self._upcoming = [*undone, *rest, *self._upcoming]
+            if undone:
+                break
+        result.left = len(self._upcoming)
+        if result.left:
+            result.left_estimate = estimated(self._upcoming, self._children, Random(0), _PROBES)
+
+    def _children(self, case: Case) -> tuple[Case, ...]:
+        branched = self._brancher.run(case)
+        return branched.now + branched.later
+
+    def _take(self, piece: list[Branched] | str) -> None:
+        """Learn from a piece of work."""
+        if isinstance(piece, str):
+            self.result.lost.append(piece)
+            return
+        for each in piece:
+            self._take_one(each)
+
+    def _take_one(self, branched: Branched) -> None:
+        result = self.result
+        result.runs += 1
+        if branched.broken_off:
+            result.lost.append(branched.broken_off)
+            return
+        if branched.missed:
+            result.missed += 1
+            return
+        for finding in branched.findings:
+            if finding.signature not in result.counts:
+                result.findings.append(finding)
+            result.counts[finding.signature] = result.counts.get(finding.signature, 0) + 1
+        self._classes.add(branched.class_)
+        result.classes = len(self._classes)
+        cases = branched.now
+        if self._states.isdisjoint(branched.state):
+            self._states.update(branched.state, branched.states)
+            cases += branched.later
+        else:
+            result.again += 1
+        for case in cases:
+            if case.key not in self._known:
+                self._known.add(case.key)
+                self._upcoming.append(case)
+
+
+def _run_all(
+    brancher: Brancher, pieces: Sequence[Sequence[Case]], jobs: int, goes_on: Callable[[], bool]
+) -> Iterator[list[Branched] | str]:
+    """What became of the pieces, in their order, run by so many processes; not of those that were not begun."""
+    if jobs == 1 or len(pieces) == 1:
+        for piece in pieces:
+            if not goes_on():
+                return
+            yield [brancher.run(case) for case in piece]
+        return
+    answers: dict[int, list[Branched] | str] = {}
+    done = 0
+    patience_s = _PIECE * LIMITS.wall_s
+    with Workers(min(jobs, len(pieces)), _Bench(brancher, pieces), patience_s=patience_s) as crew:
+        for index, answer in crew.run(len(pieces), lambda _: goes_on()):
+            answers[index] = str(answer) if isinstance(answer, WorkerDiedError) else pickle.loads(answer)
+            while done in answers:
+                yield answers.pop(done)
+                done += 1
+
+
+class _Bench:
+    """Where pieces of work are done: in each worker."""
+
+    def __init__(self, brancher: Brancher, pieces: Sequence[Sequence[Case]]) -> None:
+        self._brancher = brancher
+        self._pieces = pieces
+
+    def __enter__(self) -> None:
+        gc.freeze()
+
+    def __exit__(self, *_: object) -> None:
+        gc.unfreeze()
+
+    def do(self, index: int) -> bytes:
+        return pickle.dumps([self._brancher.run(case) for case in self._pieces[index]])
