@@ -77,12 +77,12 @@ def explore(
     out
         Folder for what is found; nothing is written when not given.
     """
-    plans = _plans(scenarios, profile)
+    plans = plans_of(scenarios, profile)
     task = Task(
         plans=plans,
         strategy=strategy,
         seed=seed,
-        kinds=_kinds(faults or []),
+        kinds=kinds_of(faults or []),
         runs=_RUNS if runs is None and time is None else None if runs is None else positive("--runs", runs),
         time_s=None if time is None else duration_ns("--time", time) / S,
         jobs=positive("--jobs", jobs),
@@ -95,7 +95,7 @@ def explore(
     return VIOLATED if result.found else PASSED
 
 
-def _plans(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
+def plans_of(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
     plans = [plan(loaded, loaded.scenario.seeds[0]) for path in discover(paths) for loaded in load_scenarios(path)]
     if profile is None:
         return tuple(plans)
@@ -106,7 +106,7 @@ def _plans(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
     return tuple(plans)
 
 
-def _kinds(names: list[str]) -> tuple[str, ...]:
+def kinds_of(names: list[str]) -> tuple[str, ...]:
     known = [tag_of(kind) for kind in MENU]
     kinds = [part.strip() for name in names for part in name.split(",") if part.strip()]
     for kind in kinds:
