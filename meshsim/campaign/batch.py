@@ -19,6 +19,7 @@ from meshsim.oracle.verdict import Violation
 from meshsim.run.limits import Limits
 from meshsim.scenario.plan import Plan, decode_plan, encode_plan, plan_digest
 from meshsim.scenario.streams import DRAWN_SEED_MAX, stream
+from meshsim.versions import version_of
 
 #: Runs of a batch, unless told otherwise. Source: chosen here: four generations of the explorer, so that a strategy
 #: which learns can, and few enough that a campaign which is killed loses seconds.
@@ -45,6 +46,8 @@ class BatchTask(msgspec.Struct, frozen=True, kw_only=True):
     key: Key
     plan: bytes
     limits: Limits = LIMITS
+    #: Of meshsim: another one may find something else.
+    version: str
 
     @property
     def seed(self) -> int:
@@ -118,7 +121,12 @@ def run_encoded(data: bytes) -> bytes:
     """Run an encoded task and encode what it gives: `BatchDone`, or `BatchFailed` if it raises."""
     answer: Answer
     try:
-        answer = run_batch(_TASK.decode(data))
+        task = _TASK.decode(data)
+        here = version_of("meshsim")
+        if here == task.version:
+            answer = run_batch(task)
+        else:
+            answer = BatchFailed(f"meshsim is {here} where it was to run, and {task.version} where the campaign is")
     except Exception as error:
         place = traceback.extract_tb(error.__traceback__)[-1]
         answer = BatchFailed(f"{type(error).__name__} in {place.name}, line {place.lineno}: {error}")
@@ -209,7 +217,9 @@ class Agenda:
         """The batch at this place, from 0, among those that were not done when this began."""
         self._known += islice(self._coming, max(0, index + 1 - len(self._known)))
         key = self._known[index]
-        return BatchTask(key=key, plan=self._encoded[key.plan_digest], limits=self._limits)
+        return BatchTask(
+            key=key, plan=self._encoded[key.plan_digest], limits=self._limits, version=version_of("meshsim")
+        )
 
     def _keys(self) -> Iterator[Key]:
         for number in count() if self._rounds is None else range(self._rounds):

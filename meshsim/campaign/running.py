@@ -18,6 +18,10 @@ from meshsim.run.program import program_of
 from meshsim.run.workers import WorkerDiedError
 from meshsim.scenario.plan import Plan, plan_label
 
+#: After so many batches in a row that gave nothing no more are begun. Source: chosen here; where one cannot run because
+#: a class or a version is missing, none can.
+_BROKEN_MAX = 20
+
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True):
     """What to explore, and how far."""
@@ -56,6 +60,8 @@ class Progress(msgspec.Struct, kw_only=True):
     #: Runs that crashed or hung: plan, number of the run, why.
     lost: list[tuple[str, int, str]] = []
     broken: list[Broken] = []
+    #: How many broken ones came last, one after the other.
+    in_vain: int = 0
 
 
 def run_campaign(
@@ -91,7 +97,11 @@ def run_campaign(
     ledger.begin(list(campaign.plans), jobs=jobs, scheduler=scheduler.address)
     started = perf_counter()
     deadline = started + (math.inf if campaign.time_s is None else campaign.time_s)
-    for index, answer in scheduler.run(agenda, lambda: perf_counter() < deadline, ledger.leave):
+
+    def may_begin() -> bool:
+        return perf_counter() < deadline and progress.in_vain < _BROKEN_MAX
+
+    for index, answer in scheduler.run(agenda, may_begin, ledger.leave):
         progress.elapsed_s = perf_counter() - started
         _take(progress, agenda.task(index), answer, agenda, ledger)
         tell(progress)
@@ -106,8 +116,10 @@ def _take(
     if isinstance(done, BatchFailed):
         batch = f"batch {task.key.round} of {label} by {task.key.strategy}"
         progress.broken.append(Broken(batch=batch, why=done.why))
+        progress.in_vain += 1
         return
     ledger.record(task, done, progress.elapsed_s)
+    progress.in_vain = 0
     progress.batches += 1
     progress.runs += done.runs
     progress.signatures.update(each.signature for each in done.sightings)
