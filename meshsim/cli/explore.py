@@ -17,9 +17,11 @@ from meshsim.cli.errors import UsageError
 from meshsim.cli.values import duration_ns, positive
 from meshsim.explore.explorer import Exploration, Task
 from meshsim.explore.explorer import explore as explore_plans
+from meshsim.explore.understanding import NotUnderstood, understand
 from meshsim.faults.menu import MENU
 from meshsim.model.quirks import ProfileName
 from meshsim.model.tags import tag_of
+from meshsim.run.directory import prepare, write_whole
 from meshsim.run.limits import Limits
 from meshsim.scenario.load import discover, load_scenarios
 from meshsim.scenario.plan import Plan, fits_profile, plan, with_profile
@@ -75,7 +77,8 @@ def explore(
     max_wall
         Give a run up after this wall time.
     out
-        Folder for what is found; nothing is written when not given.
+        Folder for what is found: each finding is shrunk to the smallest scenario that shows it, asked which quirks of
+        the modelled system it is of, and written as a scenario file. Nothing is shrunk or written when not given.
     """
     plans = plans_of(scenarios, profile)
     task = Task(
@@ -92,6 +95,8 @@ def explore(
     with _progress(task) as tell:
         result = explore_plans(task, tell)
     _tell_result(result)
+    if out is not None and result.found:
+        _keep(result, out, task.jobs)
     return VIOLATED if result.found else PASSED
 
 
@@ -137,6 +142,24 @@ def _tell_result(result: Exploration) -> None:
         f"{result.runs} runs ({outcomes}), {result.runs_per_s:.0f} runs/s, {len(result.found)} distinct findings, "
         f"{len(result.coverage)} features of the model reached"
     )
+
+
+def _keep(result: Exploration, out: Path, jobs: int) -> None:
+    """Write a scenario file for each finding."""
+    prepare(out)
+    say(f"shrinking {len(result.found)} findings:")
+    rows = []
+    for each in understand([found.finding for found in result.found.values()], jobs=jobs, folder=str(out)):
+        if isinstance(each, NotUnderstood):
+            err(f"{each.signature}: not shrunk: {each.why}")
+            continue
+        path = out / f"{each.name}.toml"
+        write_whole(path, each.text)
+        if each.trouble:
+            err(f"{path}: {each.trouble}")
+        left = f"{each.faults} of {each.faults_before}", f"{each.decisions} of {each.decisions_before}"
+        rows.append((str(path), *left, str(each.quirks)))
+    table(("file", "faults", "decisions", "quirks"), rows, right=("faults", "decisions"))
 
 
 @contextmanager

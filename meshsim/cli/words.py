@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable
 
 from msgspec import UNSET
 
-from meshsim.faults.kinds import Fault, LinkFault, MessageFault, When, targets_of
 from meshsim.model.attributes import ATTRIBUTES
 from meshsim.model.config import defaults, value_text
 from meshsim.model.quirks import PROFILES
 from meshsim.model.shapes.extent import Extent
 from meshsim.model.tags import tag_of
-from meshsim.oracle.describing import conditions_words, counted, expected_words, fields_words
+from meshsim.oracle.describing import counted, expected_words, fields_words
 from meshsim.oracle.expectations import Expectation, Known, applies
+from meshsim.oracle.fault_words import fault_time, fault_words
 from meshsim.scenario.children import children_of
 from meshsim.scenario.plan import Plan, Step
 from meshsim.scenario.schema import Actors, AllocateHostsOp, AllocateOp, SpawnActorsOp, SpawnProcsOp
@@ -74,9 +74,7 @@ def _spawned_how(spec: Actors | SpawnActorsOp) -> str:
 def timetable(plan: Plan) -> list[tuple[str, str, str]]:
     """What the plan does: (when, what, to whom and how), operations first, then faults, each in file order."""
     rows = [(_step_time(step), f"step {step.index}", _step_words(step)) for step in plan.steps]
-    return rows + [
-        (_fault_time(fault), f"fault {index}", _fault_words(fault)) for index, fault in enumerate(plan.faults)
-    ]
+    return rows + [(fault_time(fault), f"fault {index}", fault_words(fault)) for index, fault in enumerate(plan.faults)]
 
 
 def expectation_words(expectation: Expectation, quirks_off: Collection[str] = ()) -> str:
@@ -111,40 +109,6 @@ def _step_words(step: Step) -> str:
         return f"{tag_of(operation)} {operation.name}, by {operation.by}{how}"
     fields = fields_words(operation, "at", "by")
     return f"{tag_of(operation)} {fields + ', ' if fields else ''}by {operation.by}"
-
-
-def _fault_words(fault: Fault) -> str:
-    """Its kind, its targets and its parameters."""
-    without = ["target", "targets", "at", "when", "repeat"]
-    whom = " and ".join(targets_of(fault))
-    if isinstance(fault, LinkFault):
-        whom = str(fault.sides)
-        without += ["with_", "to", "one_way"]
-    if isinstance(fault, MessageFault) and fault.share == 1:
-        without.append("share")
-    rest = fields_words(fault, *without, first=False)
-    words = f"{tag_of(fault)} {whom}"
-    return f"{words}, {rest}" if rest else words
-
-
-def _fault_time(fault: Fault) -> str:
-    again = ""
-    if fault.repeat is not UNSET:
-        again = f", {counted(fault.repeat.times, 'time')}, every {format_duration(fault.repeat.every)}"
-    if fault.at is not None:
-        return f"at {format_duration(fault.at)}{again}"
-    return "at its spawn" if fault.when is None else f"{_when_words(fault.when)}{again}"
-
-
-def _when_words(when: When) -> str:
-    what = f"fault {when.fault}" if when.record is UNSET else f"{when.record}{conditions_words(when.where)}"
-    after = f"{format_duration(when.after)} after " if when.after else "on "
-    times = 1 if when.times is UNSET else when.times
-    nth = f"matches {when.count} to {when.count + times - 1} of " if times > 1 else ""
-    nth = f"match {when.count} of " if not nth and when.count > 1 else nth
-    since = "" if when.from_ is UNSET else f" from {format_duration(when.from_)} on"
-    since += "" if when.after_fault is UNSET else f" behind fault {when.after_fault}"
-    return f"{after}{nth}{what}{since}"
 
 
 def _config_changes(plan: Plan) -> Iterable[str]:

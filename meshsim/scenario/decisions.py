@@ -15,9 +15,9 @@ from typing import Annotated, Literal, Union
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from meshsim.units import Duration, duration
+from meshsim.units import Duration, duration, format_duration
 
-__all__ = ["Decision", "Fate", "First", "Takes"]
+__all__ = ["Decision", "Fate", "First", "Takes", "decision_words"]
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
@@ -74,3 +74,22 @@ class Fate(_Decision, frozen=True, kw_only=True, tag="fate"):
 
 
 Decision = Union[First, Takes, Fate]
+
+
+def decision_words(decision: Decision) -> str:
+    """What a decision makes of a run, in words."""
+    match decision:
+        case First(at=at, what=what, before=before):
+            return f"at {format_duration(at)} {what} goes before {before}"
+        case Takes(node=node, actor=actor, choice=choice, queue=queue):
+            return f"{actor} in {node} takes from {queue} at choice {choice}"
+        case Fate(at=at, src=src, dst=dst, message=message):
+            return f"{message} {src} -> {dst} of {format_duration(at)} {_fate_words(decision)}"
+
+
+def _fate_words(fate: Fate) -> str:
+    if fate.lost:
+        return "is lost"
+    if fate.copies:
+        return f"arrives {1 + len(fate.copies)} times"
+    return "is overtaken" if isinstance(fate.overtakes, int) else f"comes {format_duration(fate.delay)} later"
