@@ -80,7 +80,7 @@ class Ledger:
         """The batches that are in it."""
         with self._writing() as db:
             rows = db.execute("SELECT round, plan, strategy, seed, kinds, runs FROM batch")
-            return frozenset(Key(*key, _words(kinds), runs) for *key, kinds, runs in rows)
+            return frozenset(Key(*key, words_of(kinds), runs) for *key, kinds, runs in rows)
 
     def begin(self, plans: list[Plan], *, jobs: int, scheduler: str) -> None:
         """Note that the campaign goes on, and what it is about."""
@@ -169,7 +169,7 @@ def findings_in(path: Path) -> list[Finding]:
         )
         return [
             Finding(
-                Signature(invariant, machine, _words(cause)),
+                Signature(invariant, machine, words_of(cause)),
                 decode_plan(plan),
                 msgspec.json.decode(violation, type=Violation),
             )
@@ -190,7 +190,7 @@ def _record_sighting(db: sqlite3.Connection, batch: int, key: Key, sighting: Sig
         " (SELECT batch FROM example WHERE finding = ?)",
         (finding,),
     ).fetchone()
-    if before is None or key < Key(*before[:4], _words(before[4]), before[5]):
+    if before is None or key < Key(*before[:4], words_of(before[4]), before[5]):
         violation = msgspec.json.encode(sighting.violation)
         example = (finding, batch, sighting.run, sighting.plan, violation)
         db.execute("INSERT OR REPLACE INTO example VALUES (?, ?, ?, ?, ?)", example)
@@ -219,7 +219,7 @@ def _text(words: tuple[str, ...]) -> str:
     return msgspec.json.encode(words).decode()
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words_of(text: str) -> tuple[str, ...]:
     return msgspec.json.decode(text, type=tuple[str, ...])
 
 

@@ -108,9 +108,7 @@ def run_campaign(
     return progress
 
 
-def _take(
-    progress: Progress, task: BatchTask, answer: bytes | WorkerDiedError, agenda: Agenda, ledger: Ledger
-) -> None:
+def _take(progress: Progress, task: BatchTask, answer: bytes | WorkerDiedError, agenda: Agenda, ledger: Ledger) -> None:
     label = plan_label(agenda.plans[task.key.plan_digest])
     done = BatchFailed(str(answer)) if isinstance(answer, WorkerDiedError) else decode_answer(answer)
     if isinstance(done, BatchFailed):

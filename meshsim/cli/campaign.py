@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,17 +11,22 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from meshsim.campaign.batch import RUNS
+from meshsim.campaign.history import history_of
 from meshsim.campaign.ledger import Ledger, findings_in
+from meshsim.campaign.report import summary, write_report
 from meshsim.campaign.running import Campaign, Progress, run_campaign
 from meshsim.campaign.scheduling import Local, Scheduler
+from meshsim.campaign.tables import Shrunk, tables_of
 from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED
-from meshsim.cli.console import err
+from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
 from meshsim.cli.explore import StrategyName, kinds_of, plans_of
 from meshsim.cli.values import duration_ns, positive
 from meshsim.explore.strategies import STRATEGIES
+from meshsim.explore.understanding import NotUnderstood, understand
 from meshsim.model.quirks import ProfileName
+from meshsim.run.directory import OutputError, prepare, write_whole
 from meshsim.run.limits import Limits
 from meshsim.units import S
 
@@ -97,6 +102,60 @@ def campaign(
 
 
 app.command(campaign, name="run", help="The same, for folders that are called like a command.")
+
+
+@app.command
+def report(*ledgers: Path, out: Path | None = None, shrink: bool = False, jobs: int = 1) -> int:
+    """Say what campaigns found: what each strategy cost and gave, when each finding was made, and what was lost.
+
+    Strategies are compared by their own working time: the wall time of their batches, one after the other.
+
+    Parameters
+    ----------
+    ledgers
+        Ledgers of campaigns; a campaign may be running.
+    out
+        Also write a page with figures here, `index.html`, the same as `report.md`, and each figure as SVG and PNG.
+    shrink
+        Shrink each finding, say which quirks it is of, and write it as a scenario file below `--out`.
+    jobs
+        How many processes shrink at the same time.
+    """
+    if not ledgers:
+        raise UsageError("expected a ledger of a campaign")
+    if shrink and out is None:
+        raise UsageError("--shrink: needs --out, for the scenario files")
+    histories = [history_of(path) for path in ledgers]
+    for each in tables_of(histories):
+        say(f"{each.title}:")
+        table(each.headers, each.rows, right=tuple(each.right))
+        say()
+    say(summary(histories))
+    if out is not None:
+        prepare(out)
+        shrunk = _shrunk(ledgers, out / "findings", positive("--jobs", jobs)) if shrink else None
+        try:
+            say(f"page: {write_report(histories, out, shrunk)}")
+        except OSError as error:
+            raise OutputError(f"{out}: cannot write the page: {error.strerror}") from None
+    return PASSED
+
+
+def _shrunk(ledgers: Sequence[Path], folder: Path, jobs: int) -> Shrunk:
+    """Each distinct finding, in its smallest form, as a file in the folder."""
+    findings = {finding.signature: finding for path in reversed(ledgers) for finding in findings_in(path)}
+    prepare(folder)
+    shrunk = {}
+    for each in understand(list(findings.values()), jobs=jobs, folder=str(folder)):
+        if isinstance(each, NotUnderstood):
+            err(f"{each.signature}: not shrunk: {each.why}")
+            continue
+        write_whole(folder / f"{each.name}.toml", each.text)
+        if each.trouble:
+            err(f"{each.name}.toml: {each.trouble}")
+        faults = f"{each.faults} of {each.faults_before} faults"
+        shrunk[each.signature] = (str(each.quirks), faults, f"findings/{each.name}.toml")
+    return shrunk
 
 
 @contextmanager

@@ -10,8 +10,6 @@ import signal
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
-
 from distributed import LocalCluster
 from worlds import SMALLER, run
 

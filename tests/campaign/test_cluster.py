@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from leftovers import processes_with, wait_until
-from worlds import SMALLER, contents, run
+from worlds import MARK, SMALLER, contents, environment, run
 
 from meshsim.campaign.batch import Agenda, BatchFailed, decode_answer, encode_task, run_batch
 from meshsim.campaign.cluster import Cluster, ClusterError, connected, in_own_process
@@ -24,15 +23,14 @@ HERE = Path(__file__).parent
 def test_a_worker_that_is_killed_costs_nothing(tmp_path: Path) -> None:
     """Two workers, one of which is killed while it has a batch: the same is found as by one process of this machine."""
     path, alone = tmp_path / "cluster.sqlite", tmp_path / "alone.sqlite"
-    environment = {**os.environ, "MESHSIM_TEST_CAMPAIGN": str(path)}
     command = [sys.executable, str(HERE / "on_cluster.py"), str(path)]
 
-    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    said = subprocess.run(command, env=environment(path), capture_output=True, text=True, check=True)
     run(alone, SMALLER)
 
     assert said.stdout == "4 batches, 0 broken, the one that was killed is gone: True\n"
     assert contents(path) == contents(alone)
-    assert wait_until(lambda: not processes_with("MESHSIM_TEST_CAMPAIGN", str(path), but=0))
+    assert wait_until(lambda: not processes_with(MARK, str(path), but=0))
 
 
 def test_nobody_at_an_address_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from leftovers import processes_with, wait_until
-from worlds import CAMPAIGN, PLANS, contents, count, run
+from worlds import CAMPAIGN, MARK, PLANS, contents, count, environment, run
 
 from meshsim.campaign.ledger import findings_in
 from meshsim.campaign.scheduling import Local
@@ -85,15 +85,14 @@ def test_a_campaign_that_is_killed_goes_on_where_it_was(whole: Path, tmp_path: P
 
 def _killed_after(batches: int, path: Path) -> int:
     """Start the campaign in a process, kill it when so many batches are in the ledger; how many there are then."""
-    environment = {**os.environ, "MESHSIM_TEST_CAMPAIGN": str(path)}
     command = [sys.executable, str(HERE / "run_it.py"), str(path)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environment(path), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if int(line) >= batches:
                 break
         os.kill(process.pid, signal.SIGKILL)
-    assert wait_until(lambda: not processes_with("MESHSIM_TEST_CAMPAIGN", str(path), but=0))
+    assert wait_until(lambda: not processes_with(MARK, str(path), but=0))
     return count(path, "batch")
 
 

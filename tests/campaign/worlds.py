@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -22,6 +24,8 @@ CAMPAIGN = Campaign(plans=PLANS, strategies=("random", "swarm"), seed=3, runs=8,
 
 #: Four batches in all.
 SMALLER = msgspec.structs.replace(CAMPAIGN, plans=PLANS[:1])
+
+MARK = "MESHSIM_TEST_CAMPAIGN"
 
 _KEY = "batch.round, batch.plan, batch.strategy, batch.seed, batch.kinds, batch.runs"
 _CONTENTS = (
@@ -45,6 +49,13 @@ def run(
 ) -> Progress:
     with Ledger(path) as ledger:
         return run_campaign(campaign, ledger, scheduler or Local(1), tell=tell)
+
+
+def environment(path: Path) -> dict[str, str]:
+    """For a process of tests: what is here can be imported, and it and its children can be told by `MARK`."""
+    here = Path(__file__).parent
+    places = [str(here), str(here.parent), *filter(None, sys.path)]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(places), MARK: str(path)}
 
 
 def contents(path: Path) -> list[list[tuple[Any, ...]]]:
