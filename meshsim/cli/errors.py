@@ -9,9 +9,12 @@ class UsageError(Exception):
 
 def is_users(error: Exception) -> bool:
     """Whether this error is the user's to mend. Looks the types up late: asking must not cost a quick command."""
+    from meshsim.campaign.cluster import ClusterError
+    from meshsim.campaign.ledger import LedgerError
     from meshsim.run import OutputError, RunError
     from meshsim.run.table import TableError
     from meshsim.scenario.errors import ScenarioError
     from meshsim.trace.file import TraceError
 
-    return isinstance(error, UsageError | ScenarioError | OutputError | RunError | TableError | TraceError)
+    users = UsageError | ScenarioError | OutputError | RunError | TableError | TraceError | LedgerError | ClusterError
+    return isinstance(error, users)

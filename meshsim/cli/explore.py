@@ -91,7 +91,7 @@ def explore(
         Folder for what is found: each finding is shrunk to the smallest scenario that shows it, asked which quirks of
         the modelled system it is of, and written as a scenario file. Nothing is shrunk or written when not given.
     """
-    plans = _plans(scenarios, profile)
+    plans = plans_of(scenarios, profile)
     if strategy == "exhaustive":
         return exhaust(
             plans,
@@ -111,7 +111,7 @@ def explore(
         plans=plans,
         strategy=strategy,
         seed=seed,
-        kinds=_kinds(faults or []),
+        kinds=kinds_of(faults or []),
         runs=_RUNS if runs is None and time is None else None if runs is None else positive("--runs", runs),
         time_s=None if time is None else duration_ns("--time", time) / S,
         jobs=positive("--jobs", jobs),
@@ -126,7 +126,7 @@ def explore(
     return VIOLATED if result.found else PASSED
 
 
-def _plans(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
+def plans_of(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
     plans = [plan(loaded, loaded.scenario.seeds[0]) for path in discover(paths) for loaded in load_scenarios(path)]
     if profile is None:
         return tuple(plans)
@@ -137,7 +137,7 @@ def _plans(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
     return tuple(plans)
 
 
-def _kinds(names: list[str]) -> tuple[str, ...]:
+def kinds_of(names: list[str]) -> tuple[str, ...]:
     known = [tag_of(kind) for kind in MENU]
     kinds = [part.strip() for name in names for part in name.split(",") if part.strip()]
     for kind in kinds:

@@ -163,7 +163,9 @@ def _has_followed(
         case SpawnProcess() | SpawnAllocated() | StartHost():
             return any(_follows(record, command, recording) for record in following)
         case ExitProcess() | SignalSelf():
-            return any(_follows(record, command, recording) for record in following) or _has_died(node, following, recording)
+            return any(_follows(record, command, recording) for record in following) or _has_died(
+                node, following, recording
+            )
         case SignalProcess():
             return any(_follows(record, command, recording) for record in following) or _is_dead(command, recording)
         case ProcStatusChanged(name=name):

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import msgspec
 import pytest
-from small_worlds import at, mesh
+from small_worlds import mesh
 
 from meshsim.drive.agenda import Entry
 from meshsim.drive.conductor import Conductor
@@ -24,7 +24,7 @@ from meshsim.run.execute import brief_of
 from meshsim.scenario.plan import Plan, with_profile
 from meshsim.sim import SimBackend
 from meshsim.trace.records import FaultMissed
-from meshsim.units import MS, S, Duration
+from meshsim.units import MS, Duration, S
 
 
 def world(per_host: int, profile: str = "fixed") -> Plan:
