@@ -95,7 +95,7 @@ def explore(
     if strategy == "exhaustive":
         return exhaust(
             plans,
-            _kinds(faults or []),
+            kinds_of(faults or []),
             targets=targets or (),
             at_most=2 if at_most is None else at_most,
             within=within,

@@ -17,7 +17,8 @@ from meshsim.oracle.fault_words import fault_time, fault_words
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.judge import judge
 from meshsim.oracle.verdict import CODE_RETURNS, Verdict, Violation
-from meshsim.run.execute import RunResult, brief_of, run_plan
+from meshsim.run.brief import brief_of
+from meshsim.run.execute import RunResult, run_plan
 from meshsim.scenario.decisions import decision_words
 from meshsim.scenario.plan import Plan
 from meshsim.units import Duration

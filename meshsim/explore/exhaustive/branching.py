@@ -17,7 +17,8 @@ from meshsim.explore.running import LIMITS
 from meshsim.explore.state import Renaming, digest_of, history, renamings_of, settled_digest
 from meshsim.model.tags import tag_of
 from meshsim.oracle.judge import judge
-from meshsim.run.execute import brief_of, given_up
+from meshsim.run.brief import brief_of
+from meshsim.run.execute import given_up
 from meshsim.run.limits import LimitedBackend
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
