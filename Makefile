@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test quirks faults seeds mutants soak detection-live sweeps docs bench shrinks lint clean
+.PHONY: demo test quirks faults seeds mutants soak detection-live sweeps docs bench shrinks explorations lint clean
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -74,6 +74,10 @@ bench: $(READY)
 # Fifty findings of twelve faults, shrunk: how few are left, and how soon; writes reports/shrinking.md.
 shrinks: $(READY)
 	$(BIN)/python -m benchmarks.shrinks --out reports
+
+# What each strategy of exploring finds unaided in ten minutes on all cores; writes reports/explorations.md: an hour.
+explorations: $(READY)
+	$(BIN)/python -m benchmarks.explorations --out reports
 
 clean:
 	rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

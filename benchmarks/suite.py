@@ -10,6 +10,7 @@ from time import perf_counter
 import msgspec
 
 from benchmarks.comparison import Comparison
+from benchmarks.exploring import compare_exploring
 from benchmarks.live_mesh import compare_live_mesh
 from benchmarks.polling import compare_polling
 from benchmarks.processes import compare_processes
@@ -33,6 +34,8 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     #: Hosts, and procs on each.
     live: tuple[int, int] = (8, 32)
     live_rounds: int = 1
+    explore_rounds: int = 5
+    explore_runs: int = 100
 
 
 def measure(extent: Extent) -> list[Comparison]:
@@ -52,6 +55,8 @@ def measure(extent: Extent) -> list[Comparison]:
         comparisons += compare_processes(procs, rounds=extent.proc_rounds)
     _say(f"live, {extent.live[0] * extent.live[1]} procs")
     comparisons += compare_live_mesh(*extent.live, rounds=extent.live_rounds)
+    _say("explore")
+    comparisons += compare_exploring(rounds=extent.explore_rounds, runs=extent.explore_runs)
     return comparisons
 
 

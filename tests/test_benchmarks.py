@@ -25,6 +25,8 @@ TINY = Extent(
     procs=(1, 3),
     proc_rounds=1,
     live=(1, 2),
+    explore_rounds=2,
+    explore_runs=2,
 )
 
 
