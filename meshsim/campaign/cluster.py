@@ -53,7 +53,7 @@ def connected(address: str) -> Iterator[Cluster]:
 class Cluster:
     """Hands out as many batches as the workers have threads."""
 
-    def __init__(self, client: Any, address: str) -> None:
+    def __init__(self, client: Any, address: str) -> None:  # noqa: ANN401  Dask is an extra, without types of ours
         self.address = address
         self._client = client
         self._seen = monotonic()
@@ -99,7 +99,7 @@ class Cluster:
         return self._client.status != "running" or monotonic() - self._seen > _WORKERS_S
 
 
-def _answer(future: Any) -> bytes | WorkerDiedError:
+def _answer(future: Any) -> bytes | WorkerDiedError:  # noqa: ANN401  as above
     if future.status != "finished":
         error = future.exception() if future.status == "error" else None
         return WorkerDiedError(f"the cluster gave it up: {str(error or future.status).splitlines()[0]}")

@@ -89,7 +89,7 @@ def drawings(histories: Sequence[History]) -> Iterator[Drawing]:
         yield Drawing(
             name="violations",
             label="Runs of a thousand in which each invariant was violated, by strategy; on a logarithmic scale.",
-            size=(7.6, 1.0 + 0.24 * len(invariants)),
+            size=(7.6, 1.1 + 0.32 * len(invariants)),
             draw=partial(_draw_rates, lines=lines, invariants=invariants),
         )
     if lines:
@@ -109,10 +109,14 @@ def drawings(histories: Sequence[History]) -> Iterator[Drawing]:
 
 
 def _draw_rates(figure: Figure, ink: Ink, *, lines: Sequence[Line], invariants: Sequence[str]) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
     axes = _axes(figure, ink)
     for number, line in enumerate(lines):
         colour, marker = _LOOKS[number % len(_LOOKS)]
-        places = [(rate(line, invariant), y) for y, invariant in enumerate(invariants)]
+        # Beside one another, so that none hides another.
+        aside = 0.9 * ((number + 1) / (len(lines) + 1) - 0.5)
+        places = [(rate(line, invariant), y + aside) for y, invariant in enumerate(invariants)]
         drawn = [(x, y) for x, y in places if x]
         axes.plot(
             [x for x, _ in drawn],
@@ -124,6 +128,9 @@ def _draw_rates(figure: Figure, ink: Ink, *, lines: Sequence[Line], invariants: 
             label=line.name,
         )
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axes.set_yticks(range(len(invariants)), invariants)
     axes.set_ylim(len(invariants) - 0.5, -0.5)
     axes.set_xlabel("runs of a thousand", color=ink("muted"), loc="left")
@@ -133,6 +140,8 @@ def _draw_rates(figure: Figure, ink: Ink, *, lines: Sequence[Line], invariants: 
 def _draw_growth(
     figure: Figure, ink: Ink, *, lines: Sequence[Line], growth_of: Callable[[Line], Growth], of: str
 ) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     axes = _axes(figure, ink)
     for number, line in enumerate(lines):
         colour, _ = _LOOKS[number % len(_LOOKS)]
@@ -148,6 +157,7 @@ def _draw_growth(
         )
     axes.set_xlim(left=0)
     axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("working time of the strategy, s", color=ink("muted"), loc="left")
     axes.set_ylabel(of, color=ink("muted"))
     _legend(axes, ink)
@@ -167,4 +177,13 @@ def _axes(figure: Figure, ink: Ink) -> Axes:
 
 
 def _legend(axes: Axes, ink: Ink) -> None:
-    axes.legend(frameon=False, labelcolor=ink("muted"), fontsize=7)
+    """Above the axes, where nothing is drawn."""
+    axes.legend(
+        frameon=False,
+        labelcolor=ink("muted"),
+        fontsize=7,
+        ncols=5,
+        loc="lower left",
+        bbox_to_anchor=(0, 1),
+        borderpad=0,
+    )

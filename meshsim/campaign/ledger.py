@@ -80,7 +80,7 @@ class Ledger:
         """The batches that are in it."""
         with self._writing() as db:
             rows = db.execute("SELECT round, plan, strategy, seed, kinds, runs FROM batch")
-            return frozenset(Key(*key, words_of(kinds), runs) for *key, kinds, runs in rows)
+            return frozenset(map(_key, rows))
 
     def begin(self, plans: list[Plan], *, jobs: int, scheduler: str) -> None:
         """Note that the campaign goes on, and what it is about."""
@@ -164,8 +164,8 @@ def findings_in(path: Path) -> list[Finding]:
     """
     with reading(path) as db:
         rows = db.execute(
-            "SELECT invariant, machine, cause, plan, violation FROM finding JOIN example ON example.finding = finding.id"
-            " ORDER BY invariant, machine, cause"
+            "SELECT invariant, machine, cause, plan, violation FROM finding"
+            " JOIN example ON example.finding = finding.id ORDER BY invariant, machine, cause"
         )
         return [
             Finding(
@@ -190,10 +190,15 @@ def _record_sighting(db: sqlite3.Connection, batch: int, key: Key, sighting: Sig
         " (SELECT batch FROM example WHERE finding = ?)",
         (finding,),
     ).fetchone()
-    if before is None or key < Key(*before[:4], words_of(before[4]), before[5]):
+    if before is None or key < _key(before):
         violation = msgspec.json.encode(sighting.violation)
         example = (finding, batch, sighting.run, sighting.plan, violation)
         db.execute("INSERT OR REPLACE INTO example VALUES (?, ?, ?, ?, ?)", example)
+
+
+def _key(row: tuple[int, str, str, int, str, int]) -> Key:
+    number, plan, strategy, seed, kinds, runs = row
+    return Key(number, plan, strategy, seed, words_of(kinds), runs)
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:

@@ -24,8 +24,8 @@ class Scheduler(Protocol):
     ) -> Iterator[tuple[int, bytes | WorkerDiedError]]:
         """Answers as they come, with the place of their batch in the agenda.
 
-        No batch is begun once `may_begin` says no; what runs comes to its end. `begin` is called in each process that is
-        forked from this one.
+        No batch is begun once `may_begin` says no; what runs comes to its end. `begin` is called in each process that
+        is forked from this one.
         """
 
 

@@ -23,11 +23,13 @@ from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
 from meshsim.cli.explore import StrategyName, kinds_of, plans_of
 from meshsim.cli.values import duration_ns, positive
+from meshsim.explore.space import Space
 from meshsim.explore.strategies import STRATEGIES
 from meshsim.explore.understanding import NotUnderstood, understand
 from meshsim.model.quirks import ProfileName
 from meshsim.run.directory import OutputError, prepare, write_whole
 from meshsim.run.limits import Limits
+from meshsim.scenario.plan import Plan, plan_label
 from meshsim.units import S
 
 app = App(name="campaign", result_action="return_value")
@@ -52,9 +54,9 @@ def campaign(
 ) -> int:
     """Explore many scenarios for a long time, with a ledger of everything that was found.
 
-    A campaign goes round by round: a batch of runs for each scenario and each strategy. A batch is an exploration of its
-    own, so it finds the same wherever and whenever it runs. It is in the ledger as soon as it is over: a campaign that
-    was killed goes on where it was when it is started again.
+    A campaign goes round by round: a batch of runs for each scenario and each strategy. A batch is an exploration of
+    its own, so it finds the same wherever and whenever it runs. It is in the ledger as soon as it is over: a campaign
+    that was killed goes on where it was when it is started again.
 
     Parameters
     ----------
@@ -86,11 +88,12 @@ def campaign(
     """
     if time is None and rounds is None:
         raise UsageError("expected --time, --rounds or both: a campaign has no end of its own")
+    kinds = kinds_of(faults or [])
     asked = Campaign(
-        plans=plans_of(scenarios, profile),
+        plans=_plans(scenarios, profile, kinds),
         strategies=tuple(dict.fromkeys(strategy or STRATEGIES)),
         seed=seed,
-        kinds=kinds_of(faults or []),
+        kinds=kinds,
         runs=positive("--batch-runs", batch_runs),
         rounds=None if rounds is None else positive("--rounds", rounds),
         time_s=None if time is None else duration_ns("--time", time) / S,
@@ -156,6 +159,18 @@ def _shrunk(ledgers: Sequence[Path], folder: Path, jobs: int) -> Shrunk:
         faults = f"{each.faults} of {each.faults_before} faults"
         shrunk[each.signature] = (str(each.quirks), faults, f"findings/{each.name}.toml")
     return shrunk
+
+
+def _plans(paths: list[Path], profile: ProfileName | None, kinds: tuple[str, ...]) -> tuple[Plan, ...]:
+    """The plans in which the chosen faults can do something."""
+    plans = plans_of(paths, profile)
+    struck = tuple(plan for plan in plans if not kinds or set(kinds) & set(Space.of(plan).kinds))
+    if not struck:
+        raise UsageError(f"--faults: none of {', '.join(kinds)} can do anything in any scenario")
+    for plan in plans:
+        if plan not in struck:
+            err(f"{plan_label(plan)} is left out: none of {', '.join(kinds)} can do anything there")
+    return struck
 
 
 @contextmanager

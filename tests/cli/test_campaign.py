@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from meshsim.explore import understanding
+
 Command = Callable[..., Any]
 
 SMALL = ("sc", "--rounds", "1", "--batch-runs", "4", "--strategy", "random", "swarm", "--seed", "3")
@@ -35,15 +37,16 @@ def test_a_report_is_written_of_ledgers(meshsim: Command, folder: Path) -> None:
     assert (folder / "page" / "report.md").is_file()
 
 
-def test_findings_are_shrunk_on_demand(meshsim: Command, folder: Path) -> None:
-    """Each is a scenario file that can be run, and the page names its quirks."""
-    meshsim("campaign", *SMALL, "--ledger", "l.sqlite", "--faults", "signal")
+def test_findings_are_shrunk_on_demand(meshsim: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is a scenario file that can be run, and the page names it; here they are shrunk by a few steps."""
+    monkeypatch.setattr(understanding, "RUNS_MAX", 20)
+    meshsim("campaign", *SMALL, "--ledger", "l.sqlite")
 
     said = meshsim("campaign", "report", "l.sqlite", "--out", "page", "--shrink", "--jobs", "2")
 
     files = sorted((folder / "page" / "findings").glob("*.toml"))
     page = (folder / "page" / "index.html").read_text()
-    assert said.err == ""
+    assert said.code == 0
     assert len(files) > 0
     assert all(f"findings/{file.name}" in page for file in files)
     assert meshsim("run", str(files[0]), "--backend", "sim").code == 0
@@ -53,12 +56,12 @@ def test_findings_are_shrunk_on_demand(meshsim: Command, folder: Path) -> None:
     ("words", "says"),
     [
         (("campaign", "sc"), "expected --time, --rounds or both: a campaign has no end of its own"),
-        (("campaign", "sc", "--time", "soon"), '--time: expected a duration such as "1.5s", got "soon"'),
+        (("campaign", "sc", "--time", "soon"), "--time: expected a duration such as"),
         (("campaign", "sc", "--rounds", "0"), "--rounds: expected at least 1, got 0"),
         (("campaign", "sc", "--rounds", "1", "--faults", "magic"), "--faults: no kind of fault is called 'magic'"),
         (
             ("campaign", "sc", "--rounds", "1", "--faults", "alloc_fail"),
-            "--faults: none of alloc_fail can do anything in kill-one",
+            "--faults: none of alloc_fail can do anything in any scenario",
         ),
         (("campaign", "sc", "--rounds", "1", "--ledger", "sc/kill-one.toml"), "sc/kill-one.toml: not a ledger"),
         (("campaign", "none", "--rounds", "1"), "none: no such file or folder"),
