@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 import msgspec
@@ -89,6 +89,7 @@ def latenesses(plan: Plan, records: Sequence[Record], timing: Timing) -> Latenes
     #: What nobody knows to have been late, as nothing followed from it; it must not delay what follows from others.
     silent: dict[_Which, int] = {}
     due_ns: dict[tuple[Node, ActorId, str], int] = {}
+    turns = _Turns()
     for taken in timing.inputs:
         record = records[taken.record]
         kind = _kind(taken.node, record.what)
@@ -105,13 +106,49 @@ def latenesses(plan: Plan, records: Sequence[Record], timing: Timing) -> Latenes
         if reported_ns is None:
             silent[which] = 0
         else:
-            reporting.append((record.at, max(0, reported_ns - taken.at_ns), which))
+            late_ns = max(0, reported_ns - taken.at_ns) + turns.next(reported_ns, taken.node)
+            reporting.append((record.at, late_ns, which))
         if taken.at_ns - planned_ns <= most_ns:
             taking.append((record.at, max(0, taken.at_ns - planned_ns), which))
         for output in () if taken.outputs is UNSET else taken.outputs:
             if isinstance(output, SetTimer):
                 due_ns[taken.node, output.actor, output.key] = taken.at_ns + output.after_ns
-    return Latenesses(Measured.of_all(taking), Measured.of_all(reporting, silent), max(worst.values(), default=0))
+    never = dict.fromkeys(_untaken(records, timing, count), int(plan.horizon))
+    return Latenesses(
+        taking=Measured.of_all(taking, never),
+        reporting=Measured.of_all(reporting, silent),
+        worst_ns=max(worst.values(), default=0),
+    )
+
+
+class _Turns:
+    """Which node was heard first of those that were heard at one instant: a nanosecond for each one before it."""
+
+    def __init__(self) -> None:
+        self._at_ns = -1
+        self._node = Node("")
+        self._turn = 0
+
+    def next(self, at_ns: int, node: Node) -> int:
+        if at_ns != self._at_ns:
+            self._turn = 0
+        elif node != self._node:
+            self._turn += 1
+        self._at_ns, self._node = at_ns, node
+        return self._turn
+
+
+def _untaken(records: Sequence[Record], timing: Timing, count: Counter[tuple[Node, str, str]]) -> Iterator[_Which]:
+    """What was handed to nodes and not known to be taken when they died or the run ended.
+
+    `count` is how much they took of each kind.
+    """
+    taken = {each.record for each in timing.inputs}
+    for record in records if taken else ():
+        if record.seq not in taken and isinstance(record.what, Envelope | ProcessStarted):
+            kind = _kind(Node(record.node), record.what)
+            count[kind] += 1
+            yield (*kind, count[kind])
 
 
 def _known(plan: Plan, records: Sequence[Record]) -> dict[int, int]:
