@@ -23,10 +23,10 @@ def backends_for(plan: Plan, wanted: str) -> tuple[str, ...]:
     """The backends to run a plan on, in order; none when it is not for what is wanted.
 
     What is for `lockstep` is for `live` too: both do it to real processes. A scenario that names `live` has it in
-    `both`.
+    `both`. One with decisions has not: nobody decides there.
     """
     named = set(plan.backends)
-    if wanted in ("live", "all") and "lockstep" in named:
+    if wanted in ("live", "all") and "lockstep" in named and not plan.decisions:
         named.add("live")
     return in_order(named if wanted in ("both", "all") else named & {wanted})
 

@@ -11,6 +11,8 @@ from meshsim.units import format_duration
 
 
 def check_decisions(scenario: Scenario) -> None:
+    if scenario.decisions and "live" in scenario.backends:
+        raise ScenarioError("backends", "leave live out: nobody decides there, and the scenario has decisions")
     for index, decision in enumerate(scenario.decisions):
         _check(f"decisions[{index}]", decision, scenario)
         if decision in scenario.decisions[:index] and not isinstance(decision, First):

@@ -41,3 +41,12 @@ def test_what_is_for_lockstep_is_for_live_and_a_file_may_name_it(
 
 def test_simulation_is_first_as_the_others_are_compared_with_it() -> None:
     assert in_order(["live", "lockstep", "sim", "live"]) == ("sim", "lockstep", "live")
+
+
+def test_nobody_decides_on_live() -> None:
+    """A scenario with decisions runs where they are taken."""
+    takes = {"kind": "takes", "node": "client", "actor": "client[0]", "queue": "work"}
+    decided = plan(decode({"name": "a", "horizon": "1s", "decisions": [takes]}), 0)
+
+    assert backends_for(decided, "all") == ("sim", "lockstep")
+    assert backends_for(decided, "live") == ()

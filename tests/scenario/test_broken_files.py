@@ -58,6 +58,12 @@ BROKEN: dict[str, tuple[str, str]] = {
         decisions('kind = "fate"\nat = "21s"\nfrom = "client"\nto = "host0"\nmessage = "get_state"\nlost = true'),
         'decisions[0].at: expected at most the horizon, 20s, got "21s"',
     ),
+    "decisions-on-live": (
+        decisions('kind = "takes"\nnode = "a"\nactor = "b[0]"\nqueue = "work"').replace(
+            HEAD, f'{HEAD}backends = ["sim", "live"]\n'
+        ),
+        "backends: leave live out: nobody decides there, and the scenario has decisions",
+    ),
     "decision-before-itself": (
         decisions('kind = "first"\nat = "2s"\nwhat = "a"\nbefore = "a"'),
         'decisions[0].before: expected something else than what, got "a"',
