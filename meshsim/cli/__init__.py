@@ -46,6 +46,7 @@ for _name, _place, _help in (
     ("certify", "meshsim.cli.certify:certify", "Say whether scenarios do the same in all three worlds."),
     ("sweep", "meshsim.cli.sweep:sweep", "Run a scenario with many settings and seeds, into one table."),
     ("compare", "meshsim.cli.compare:compare", "Say what changed between tables or runs, in words and pictures."),
+    ("explore", "meshsim.cli.explore:explore", "Search for faults and orders that violate an invariant."),
     ("faults", "meshsim.cli.faults:faults", "Say what can go wrong, and show that each fault does what it says."),
     ("quirks", "meshsim.cli.quirks:quirks", "Say how the modelled system surprises, and show each surprise."),
     ("invariants", "meshsim.cli.invariants:invariants", "Say what must hold in every run, and what breaks it."),

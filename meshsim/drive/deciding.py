@@ -7,6 +7,7 @@ same run without anything drawn.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -47,29 +48,29 @@ class Labels:
 
     def __init__(self) -> None:
         self._at_ns = -1
-        #: How many with a label were taken at this instant.
-        self._taken: dict[str, int] = {}
+        #: What was taken at this instant. Labels cost more than all else here: they are made when somebody asks.
+        self._taken: list[Entry] = []
 
     def of(self, at_ns: int, entries: Sequence[Entry]) -> list[str]:
         """The labels of what may go first."""
         self._turn_to(at_ns)
-        counts = dict(self._taken)
+        counts = Counter(label(entry) for entry in self._taken)
         labels = []
         for entry in entries:
             text = label(entry)
-            number = counts[text] = counts.get(text, 0) + 1
+            counts[text] += 1
+            number = counts[text]
             labels.append(text if number == 1 else f"{text} #{number}")
         return labels
 
     def take(self, at_ns: int, entry: Entry) -> None:
         """This one is taken."""
         self._turn_to(at_ns)
-        text = label(entry)
-        self._taken[text] = self._taken.get(text, 0) + 1
+        self._taken.append(entry)
 
     def _turn_to(self, at_ns: int) -> None:
         if at_ns != self._at_ns:
-            self._at_ns, self._taken = at_ns, {}
+            self._at_ns, self._taken = at_ns, []
 
 
 def turns_of(decisions: Sequence[Decision], node: Node) -> tuple[Turn, ...]:

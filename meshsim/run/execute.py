@@ -115,7 +115,7 @@ def run_plan(
                 timing = conductor.timing()
     except BackendError as error:
         reason = _anonymous(str(error).encode()).decode()
-        verdict = _given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
+        verdict = given_up(reason, records, is_code=isinstance(error, NodeRaisedError))
     wall_s = perf_counter() - started
     verdict = verdict or judge(brief_of(plan), records)
     likeness: Likeness | None = None
@@ -139,7 +139,7 @@ def run_plan(
     )
 
 
-def _given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
+def given_up(reason: str, records: list[Record], *, is_code: bool) -> Verdict:
     """Of a run that broke off. The machine's fault says nothing; code that raises is a finding, on any machine."""
     if not is_code:
         return Verdict(outcome="inconclusive", reason=reason)

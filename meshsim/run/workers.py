@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from time import monotonic
 from typing import Protocol
 
 import multiprocess
@@ -39,11 +40,15 @@ class WorkerDiedError(Exception):
 class Workers:
     """`count` processes, each of which does the work of the indices it is given. Use as a context."""
 
-    def __init__(self, count: int, work: Work) -> None:
+    def __init__(self, count: int, work: Work, *, patience_s: float | None = None) -> None:
+        """`patience_s`: a worker that has a job for longer is killed, wall seconds."""
         self._work = work
+        self._patience_s = patience_s
         self._context = multiprocess.get_context("fork")
         self._idle: list[_Worker] = []
         self._busy: dict[Connection, tuple[_Worker, int]] = {}
+        #: When each busy worker got its job.
+        self._since: dict[Connection, float] = {}
         for _ in range(count):
             self._idle.append(self._start())
 
@@ -70,14 +75,22 @@ class Workers:
                 worker = self._idle.pop()
                 worker.connection.send(upcoming)
                 self._busy[worker.connection] = worker, upcoming
+                self._since[worker.connection] = monotonic()
                 upcoming += 1
             if not self._busy:
                 return
             answered = multiprocess.connection.wait(list(self._busy), TICK_S)
             for connection in answered:
                 yield self._take(connection)
+            self._lose_patience()
             if not answered:
                 tick()
+
+    def _lose_patience(self) -> None:
+        """Kill what takes too long: code that loops for ever looks at no limit."""
+        for connection, (worker, _) in self._busy.items():
+            if self._patience_s is not None and monotonic() - self._since[connection] > self._patience_s:
+                worker.process.kill()
 
     def close(self) -> None:
         """Interrupt what runs, and wait until every worker has ended."""
@@ -102,6 +115,8 @@ class Workers:
             code = worker.process.exitcode
             self._idle.append(self._start())
             how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
+            if self._patience_s is not None and monotonic() - self._since[connection] > self._patience_s:
+                how = f"after {self._patience_s:g} s without an answer"
             return index, WorkerDiedError(f"its worker process ended {how}")
         self._idle.append(worker)
         return index, answer

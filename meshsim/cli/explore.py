@@ -1,0 +1,167 @@
+"""`meshsim explore`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from meshsim.cli import PASSED, VIOLATED
+from meshsim.cli.console import err, table
+from meshsim.cli.console import out as say
+from meshsim.cli.errors import UsageError
+from meshsim.cli.values import duration_ns, positive
+from meshsim.explore.explorer import Exploration, Task
+from meshsim.explore.explorer import explore as explore_plans
+from meshsim.faults.menu import MENU
+from meshsim.model.quirks import ProfileName
+from meshsim.model.tags import tag_of
+from meshsim.run.limits import Limits
+from meshsim.scenario.load import discover, load_scenarios
+from meshsim.scenario.plan import Plan, fits_profile, plan, with_profile
+from meshsim.units import S
+
+StrategyName = Literal["random", "swarm", "pct", "guided"]
+
+#: Runs of an exploration that is told neither a number nor a time. Source: chosen here, some seconds of one core.
+_RUNS = 1_000
+
+
+def explore(
+    scenarios: Annotated[list[Path], Parameter(name="SCENARIO")],
+    /,
+    *,
+    strategy: StrategyName = "random",
+    faults: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    runs: int | None = None,
+    time: str | None = None,
+    jobs: int = 1,
+    seed: int = 0,
+    until_first: bool = False,
+    profile: ProfileName | None = None,
+    max_wall: str = "30s",
+    out: Path | None = None,
+) -> int:
+    """Search for faults, times and orders that violate an invariant, around what a scenario does.
+
+    Everything runs in virtual time. What is found is told apart by signature: invariant, kind of machine, what led to
+    it. The same seed and number of runs find the same, however many jobs there are.
+
+    Parameters
+    ----------
+    scenarios
+        Scenario files or folders; several take turns. Their own faults stay.
+    strategy
+        `random`: one to four faults of any kind at any time. `swarm`: few kinds a run, many faults. `pct`: few faults,
+        and orders of bounded depth with a stated probability. `guided`: changes cases that reached something new.
+    faults
+        Kinds of faults that may strike, as `meshsim faults` names them; all when not given.
+    runs
+        How many runs to make; 1000 when neither this nor `--time` is given.
+    time
+        Stop after this wall time: `5m`.
+    jobs
+        How many processes run cases at the same time.
+    seed
+        What all luck comes from.
+    until_first
+        Stop when something is found.
+    profile
+        Explore under this profile instead of the files'.
+    max_wall
+        Give a run up after this wall time.
+    out
+        Folder for what is found; nothing is written when not given.
+    """
+    plans = _plans(scenarios, profile)
+    task = Task(
+        plans=plans,
+        strategy=strategy,
+        seed=seed,
+        kinds=_kinds(faults or []),
+        runs=_RUNS if runs is None and time is None else None if runs is None else positive("--runs", runs),
+        time_s=None if time is None else duration_ns("--time", time) / S,
+        jobs=positive("--jobs", jobs),
+        until_first=until_first,
+        limits=Limits(wall_s=duration_ns("--max-wall", max_wall) / S, records=1_000_000),
+    )
+    with _progress(task) as tell:
+        result = explore_plans(task, tell)
+    _tell_result(result)
+    return VIOLATED if result.found else PASSED
+
+
+def _plans(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
+    plans = [plan(loaded, loaded.scenario.seeds[0]) for path in discover(paths) for loaded in load_scenarios(path)]
+    if profile is None:
+        return tuple(plans)
+    plans = [with_profile(each, profile) for each in plans]
+    for each in plans:
+        if not fits_profile(each):
+            raise UsageError(f"--profile {profile}: {each.source} is of another revision")
+    return tuple(plans)
+
+
+def _kinds(names: list[str]) -> tuple[str, ...]:
+    known = [tag_of(kind) for kind in MENU]
+    kinds = [part.strip() for name in names for part in name.split(",") if part.strip()]
+    for kind in kinds:
+        if kind not in known:
+            raise UsageError(f"--faults: no kind of fault is called {kind!r}; `meshsim faults` lists them")
+    return tuple(dict.fromkeys(kinds))
+
+
+def _tell_result(result: Exploration) -> None:
+    rows = [
+        (
+            str(signature),
+            str(found.count),
+            str(found.run),
+            found.finding.plan.scenario,
+            str(len(found.finding.plan.faults)),
+        )
+        for signature, found in result.found.items()
+    ]
+    if rows:
+        table(("finding", "runs", "first", "scenario", "faults"), rows, right=("runs", "first", "faults"))
+    for lost in result.lost:
+        err(f"run {lost.run} of {lost.scenario} was lost: {lost.why}")
+    if result.about:
+        say(result.about)
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(result.outcomes.items()))
+    say(
+        f"{result.runs} runs ({outcomes}), {result.runs_per_s:.0f} runs/s, {len(result.found)} distinct findings, "
+        f"{len(result.coverage)} features of the model reached"
+    )
+
+
+@contextmanager
+def _progress(task: Task) -> Iterator[Callable[[Exploration], None]]:
+    """A line for each generation: on a terminal over the one before, elsewhere every ten seconds."""
+    is_terminal = sys.stderr.isatty()
+    shown_s = 0.0
+
+    def tell(result: Exploration) -> None:
+        nonlocal shown_s
+        if not is_terminal and result.elapsed_s - shown_s < 10:
+            return
+        shown_s = result.elapsed_s
+        most = sorted(result.violated.items(), key=lambda item: (-item[1], item[0]))[:3]
+        violated = ", ".join(f"{invariant} {count}" for invariant, count in most)
+        line = (
+            f"{result.runs} runs, {result.runs_per_s:.0f}/s, {len(result.found)} findings, "
+            f"{len(result.coverage)} features; violated: {violated or 'nothing'}"
+        )
+        if is_terminal:
+            sys.stderr.write(f"\r\x1b[K{line[:150]}")
+            sys.stderr.flush()
+        else:
+            err(line)
+
+    yield tell
+    if is_terminal:
+        sys.stderr.write("\r\x1b[K")
