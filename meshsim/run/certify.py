@@ -22,7 +22,7 @@ from meshsim.run.program import program_of
 from meshsim.run.replay import replay
 from meshsim.run.workers import WorkerDiedError, Workers
 from meshsim.scenario.plan import Plan, plan_label
-from meshsim.trace.records import ProcessStarted
+from meshsim.trace.records import ProcessStarted, RunEnded
 from meshsim.versions import versions
 
 #: Version of certificate.json.
@@ -216,6 +216,9 @@ def _certified(plan: Plan, order: Order) -> Certified:
     sim = run_plan(plan, "sim", limits=order.limits)
     twin = run_plan(plan, "lockstep", limits=order.limits)
     twins, why = _twins(sim, twin)
+    if not sim.records or not isinstance(sim.records[-1].what, RunEnded):
+        row = msgspec.structs.replace(row, twins=twins, twins_why=why)
+        return msgspec.structs.replace(row, not_compared=f"sim came to no end: {sim.verdict.reason}")
     reference = Reference(plan)
     processes = sum(isinstance(record.what, ProcessStarted) for record in reference.records)
     pace = Pace(time_scale=order.time_scale * max(1.0, processes / PROCESSES))

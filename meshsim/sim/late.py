@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from meshsim.drive.backend import NodeRaisedError
 from meshsim.drive.conductor import Conductor
 from meshsim.drive.delays import TimerKey
 from meshsim.drive.kernel import Change, ProcessState
@@ -49,7 +50,7 @@ class Lateness(Protocol):
 
 
 class LateConductor(Conductor):
-    """One simulated run in which nodes are late."""
+    """One simulated run in which nodes are late. `run` raises NodeRaisedError when the code of a node does."""
 
     def __init__(self, plan: Plan, program: Program, lateness: Lateness) -> None:
         self._objects = _HandingOver(program)
@@ -92,7 +93,10 @@ class LateConductor(Conductor):
         if not self.processes.running[node]:
             self.processes.hold(node, self._take, node, event, seq)
             return
-        commands = self._objects.nodes[node].handle(event, self._agenda.instant)
+        try:
+            commands = self._objects.nodes[node].handle(event, self._agenda.instant)
+        except Exception as error:
+            raise NodeRaisedError(f"{node}: {type(error).__name__}: {error}") from error
         later: list[NodeCommand] = []
         for command in commands:
             if isinstance(command, SetTimer | CancelTimer):
