@@ -96,10 +96,10 @@ class Brancher:
             return ()
         faults = [str(msgspec.structs.replace(fault, target="", at=None)) for fault in case.faults]
         taken = history(conductor.records, conductor.directory, timed=True)
-        return (
-            digest_of(taken, faults, self._renamings),
-            settled_digest(conductor, backend.nodes, faults),
-        )
+        by_history = digest_of(taken, faults, self._renamings)
+        if not self._bounds.settled:
+            return (by_history,)
+        return by_history, settled_digest(conductor, backend.nodes, faults)
 
     # --- what else it could have done ----------------------------------------------------------------------
 
