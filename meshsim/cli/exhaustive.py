@@ -48,7 +48,8 @@ def exhaust(
         except MenuError as error:
             raise UsageError(f"--faults: {error}") from None
         begin, end = map(format_duration, window)
-        what = f"{len(menu)} faults of {len(kinds)} kinds, at most {at_most} at a time, from {begin} to before {end}"
+        of = f"{len(kinds)} kind{'s' if len(kinds) > 1 else ''}"
+        what = f"{len(menu)} faults of {of}, at most {at_most} at a time, from {begin} to before {end}"
         say(f"{plan_label(plan)}: {what}")
         result = explore_exhaustively(
             plan,
@@ -99,13 +100,11 @@ def _window(within: str | None, plan: Plan) -> tuple[int, int]:
         period = int(plan.config["SUPERVISION_POLL_FREQUENCY"])
         window = (period, 2 * period)
     else:
-        begin, dots, end = within.partition("..")
+        begin, _, end = within.partition("..")
         try:
             window = (int(parse_duration(begin)), int(parse_duration(end)))
-        except DurationError as error:
-            raise UsageError(f'--within: expected two times such as "10s..20s", got {within!r}: {error}') from None
-        if not dots:
-            raise UsageError(f'--within: expected two times such as "10s..20s", got {within!r}')
+        except DurationError:
+            raise UsageError(f'--within: expected two times such as "10s..20s", got {within!r}') from None
     if not window[0] < window[1] <= int(plan.horizon):
         horizon = format_duration(plan.horizon)
         raise UsageError(f"--within: expected a beginning, and a later end up to the horizon, {horizon}")

@@ -82,7 +82,7 @@ def explore(
     at_most
         `exhaustive` alone: how many faults a case has at most, 2 when not given.
     within
-        `exhaustive` alone: when faults strike and orders are changed, `10s..20s`; the second poll period when not given.
+        `exhaustive` alone: when faults strike and orders change, `10s..20s`; the second poll period when not given.
     profile
         Explore under this profile instead of the files'.
     max_wall

@@ -16,8 +16,8 @@ PLANS = {path.stem: plan(loaded, 0) for path in discover([FOLDER]) for loaded in
 every_plan = pytest.mark.parametrize("plain", PLANS.values(), ids=PLANS)
 
 
-def test_there_are_the_three_of_the_issue() -> None:
-    assert set(PLANS) == {"plain", "plain-stopped", "plain-slice"}
+def test_there_are_the_three_of_the_issue_and_a_small_one_to_exhaust() -> None:
+    assert set(PLANS) == {"plain", "plain-stopped", "plain-slice", "three-procs"}
     for plain in PLANS.values():
         assert (plain.faults, plain.expect, plain.known, plain.relax) == ((), (), (), ())
 

@@ -97,17 +97,17 @@ class Brancher:
             return ()
         faults = [str(msgspec.structs.replace(fault, target="", at=None)) for fault in case.faults]
         taken = history(conductor.records, conductor.directory, timed=True)
-        return (
-            digest_of(taken, faults, self._renamings),
-            settled_digest(conductor, backend.nodes, faults),
-        )
+        by_history = digest_of(taken, faults, self._renamings)
+        if not self._bounds.settled:
+            return (by_history,)
+        return by_history, settled_digest(conductor, backend.nodes, faults)
 
     # --- what else it could have done ----------------------------------------------------------------------
 
     def _next(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
         yield from self._other_orders(case, order, records)
         if len(case.faults) < self._bounds.at_most:
-            yield from self._more_faults(case, records)
+            yield from self._more_faults(case, order, records)
 
     def _other_orders(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
         """Ties behind the last departure; at an instant where all depends on all, those before it as well."""
@@ -120,20 +120,22 @@ class Brancher:
                 for other in tie.others(all_=is_entangled or not self._latency_ns):
                     yield case.ordering((*case.orders[: tie.decided], other))
 
-    def _more_faults(self, case: Case, records: Sequence[Record]) -> Iterator[Case]:
-        """Faults behind the last departure, in every gap."""
+    def _more_faults(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
+        """Faults behind the last departure, in every gap. An order that ranks came in tells them apart as well."""
         touched = [fault.target for fault in case.faults]
-        touched += [text for order in case.orders for text in (order.what, order.before)]
-        faults = [fault for fault in self._bounds.menu if self._alike.is_first(fault, touched)]
+        ties = [tie for tie in order.ties if tie.others(all_=False)]
         since_ns, is_tie = case.since, case.ends_in_tie
         for at_ns in self._times(records):
             if at_ns > since_ns or (at_ns == since_ns and not is_tie):
-                for fault in faults:
-                    yield case.placing(fault, at_ns)
+                came = [label for tie in ties if tie.at_ns < at_ns for label in tie.labels]
+                for fault in self._bounds.menu:
+                    if self._alike.is_first(fault, [*touched, *came]):
+                        yield case.placing(fault, at_ns)
 
     def _times(self, records: Sequence[Record]) -> list[int]:
-        """One time for each gap, right before what is due at its end; at its beginning too, if it is long, or instead, if
-        its end is outside the window.
+        """One time for each gap, right before what is due at its end; at its beginning too, if it is long.
+
+        At its beginning alone, if its end is outside the window.
         """
         begin_ns, end_ns = self._bounds.window
         instants = sorted({begin_ns - NS, *(record.at for record in records if record.at >= begin_ns)})

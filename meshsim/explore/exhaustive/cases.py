@@ -22,6 +22,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     window: tuple[int, int]
     #: Whether ranks that are alike are folded.
     folded: bool = True
+    #: Whether a state that came about in another order, and is the same, is gone into once.
+    settled: bool = True
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):

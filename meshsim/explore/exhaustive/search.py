@@ -67,6 +67,7 @@ def explore_exhaustively(
     limit: int | None = None,
     goes_on: Callable[[], bool] = lambda: True,
     folded: bool = True,
+    settled: bool = True,
     until_first: bool = False,
     tell: Callable[[Exhausted], None] = lambda _: None,
 ) -> Exhausted:
@@ -81,10 +82,13 @@ def explore_exhaustively(
         limit: how many runs at most; then the rest is estimated.
         goes_on: asked before each piece of work is begun; once it says no, the rest is estimated.
         folded: whether ranks that are alike are folded.
+        settled: whether a state that came about in another order, and is the same, is gone into once; then classes
+            that go on from the others are not counted.
         until_first: whether to stop behind the first generation that finds something.
         tell: called after each piece of work.
     """
-    search = _Search(Brancher(plan, Bounds(menu=tuple(menu), at_most=at_most, window=window, folded=folded)), tell)
+    bounds = Bounds(menu=tuple(menu), at_most=at_most, window=window, folded=folded, settled=settled)
+    search = _Search(Brancher(plan, bounds), tell)
     search.run(jobs, limit, goes_on, until_first=until_first)
     return search.result
 
