@@ -25,6 +25,7 @@ OPTIONS = {
     "trace": ("--node", "--actor", "--type", "--since", "--until", "--grep", "--limit", "--json"),
     "diff": ("LEFT", "RIGHT"),
     "report": ("--out", "--timelines"),
+    "campaign": ("--time", "--rounds", "--strategy", "--jobs", "--ledger", "--scheduler", "report"),
     "quirks": ("PATH", "--run", "--backend", "--out", "--json"),
     "schema": (),
     "doctor": ("--json",),
