@@ -174,6 +174,8 @@ class Processes:
         boot = proc_boot(self._plan, host, node, command, self.clocks.of(host))
         refusal = self._refusals.why(host, boot, cause)
         if refusal is None:
+            # A host that came back may be asked again for what its former process was refused.
+            self.never_started.discard(boot.proc_name)
             self._add(Process(node, "proc", host, command.name, command.pdeathsig))
             self._spawn(host, boot, cause, pdeathsig=command.pdeathsig)
         else:

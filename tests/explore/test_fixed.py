@@ -30,6 +30,7 @@ from meshsim.faults.kinds import (
     Raise,
     Reordering,
     SelfFail,
+    SpawnRefused,
     Stall,
     SubscriberGone,
 )
@@ -45,6 +46,13 @@ PLANS = {
 
 #: What was alarmed of, in which world, by which faults.
 CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
+    "the notes of a proc that was refused, and started when its host was back": (
+        "plain",
+        (
+            SpawnRefused(target="workers[2]", errno="EMFILE"),
+            PowerCycle(target="host1", at=at(0.01), for_=at(1)),
+        ),
+    ),
     "orphans of a controller whose polls a fault makes late": (
         "plain",
         (LatePolls(target="trainer", at=at(30.007), by=at(26), times=1),),
