@@ -14,7 +14,8 @@ from meshsim.explore.coverage import coverage_of
 from meshsim.explore.finding import Finding, Signature, findings_of
 from meshsim.explore.orders import Order
 from meshsim.oracle.judge import judge
-from meshsim.run.execute import brief_of, given_up
+from meshsim.run.brief import brief_of
+from meshsim.run.execute import given_up
 from meshsim.run.limits import LimitedBackend, Limits
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
