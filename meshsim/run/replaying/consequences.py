@@ -163,7 +163,7 @@ def _has_followed(
         case SpawnProcess() | SpawnAllocated() | StartHost():
             return any(_follows(record, command, recording) for record in following)
         case ExitProcess() | SignalSelf():
-            return any(_follows(record, command, recording) for record in following) or _has_died(
+            return any(_follows(record, command, recording) for record in following) or _was_ended(
                 node, following, recording
             )
         case SignalProcess():
@@ -176,10 +176,12 @@ def _has_followed(
             return type(command) not in NOTE_TYPES
 
 
-def _has_died(node: Node, following: list[Record], recording: Recording) -> bool:
-    """Whether a process that ended itself died of something else in that moment, which `following` has not."""
-    died = (record for record in recording.records if isinstance(record.what, ProcessDied) and record.node == node)
-    return any(record not in following for record in died)
+def _was_ended(node: Node, following: list[Record], recording: Recording) -> bool:
+    """Whether a process that ended itself had been ended by something else in that moment, so nothing followed."""
+    return any(
+        isinstance(record.what, ProcessDied) and record.node == node and record not in following
+        for record in recording.records
+    )
 
 
 def _is_dead(command: SignalProcess, recording: Recording) -> bool:
