@@ -115,14 +115,14 @@ class Reference:
         """No simulation tells what these parts tell."""
         period_ns = Config.of(self.plan.config, self.plan.quirks_off).supervision_poll_frequency
         worst = _worst(timing)
-        was_late = f"{worst.worst} was late by {late_text(worst.worst_ns)}"
+        was_late = _late_words(worst)
         fixed = next((each for part, each in open_ones.items() if part not in moved), None)
         first = fixed or next(iter(open_ones.values()))
         outcome: Literal["inconclusive", "red"] = "red"
         if _is_too_late(timing, period_ns):
             outcome, why = (
                 "inconclusive",
-                f"too late to tell: {was_late}, and {made} simulations as late do not have this",
+                f"too late to tell: {_late_words(timing.latest or worst)}, and {made} simulations as late do not have this",
             )
         elif fixed is not None:
             why = f"{was_late}, and all of {made} simulations as late have it as sim has"
@@ -136,6 +136,10 @@ class Reference:
         return Likeness(outcome, reason=f"{first}; {why}", simulations=made, outcomes=self.outcomes)
 
 
+def _late_words(late: Late) -> str:
+    return f"{late.worst} was late by {late_text(late.worst_ns)}"
+
+
 def _worst(timing: Timing) -> Late:
     """What was latest of all that was measured one by one: bring-up is a sum."""
     return max(
@@ -146,10 +150,10 @@ def _worst(timing: Timing) -> Late:
 
 
 def _is_too_late(timing: Timing, period_ns: int) -> bool:
-    """Whether something was later than a fifth of the poll period, or bring-up as a whole than the period."""
-    bring_up = timing.late.get("bring_up")
-    is_long = bring_up is not None and bring_up.worst_ns > period_ns
-    return is_long or _worst(timing).worst_ns > period_ns // PART_OF_LATE
+    """Whether something, or bring-up as a whole, was later than a fifth of the poll period. A late bring-up moves all
+    polls against the times of faults and operations, which are the scenario's.
+    """
+    return any(late.worst_ns > period_ns // PART_OF_LATE for late in timing.late.values())
 
 
 def _texts(account: Account) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -120,8 +120,8 @@ def test_what_no_lateness_brings_about_is_red(defect: Callable[[list[Record]], l
     [
         ({"node": Late(3, 0, 400 * MS, "some node")}, "red"),
         ({"node": Late(3, 0, 401 * MS, "some node")}, "inconclusive"),
-        ({"bring_up": Late(1, 0, 2 * S, "bring-up")}, "red"),
-        ({"bring_up": Late(1, 0, 2 * S + 1, "bring-up")}, "inconclusive"),
+        ({"bring_up": Late(1, 0, 400 * MS, "bring-up")}, "red"),
+        ({"bring_up": Late(1, 0, 401 * MS, "bring-up")}, "inconclusive"),
     ],
 )
 def test_what_came_too_late_is_inconclusive(late: dict[str, Late], expected: str) -> None:
