@@ -51,6 +51,8 @@ class Shrinker:
         self._runs_max = runs_max
         #: By digest of the plan.
         self._known: dict[str, bool] = {}
+        #: Digests of the plans that were the smallest so far, one after the other: there is no way back to them.
+        self._passed: set[str] = set()
 
     @property
     def runs(self) -> int:
@@ -72,7 +74,7 @@ class Shrinker:
             while smaller:
                 smaller = False
                 for each in passes:
-                    while (found := self._first(each, scenario)) is not None:
+                    while (found := self._next(each, scenario)) is not None:
                         scenario, smaller = found, True
                         steps.append(each.name)
         except OutOfRunsError:
@@ -81,17 +83,19 @@ class Shrinker:
             scenario=scenario, plan=planned(scenario), runs=self.runs, steps=tuple(steps), is_minimal=is_minimal
         )
 
-    def _first(self, each: Pass, scenario: Scenario) -> Scenario | None:
-        """The first candidate of a pass that shows it."""
-        return next((candidate for candidate in each.candidates(scenario) if self.shows(candidate)), None)
-
-    def shows(self, scenario: Scenario) -> bool:
-        """Whether a scenario shows it; one that is none shows nothing."""
-        try:
-            candidate = planned(scenario)
-        except ScenarioError:
-            return False
-        return self._tried(candidate)
+    def _next(self, each: Pass, scenario: Scenario) -> Scenario | None:
+        """The first candidate of a pass that shows it and is not where shrinking has been; one that is none shows
+        nothing.
+        """
+        self._passed.add(plan_digest(planned(scenario)))
+        for candidate in each.candidates(scenario):
+            try:
+                made = planned(candidate)
+            except ScenarioError:
+                continue
+            if plan_digest(made) not in self._passed and self._tried(made):
+                return candidate
+        return None
 
     def _tried(self, candidate: Plan) -> bool:
         key = plan_digest(candidate)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from small_worlds import at, mesh
 
-from meshsim.explore.shrinking.passes import PASSES, dropping, fates, rounding, simpler, sizes
+from meshsim.explore.shrinking.passes import PASSES, Pass, dropping, fates, rounding, simpler, sizes
 from meshsim.explore.shrinking.shrinker import Shrinker, planned
 from meshsim.faults.kinds import (
     Exit,
@@ -227,3 +227,14 @@ def test_every_pass_comes_to_an_end(each: object) -> None:
 def _lost(scenario: Scenario) -> list[tuple[int, str]]:
     records = run_plan(planned(scenario), "sim").records
     return [(record.at, record.what.envelope.dest) for record in records if isinstance(record.what, MessageLost)]
+
+
+def test_passes_that_undo_each_other_come_to_an_end() -> None:
+    """Nothing that was left behind is come back to."""
+    there = world(Raise(target="trainer[0]", at=at(5)))
+    back = world(Raise(target="trainer[0]", at=at(6)))
+    swap = Pass("swap", lambda scenario: iter([back if scenario == there else there]))
+
+    small = Shrinker(lambda _: True).shrink(there, [swap])
+
+    assert (small.scenario, small.runs, small.steps) == (back, 2, ("swap",))
