@@ -103,6 +103,7 @@ class Processes:
         self._false_starts = false_starts(plan)
         self._refusals = Refusals(self._false_starts, backend, record, self._agree)
         self.limit = self._refusals.limit
+        self.is_limited = self._refusals.is_limited
         #: Children that the kernel refused.
         self.never_started: set[Name] = set()
         #: Stalls that keep a process stopped, each until its own end.

@@ -43,6 +43,10 @@ class Refusals:
         if held.count(resource) == on:
             self._backend.limit(host, resource, on=on)
 
+    def is_limited(self, host: Node, resource: Resource) -> bool:
+        """Whether somebody took this resource from the host. One that came back is another process, without limits."""
+        return resource in self._limited.get(host, ())
+
     def why(self, host: Node, boot: NodeBoot, cause: int) -> tuple[str, int] | None:
         """Have the host try to start a child that it may not have: the kernel's error, and the record of its cause.
 

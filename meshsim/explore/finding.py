@@ -153,8 +153,8 @@ def _come_to(controller: ActorId, at: int, records: Sequence[Record]) -> str:
 
 
 def _fault_on(record: Record) -> str | None:
-    """What a fault strikes, if the record is of one."""
-    return _ON[record.what.kind] if isinstance(record.what, FaultStruck) else None
+    """What a fault strikes, if the record is of one; the second half of one, `power_on`, is no kind of its own."""
+    return _ON.get(record.what.kind) if isinstance(record.what, FaultStruck) else None
 
 
 def _word(chain: Sequence[Record]) -> str:
@@ -181,7 +181,7 @@ def _word(chain: Sequence[Record]) -> str:
         case TimerFired(key=key):
             return f"timer {key.partition(':')[0]}"
         case FaultStruck(kind=kind):
-            return f"fault of {_ON[kind]}"
+            return f"fault of {_ON.get(kind, 'a host')}"
         case _:
             return tag_of(what)
 

@@ -102,7 +102,7 @@ class Space:
     ) -> tuple[Fault, ...]:
         """So many faults, in order of time; a function of what `random` yields and of nothing else.
 
-        Fewer, when the kinds strike spawns alone and every one is struck.
+        Fewer, when a kind that strikes spawns is drawn and each is struck already.
 
         Args:
             random: all luck comes from it.

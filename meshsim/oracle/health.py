@@ -15,9 +15,22 @@ def rank_impaired(world: World, spawned: Spawned, rank: int, at: int) -> bool:
     if rank >= len(mesh.members):
         return False
     actor = ActorId(mesh.members[rank])
+    if proc_of(actor) in world.returned:
+        return True  # Which of its two lives is meant nobody can say.
     if mesh.label in world.stop_asked or world.is_ending(actor) or actor in world.recorded or actor in world.hung:
         return True
-    return world.ended_at(mesh.by) is not None or _place_impaired(world, actor, mesh.controller, at)
+    if world.ended_at(mesh.by) is not None or _place_impaired(world, actor, mesh.controller, at):
+        return True
+    return _answers_copied(world, spawned, at)
+
+
+def _answers_copied(world: World, spawned: Spawned, at: int) -> bool:
+    """Whether a fault sent answers of the mesh twice: a controller counts them, and the last ones are not there."""
+    controller = spawned.mesh.controller
+    watcher = None if controller is None else world.directory.node_of_actor(controller)
+    since = at - world.bounds.detection_ns
+    members = map(ActorId, spawned.mesh.members)
+    return watcher is not None and any(world.sent_copies(watcher, member, since) for member in members)
 
 
 def _place_impaired(world: World, actor: ActorId, controller: ActorId | None, at: int) -> bool:
@@ -38,4 +51,4 @@ def _place_impaired(world: World, actor: ActorId, controller: ActorId | None, at
             return True
         if watcher is not None and world.lost_between(watcher, place, since):
             return True
-    return False
+    return watcher is not None and world.kept_apart(watcher, actor, since)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from meshsim.faults.links import ANY, Sides, is_machine
-from meshsim.model.ids import Node
+from meshsim.model.ids import Node, name_of_host
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import FaultEnded, FaultStruck
@@ -54,6 +54,10 @@ class LinkFaults:
         """Whether messages between two processes, in either direction, were stopped at or after `since`."""
         return any(each.kind in CUTTING for each in self._about(a, b, since))
 
+    def copied_between(self, a: Node, b: Node, since: int) -> bool:
+        """Whether messages between two processes, in either direction, arrived more than once at or after `since`."""
+        return any(each.kind == "duplication" for each in self._about(a, b, since))
+
     def disturbed_between(self, a: Node, b: Node, since: int) -> bool:
         """Whether any fault of the network was about messages between two processes at or after `since`."""
         return any(True for _ in self._about(a, b, since))
@@ -88,7 +92,8 @@ class LinkFaults:
         for name in side:
             if name == ANY:
                 return True
-            named = self._directory.node(name)
-            if named is not None and (node == named or (is_machine(name) and node.startswith(f"{named}/"))):
+            if is_machine(name) and name_of_host(Node(node.partition("/")[0])) == name:
+                return True
+            if node == self._directory.node(name):
                 return True
         return False

@@ -9,7 +9,7 @@ import msgspec
 from meshsim.model.config import Config
 from meshsim.model.events import ClockSet
 from meshsim.model.hosts.process import EXITED, ExitStatus
-from meshsim.model.ids import ActorId, Name, Node, address_of_node, proc_id
+from meshsim.model.ids import ActorId, Name, Node, ProcId, address_of_node, proc_id
 from meshsim.model.messages import ActorStateChanged, Envelope, ShutdownHost
 from meshsim.model.notes import (
     ActorStatusChanged,
@@ -133,6 +133,9 @@ class World:
         self._lost_at: dict[tuple[Node, Node], int] = {}
         self._link_faults = LinkFaults(directory, config.message_delivery_timeout)
         self._children: dict[Node, list[Node]] = {}
+        #: Procs that a host which came back has started again under the id that they had before.
+        self.returned: set[ProcId] = set()
+        self._started_procs: set[ProcId] = set()
         #: When the wall clock of a node was set by a fault, in order.
         self._clock_set_at: dict[Node, list[int]] = {}
         self.handlers: dict[type, Callable[[Record], None]] = {
@@ -222,6 +225,24 @@ class World:
         """Whether a fault stopped messages between two nodes, in either direction, at or after `since`."""
         return self._link_faults.cut_between(a, b, since)
 
+    def kept_apart(self, watcher: Node, actor: ActorId, since: int) -> bool:
+        """Whether a fault of the network was about messages between a process and an actor's at or after `since`: on
+        the way to it, past its host, or from it.
+        """
+        return any(self._link_faults.disturbed_between(a, b, since) for a, b in self._ways(watcher, actor))
+
+    def sent_copies(self, watcher: Node, actor: ActorId, since: int) -> bool:
+        """Whether a fault copied messages on one of these ways at or after `since`."""
+        return any(self._link_faults.copied_between(a, b, since) for a, b in self._ways(watcher, actor))
+
+    def _ways(self, watcher: Node, actor: ActorId) -> list[tuple[Node, Node]]:
+        places = self.place_of(actor)
+        return [*((watcher, place) for place in places), *((host, places[0]) for host in places[1:])]
+
+    def copied_between(self, a: Node, b: Node, since: int) -> bool:
+        """Whether a fault copied messages between two nodes, in either direction, at or after `since`."""
+        return self._link_faults.copied_between(a, b, since)
+
     def clock_moved(self, node: Node, since: int) -> bool:
         """Whether a fault set the wall clock that a node reads, at or after `since`."""
         return any(at >= since for at in self._clock_set_at.get(node, ()))
@@ -271,11 +292,20 @@ class World:
     def _on_process_started(self, record: Record) -> None:
         started, node = record.what, Node(record.node)
         assert isinstance(started, ProcessStarted)
+        # The address of a host that comes back is that of the new process from here on, and not before.
+        self.directory.observe(record)
         if node in self.nodes:
             return  # Nobody comes back; `terminal-is-final` says so.
+        if started.kind == "proc":
+            self._note_return(proc_id(address_of_node(started.parent), started.name))
         self.nodes[node] = NodeFacts(started, record.at)
         if started.parent:
             self._children.setdefault(Node(started.parent), []).append(node)
+
+    def _note_return(self, proc: ProcId) -> None:
+        if proc in self._started_procs:
+            self.returned.add(proc)
+        self._started_procs.add(proc)
 
     def _on_process_left_parent(self, record: Record) -> None:
         facts = self.nodes[Node(record.node)]

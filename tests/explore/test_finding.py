@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from small_worlds import at, mesh, run_sim
 
-from meshsim.explore.finding import Finding, Signature, findings_of, machine_of
+from meshsim.explore.finding import Finding, Signature, findings_of, machine_of, signature_of
 from meshsim.explore.space import Space
 from meshsim.faults.kinds import (
     ControllerKill,
@@ -30,6 +30,7 @@ from meshsim.run.execute import CODE_RETURNS
 from meshsim.scenario.load import discover, load_scenarios
 from meshsim.scenario.plan import Plan, plan
 from meshsim.trace.directory import Directory
+from meshsim.trace.records import FaultStruck, Record
 
 FOLDER = Path(__file__).parents[2] / "scenarios" / "explore"
 
@@ -154,6 +155,14 @@ def test_no_signature_has_a_name_a_rank_or_a_number() -> None:
 
     assert len(found) > 10
     assert [str(signature) for signature in found if named.search(str(signature))] == []
+
+
+def test_the_return_of_a_host_is_a_cause_as_well() -> None:
+    """Found by drawing: the record of it has a kind that the menu does not have."""
+    record = FaultStruck(0, "power_on", "host1")
+    chain = Violation(invariant="kernel-agrees", subject="host1", message="-", at=0, records=(0,))
+    directory = Directory.of(run_sim(mesh(hosts=2)).records)
+    assert signature_of(chain, [Record(0, 0, "", -1, record)], directory).cause == ("fault of a host",)
 
 
 def test_subjects_are_folded_to_kinds_of_machines() -> None:

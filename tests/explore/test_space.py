@@ -96,7 +96,8 @@ def test_what_is_drawn_passes_the_check_of_a_scenario(plain: Plan, luck: int, co
     faults = SPACES[plain.scenario].draw(Random(luck), count=count, instants=near)
 
     checked(plain, faults)
-    assert len(faults) == count
+    spawns = sum(isinstance(fault, AT_SPAWN) for fault in faults)
+    assert len(faults) == count or (len(faults) < count and spawns >= 4)
     assert all((fault.at is None) == isinstance(fault, AT_SPAWN) for fault in faults)
     assert all(fault.when is None for fault in faults)
 

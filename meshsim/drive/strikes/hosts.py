@@ -70,6 +70,8 @@ def _processes_back(strike: Strike, fault: ProcessesExhausted) -> None:
 
 def _limit(strike: Strike, resource: Resource, *, on: bool) -> None:
     host = strike.running(strike.process(strike.fault.target), "change its limits")
+    if not on and not strike.world.processes.is_limited(host, resource):
+        raise MissedError(f"{strike.fault.target} has come back without that limit")
     strike.struck(host)
     strike.world.processes.limit(host, resource, on=on)
 

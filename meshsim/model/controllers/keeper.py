@@ -146,7 +146,10 @@ class MeshKeeper(msgspec.Struct):
         """Q56: a poll keeps the actors alive, once every host has answered. Off: a timer does, while a poll waits."""
         if self.config.has("Q56") or not self.config.mesh_orphan_timeout or not self.monitoring:
             return []
-        return [SetTimer(self.me, KEEPALIVE_TIMER, self.config.supervision_poll_frequency)]
+        period, orphan = self.config.supervision_poll_frequency, self.config.mesh_orphan_timeout
+        # The last keepalive may be a whole period old when a poll begins to wait: the next comes within the rest.
+        rest = (orphan - period) // 2
+        return [SetTimer(self.me, KEEPALIVE_TIMER, min(period, rest) if rest > 0 else period)]
 
     def _on_keepalive_due(self, now_ns: int) -> list[Command]:
         """Nobody waits for it: whom it does not reach, the poll finds silent."""

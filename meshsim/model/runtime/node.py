@@ -506,6 +506,7 @@ class NodeMachine(SharedProcess):
         self._out.extend(ended)  # type: ignore[arg-type]
         if ended:
             self._remember(cell, now_ns)
+            self._drop_timers(cell)
 
     def _remember(self, cell: ActorCell, now_ns: int) -> None:
         """Keep a post-mortem record of an actor that has ended."""
@@ -515,9 +516,7 @@ class NodeMachine(SharedProcess):
     def _finish(self, cell: ActorCell, finished: ActorFinished, now_ns: int) -> None:
         """An actor ended: its timers go, its parent or the proc's coordinator is told."""
         self._remember(cell, now_ns)
-        for key in self.timers.pop(cell.me, []):
-            if key not in DELAYED_MESSAGES:
-                self._out.append(CancelTimer(cell.me, key))
+        self._drop_timers(cell)
         if finished.event is not None:
             self._report(cell, finished.event)
         if cell.parent is not None:
@@ -529,6 +528,12 @@ class NodeMachine(SharedProcess):
         if cell.me == self.root and self.boot.kind == "client" and not self.exiting:
             # The script is over, and with it its process.
             self._exit(0)
+
+    def _drop_timers(self, cell: ActorCell) -> None:
+        """What an actor that has ended was waiting for; a delayed message to itself is under way, and comes."""
+        for key in self.timers.pop(cell.me, []):
+            if key not in DELAYED_MESSAGES:
+                self._out.append(CancelTimer(cell.me, key))
 
     def _report(self, cell: ActorCell, event: ActorSupervisionEvent) -> None:
         """Supervision.md 4.5 step 10: nobody to tell means the end of the process, code 1."""

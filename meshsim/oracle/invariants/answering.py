@@ -53,6 +53,8 @@ class _Query(msgspec.Struct, frozen=True, gc=False):
     """A query that waits for its answer."""
 
     what: str
+    #: The process that was asked; a host that comes back answers nothing of before.
+    node: Node
     at: int
     seq: int
     #: When it has to be answered at the latest, stalls left out.
@@ -138,7 +140,7 @@ class AgentsAnswer(Invariant):
         if due is not None:
             agent = actor_name_of(asked) in (PROC_AGENT, MESH_AGENT)
             at_once = agent and self._load.free_at(asked, record.at) == record.at
-            query = _Query(type(message).__name__, record.at, record.seq, due, at_once)
+            query = _Query(type(message).__name__, Node(record.node), record.at, record.seq, due, at_once)
             self._open.setdefault((asked, message.reply.actor, message.reply.index), []).append(query)
 
     def _due(self, record: Record, asked: ActorId, message: _Ask) -> int | None:
@@ -163,7 +165,9 @@ class AgentsAnswer(Invariant):
         return record.at + world.bounds.poll_ns(ranks) + (ranks + 1) * world.config.actor_spawn_max_idle
 
     def _on_reply(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
-        """The first open query to this port is the one that is answered: their order is that of the mailbox.
+        """The first open query to this port is the one that is answered: their order is that of the mailbox. Answers
+        may overtake one another: one that left at once is for the query of that instant. What was asked of the process
+        before is not answered by a host that came back.
 
         An allocated proc may hand its answer to the process of its creator; then it has left.
         """
@@ -175,31 +179,38 @@ class AgentsAnswer(Invariant):
         queries = self._open.get(key)
         if not queries:
             return
-        query = queries.pop(0)
+        sent = self.world.cause_of(record)
+        if sent is not None and sent.what == envelope:
+            return  # It came back from where it was delivered, and counted there.
+        sent_ns = record.at if sent is None else sent.at
+        query = queries.pop(self._answered(envelope.sender, sent_ns, queries))
         if not queries:
             del self._open[key]
-        sent = self.world.cause_of(record)
-        sent_ns = record.at if sent is None else sent.at
         if sent_ns == query.at:
             return
         asked, bound = envelope.sender, query.due - query.at
-        node = self.world.directory.node_of_actor(asked)
-        took = sent_ns - query.at - (0 if node is None else self.world.stalled_between(node, query.at, sent_ns))
+        took = sent_ns - query.at - self.world.stalled_between(query.node, query.at, sent_ns)
         if took * self._slowest[1] > self._slowest[0] * bound:
             self._slowest = (took, bound, asked, query.seq)
         if took > bound and self._is_judged(asked):
             yield self._late(asked, query, f"it took {format_duration(took)}", query.at + bound)
 
+    def _answered(self, asked: ActorId, sent_ns: int, queries: list[_Query]) -> int:
+        """Which of the open queries to one port an answer is for."""
+        node = self.world.directory.node_of_actor(asked)
+        same = [index for index, query in enumerate(queries) if query.node == node] or [0]
+        return next((index for index in same if queries[index].at == sent_ns), same[0])
+
     def _unanswered(self, asked: ActorId, query: _Query, ended_ns: int) -> Iterable[Violation]:
-        world = self.world
-        node = world.directory.node_of_actor(asked)
-        deadline = world.extended(query.due, query.at, [] if node is None else [node])
-        ended_at = world.ended_at(asked)
+        world, node = self.world, query.node
+        deadline = world.extended(query.due, query.at, [node])
+        ends = [world.ended_at(asked), world.nodes[node].died_at if node in world.nodes else None]
+        ended_at = min((end for end in ends if end is not None), default=None)
         if not self._is_judged(asked) or deadline > ended_ns:
             return
         if ended_at is None or ended_at > deadline:
             yield self._late(asked, query, "it never did", deadline)
-        elif query.at_once and ended_at > query.at and world.stalled_ns(node or Node(""), query.at) == 0:
+        elif query.at_once and ended_at > query.at and world.stalled_ns(node, query.at) == 0:
             yield self._late(asked, query, "it lived on, and never did", query.at)
 
     def _is_judged(self, asked: ActorId) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from meshsim.model.ids import ActorId, Node
+from meshsim.model.ids import ActorId, Node, proc_agent_id, proc_of
 from meshsim.model.notes import (
     ActorStatusChanged,
     Heard,
@@ -37,10 +37,11 @@ class Completeness(Invariant):
 
     It has reached a listener that was told anything of this rank, before or after. Due is the end of the first poll
     that began after the failure; while a process of the mesh is stopped, or no such poll ends, it is `Bounds.report`
-    after the failure. A streaming controller owes it at once when the stream told it so; what
-    the stream did not bring is due as from any other. Time in which the controller's, the listener's or the rank's
-    processes are stopped does not count. Nothing is due to a listener that has ended by then, nor when the mesh was
-    asked to stop, or its controller ended, before such a poll was over. A controller that ends after it has had its
+    after the failure. A streaming controller owes it at once when the stream told it so; what the stream did not bring
+    is due as from any other. Time in which the controller's, the listener's or the rank's processes are stopped does
+    not count. Nothing is due of a rank whose agent a fault makes answer wrongly, nor to a listener that has ended by
+    then, has given its reference up, or was kept from the controller since by a fault of the network, nor when the mesh
+    was asked to stop, or its controller ended, before such a poll was over. A controller that ends after it has had its
     chance, and its child failure heard by the owner, excuse nothing: they do not name the rank.
 
     The poll itself is due within `Bounds.detect` of the failure, and the first that a listener hears of it afterwards
@@ -163,7 +164,8 @@ class Completeness(Invariant):
             yield from self._judge_delay(watched, failure, ear[0], heard)
         elif failure.rank not in told and not (None in told and role == "subscriber"):
             deadline = self._deadline(watched, failure, ear[0])
-            if deadline is not None and deadline <= ended_ns:
+            has_left = failure.at <= self._watching.left.get(ear, -1) <= (deadline or 0)
+            if deadline is not None and deadline <= ended_ns and not has_left:
                 bound = self.world.bounds.watchdog() if failure.rank is None else self._report(watched)
                 kind: MarginKind = "watchdog" if failure.rank is None else "report"
                 self.overdue(kind, self._subject(watched, failure), bound_ns=bound.total_ns, record=failure.seq)
@@ -197,6 +199,11 @@ class Completeness(Invariant):
         if failure.rank is None:
             due = world.extended(failure.at + world.bounds.watchdog_ns, failure.at, places)
             return due if self._is_due(listener, due) else None
+        watcher, own = (world.directory.node_of_actor(actor) for actor in (watched.controller, listener))
+        if watcher is not None and own is not None and world.lost_between(watcher, own, failure.at):
+            return None
+        if proc_agent_id(proc_of(self._member(watched, failure.rank))) in world.misreporting:
+            return None
         pushed_at, pushed_in = world.pushed.get((watched.controller, failure.rank), (-1, -1))
         places_of_both = self._places_of(watched, failure, listener, rank=False)
         if pushed_at >= failure.at:

@@ -27,12 +27,13 @@ _Thing = tuple[ActorId, str, str, int | ActorId, str]
 class Accuracy(Invariant):
     """A failure is heard only of something that failed, stopped, died, stalled, hung or could not be reached.
 
-    A *rank* (heard by owner or subscriber) may be reported when at that moment its actor is ending or has ended,
-    its agent recorded an event for it, a fault made it, its agent or its host's agent hang, or its agent answer
-    wrongly, its process or its host died or was asked to stop, its mesh was asked to stop or its owner has ended; or
-    when its process or its host was stopped, or messages between them and the controller were lost, within the last
-    detection bound. Reports without a rank say that the whole mesh is stopped: somebody must have asked for that, or
-    its owner or its controller must be ending. That everything is well again is no failure.
+    A *rank* (heard by owner or subscriber) may be reported when at that moment its actor is ending or has ended, its
+    agent recorded an event for it, a fault made it, its agent or its host's agent hang, or its agent answer wrongly,
+    its process or its host died or was asked to stop, its mesh was asked to stop or its owner has ended; or when its
+    process or its host was stopped, or messages between them and the controller were lost, within the last detection
+    bound; or when a fault sent messages between the controller and any rank twice: it counts answers, and takes who
+    would be the last for silent. Reports without a rank say that the whole mesh is stopped: somebody must have asked
+    for that, or its owner or its controller must be ending. That everything is well again is no failure.
 
     A *watchdog* concludes that a controller is dead. True when the controller has ended or its process died; excused
     when that process was stopped, or messages between it and the listener were lost, within the watchdog time, or when
@@ -126,9 +127,9 @@ class AtMostOnce(Invariant):
     The same is: role, reference, rank (or actor, when there is no rank), text of the status. An owner that is
     subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
     Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may who was told
-    of a rank whose process or host was stopped, died, or was asked to end since: what is silent again fails again.
-    Q18: a dead process is reported with every poll. What owners pass on (`supervisor`) does not
-    count: several may own one mesh.
+    of a rank whose process or host was stopped, died, or was asked to end since, or kept from the controller by a fault
+    of the network: what is silent again fails again. Nor is judged who is sent copies by such a fault. Q18: a dead
+    process is reported with every poll. What owners pass on (`supervisor`) does not count: several may own one mesh.
     """
 
     id = "at-most-once"
@@ -153,6 +154,8 @@ class AtMostOnce(Invariant):
         return ()
 
     def _on_heard(self, heard: Heard, record: Record) -> None:
+        if self._is_sent_copies(heard):
+            return
         reference = heard.ref or heard.mesh
         about = heard.actor if heard.rank is None else heard.rank
         times = self._heard.setdefault((heard.listener, heard.role, reference, about, heard.text), [])
@@ -163,12 +166,24 @@ class AtMostOnce(Invariant):
         if heard.role == "watchdog":
             self._blank[heard.listener, reference, "subscriber"] = record.seq
 
+    def _is_sent_copies(self, heard: Heard) -> bool:
+        """Whether a fault of the network sends a listener twice what the controller says once."""
+        spawned, directory = self.world.meshes.get(heard.mesh), self.world.directory
+        controller = None if spawned is None else spawned.mesh.controller
+        nodes = [directory.node_of_actor(actor) for actor in (heard.listener, controller) if actor is not None]
+        known = [node for node in nodes if node is not None]
+        return len(known) == 2 and self.world.copied_between(known[0], known[1], 0)
+
     def _fell_silent_since(self, heard: Heard, at: int) -> bool:
-        """Whether a process on which the rank depends ended, or was stopped anew."""
+        """Whether a process on which the rank depends ended, was stopped anew, or was kept from the controller."""
         spawned = self.world.meshes.get(heard.mesh)
         if heard.rank is None or spawned is None or heard.rank >= len(spawned.mesh.members):
             return False
-        nodes = self.world.place_of(ActorId(spawned.mesh.members[heard.rank]))
+        actor, controller = ActorId(spawned.mesh.members[heard.rank]), spawned.mesh.controller
+        watcher = None if controller is None else self.world.directory.node_of_actor(controller)
+        if watcher is not None and self.world.kept_apart(watcher, actor, at):
+            return True
+        nodes = self.world.place_of(actor)
         facts = [self.world.nodes[node] for node in nodes if node in self.world.nodes]
         ends = [end for each in facts for end in (each.died_at, each.stop_asked_at) if end is not None]
         return any(begin > at for begin in [*ends, *(begin for each in facts for begin, _ in each.stalls)])

@@ -23,9 +23,10 @@ class KeepaliveSoundness(Invariant):
 
     It is excused when the controller could not: since the last keepalive that the agent took (since the spawn, if it
     took none), the process or the host of the controller or of the actor was stopped (what goes to a proc passes its
-    host), the network between them was cut, its agent hung, or a message between the controller and the procs of the
-    mesh was lost or came back although the receiver's process lived. What is lost because a process is gone excuses
-    nothing: the others are well.
+    host), the host of the actor died and left it behind, a fault struck the network between them, its agent hung or was
+    made to answer wrongly, or a message between the controller and the procs of the mesh was lost or came back although
+    the receiver's process lived. What is lost because another process is gone excuses nothing: the others are well. Nor
+    is a controller judged whose polls a fault makes late.
 
     Known holes: a dead proc ends the keepalives of all (Q19), as does a silent host for as long as it is waited for
     (Q56) and rank 0, through whose proc casts go (Q45); and expiries are times of another clock (Q37). An orphan
@@ -93,6 +94,8 @@ class KeepaliveSoundness(Invariant):
             return []
         if controller in self._stopping or actor in world.hung or world.is_ending(actor):
             return []
+        if controller in world.late:
+            return []
         since, seq = self._kept_at.get(actor, (spawned.at, spawned.seq))
         if self._disturbed(actor, controller, since):
             return []
@@ -112,9 +115,12 @@ class KeepaliveSoundness(Invariant):
         """Whether something kept the controller from being heard by this actor's agent."""
         world, directory = self.world, self.world.directory
         own, watcher = directory.node_of_actor(actor), directory.node_of_actor(controller)
-        if own is None or watcher is None or proc_agent_id(proc_of(actor)) in world.hung:
+        agent = proc_agent_id(proc_of(actor))
+        if own is None or watcher is None or agent in world.hung or agent in world.misreporting:
             return True
-        if any(world.cut_between(watcher, place, since) for place in world.place_of(actor)):
+        if world.kept_apart(watcher, actor, since):
+            return True
+        if any(place in world.nodes and not world.nodes[place].is_alive for place in world.place_of(actor)):
             return True
         if any(world.stalled_ns(place, since) > 0 for place in (*world.place_of(actor), *world.place_of(controller))):
             return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from meshsim.model.events import TimerFired
-from meshsim.model.ids import ActorId
+from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.messaging.delayed import DELAYED_MESSAGES
 from meshsim.model.notes import ActorStatusChanged, LocalDelivery, MonitoringEnded, PollEnded, PollStarted
@@ -33,7 +33,8 @@ class QuietAfterTheEnd(Invariant):
     A *controller* whose monitoring has ended polls no more (Q15: one poll that was scheduled before still runs). Nor
     does one whose last poll could see that every rank had ended: its actor, with an agent there to say so, or its
     process, with its host there. Q18: a dead proc is never recorded, and polled for ever; so is, by Q10 and Q55, an
-    actor that looks alive. A host or a process that was stopped by a signal since then could not be asked.
+    actor that looks alive. A host or a process that was stopped by a signal since then could not be asked, nor one that
+    a fault of the network kept from the controller.
 
     *Everything was stopped* when each client and each process that hosts started has ended, and each host has died or
     was told to shut down. From then on, channels may give up what they hold and hosts may end: D + 2 T, and nothing
@@ -107,6 +108,8 @@ class QuietAfterTheEnd(Invariant):
         assert isinstance(note, ActorStatusChanged)
         if note.phase in _TERMINAL:
             self._ended.setdefault(note.actor, record.seq)
+        elif note.phase is ActorPhase.INITIALIZING:
+            self._ended.pop(note.actor, None)  # On a host that came back; else `terminal-is-final` says so.
         return ()
 
     def _on_process_died(self, record: Record) -> Iterable[Violation]:
@@ -172,15 +175,22 @@ class QuietAfterTheEnd(Invariant):
     def _all_over(self, label: str, before: int) -> bool:
         """Whether every rank of a mesh had ended by then, and somebody has been there ever since to say so."""
         spawned = self.world.meshes.get(label)
-        return spawned is not None and all(self._is_over(ActorId(member), before) for member in spawned.mesh.members)
+        if spawned is None or spawned.mesh.controller is None:
+            return False
+        watcher = self.world.directory.node_of_actor(spawned.mesh.controller)
+        return all(self._is_over(ActorId(member), watcher, before) for member in spawned.mesh.members)
 
-    def _is_over(self, actor: ActorId, before: int) -> bool:
+    def _is_over(self, actor: ActorId, watcher: Node | None, before: int) -> bool:
         world, ended_at = self.world, self.world.ended_at(actor)
+        if watcher is None or world.kept_apart(watcher, actor, before):
+            return False
         places = [world.nodes[node] for node in world.place_of(actor) if node in world.nodes]
         if ended_at is None or ended_at >= before or not places:
             return False
-        witness = next((place for place in places if place.died_at is None), None)
-        return witness is not None and not any(end > before for _, end in witness.stalls)
+        if places[-1].died_at is not None:
+            return False  # Whatever is said of a proc or by one passes its host.
+        witness = next(place for place in places if place.died_at is None)
+        return not any(end > before for _, end in witness.stalls)
 
     # --- everything ----------------------------------------------------------------------------------------
 

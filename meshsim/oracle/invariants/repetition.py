@@ -57,8 +57,8 @@ class NoEndlessRepetition(Invariant):
     and checks; what a scenario's operations and actors send. A poll begins P after the end of the one before, a check
     for orphans O after the one before, at the earliest. A heartbeat to a port that nobody serves any more comes back
     or is lost once for every period until the channel gives up, and not for ever: D / P times and three more. Nor do
-    more messages of one kind than that wait for one receiver when a run ends. What the network itself loses by a rule
-    or a fault is not counted.
+    more messages of one kind than that wait for one receiver when a run ends, save keepalives beside polls (Q56 off)
+    for a process that is stopped. What the network itself loses by a rule or a fault is not counted.
 
     What comes back undeliverable does not come back again. Log lines follow what they are about and are not counted;
     what owners pass on (`PassedOn`) is: several may own one mesh, so not here.
@@ -158,7 +158,10 @@ class NoEndlessRepetition(Invariant):
     def _on_in_flight(self, record: Record) -> Iterable[Violation]:
         assert isinstance(record.what, InFlight)
         envelope = record.what.envelope
-        kind = type(envelope.message)
+        kind, dest = type(envelope.message), self.world.facts_of(envelope.dest)
+        is_stalled = dest is not None and dest.is_stalled
+        if kind is KeepAlive and is_stalled:
+            return ()
         if kind in _PERIODIC:
             words = f"left {kind.__name__} to {envelope.dest} under way"
             key = ("in flight", envelope.sender, envelope.dest, envelope.port, kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from meshsim.model.alloc.messages import ChaosMonkey, StopActor, StopAlloc, StopAndExit
-from meshsim.model.ids import ActorId, Name, Node, ProcId, address_of_node, proc_id, proc_of
+from meshsim.model.ids import ActorId, Name, Node, ProcId, address_of_node, name_of_host, proc_id, proc_of
 from meshsim.model.messages import CauseFault, Drill, Envelope, ShutdownHost, StopAll
 from meshsim.model.notes import (
     ActorStatusChanged,
@@ -195,7 +195,8 @@ class StopsStayInScope(Invariant):
     def _on_shutdown(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         host, sender = Node(record.node), envelope.sender
         self._shut_down.add(host)
-        if host in self._named or self._may_shut_down(host, sender):
+        named = name_of_host(host) in map(name_of_host, self._named)  # In whatever life it is.
+        if named or self._may_shut_down(host, sender):
             return ()
         message = f"{self.world.name(sender)} told {host} to shut down, and nobody had asked for that"
         return [self.violation(host, message, at=record.at, records=(record.seq,))]

@@ -31,8 +31,8 @@ class ViewsAgree(Invariant):
 
     *Agent.* Asked after an actor of its proc has ended, it may not answer Running (Q10: a failure under a child's id,
     Q55: an actor that stopped itself). What it calls Stopped or Failed has ended S + C later (Q32: it runs on).
-    *Host.* Asked after a process was waited for, it may not answer Running, and what it calls Stopped or Failed is gone
-    2 X, or 2 T for each batch, later.
+    *Host.* Asked at a later instant than that at which a process died, it may not answer Running, and what it calls
+    Stopped or Failed is gone 2 X, or 2 T for each batch, later.
 
     *Controller.* Asked how its mesh is, it may not have a rank Running that had ended before the last poll that is
     over began (Q18: a dead proc is never recorded), nor have one terminal that is well and has been for the detection
@@ -129,7 +129,9 @@ class ViewsAgree(Invariant):
         if facts is None or node not in self.world.directory.hosts:
             return ()  # Nothing is known of it, or it shares a process with others.
         if status.kind is StatusKind.RUNNING:
-            if facts.reaped is not None and record.cause > facts.died_seq:
+            sent = self.world.cause_of(record)
+            knew = facts.died_at is not None and sent is not None and sent.at > facts.died_at
+            if facts.reaped is not None and knew:
                 name = self.world.directory.name_of_proc(proc)
                 return self._said(host, f"Running of {name}, whose process had died", proc, record, facts.died_seq)
         elif status.kind in _ENDED and facts.died_at is None:
