@@ -122,7 +122,8 @@ class Reference:
         if _is_too_late(timing, period_ns):
             outcome, why = (
                 "inconclusive",
-                f"too late to tell: {_late_words(timing.latest or worst)}, and {made} simulations as late do not have this",
+                f"too late to tell: {_late_words(timing.latest or worst)}, and {made} simulations as late do not "
+                "have this",
             )
         elif fixed is not None:
             why = f"{was_late}, and all of {made} simulations as late have it as sim has"

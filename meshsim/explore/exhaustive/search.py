@@ -191,10 +191,15 @@ class _Bench:
         self._pieces = pieces
 
     def __enter__(self) -> None:
+        # What is there stays, and a run leaves little behind: looking for it in between costs a tenth of the time.
         gc.freeze()
+        gc.disable()
 
     def __exit__(self, *_: object) -> None:
+        gc.enable()
         gc.unfreeze()
 
     def do(self, index: int) -> bytes:
-        return pickle.dumps([self._brancher.run(case) for case in self._pieces[index]])
+        branched = [self._brancher.run(case) for case in self._pieces[index]]
+        gc.collect()
+        return pickle.dumps(branched)

@@ -85,10 +85,11 @@ class WatchedOrder:
         self._decided = 0
         #: What is recorded while the run goes on.
         self.conductor: Conductor | None = None
-        #: Called at the end of each instant that had a tie, if not before the run ends.
+        #: Called at the end of each instant at which another order could have made a difference.
         self.on_settled: Callable[[int], None] = lambda _: None
         self.ties: list[Tie] = []
-        self._settled_ns = -1
+        #: An instant at which something else could have gone first, until all that was due there is over.
+        self._unsettled_ns: int | None = None
         #: Number of the first record behind the beginning of what is due at an instant.
         self._begins: dict[int, int] = {}
 
@@ -97,9 +98,9 @@ class WatchedOrder:
 
     def choose(self, at_ns: int, entries: Sequence[Entry]) -> int:
         begin_ns, end_ns = self._window
-        if self.ties and at_ns > self.ties[-1].at_ns > self._settled_ns:
-            self._settled_ns = self.ties[-1].at_ns
-            self.on_settled(self._settled_ns)
+        if self._unsettled_ns is not None and at_ns > self._unsettled_ns:
+            self.on_settled(self._unsettled_ns)
+            self._unsettled_ns = None
         if not begin_ns <= at_ns < end_ns:
             return 0
         assert self.conductor is not None
@@ -109,7 +110,10 @@ class WatchedOrder:
         if len(entries) > 1:
             labels = tuple(self._labels.of(at_ns, entries))
             nodes = tuple(_concerned(entry, self.conductor.processes.reachable) for entry in entries)
-            self.ties.append(Tie(at_ns, labels, nodes, _in_turn(entries), decided))
+            tie = Tie(at_ns, labels, nodes, _in_turn(entries), decided)
+            self.ties.append(tie)
+            if tie.others(all_=False):
+                self._unsettled_ns = at_ns
         self._labels.take(at_ns, entries[chosen])
         return chosen
 
