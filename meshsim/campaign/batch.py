@@ -137,7 +137,7 @@ def run_batch(task: BatchTask) -> BatchDone:
     """Run one batch, each run in a process that may crash.
 
     Raises:
-        KeyError: none of the kinds of faults can do anything in the plan.
+        NothingToDoError: none of the kinds of faults can do anything in the plan.
         ScenarioError: a class that the plan names cannot be imported.
     """
     exploration = explore(

@@ -16,7 +16,7 @@ from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
 from meshsim.cli.exhaustive import exhaust
 from meshsim.cli.values import duration_ns, positive
-from meshsim.explore.explorer import Exploration, Task
+from meshsim.explore.explorer import Exploration, NothingToDoError, Task
 from meshsim.explore.explorer import explore as explore_plans
 from meshsim.explore.understanding import NotUnderstood, understand
 from meshsim.faults.menu import MENU
@@ -74,7 +74,7 @@ def explore(
     jobs
         How many processes run cases at the same time.
     seed
-        What all luck comes from.
+        What all luck comes from; `exhaustive` has none.
     until_first
         Stop when something is found.
     targets
@@ -93,6 +93,8 @@ def explore(
     """
     plans = plans_of(scenarios, profile)
     if strategy == "exhaustive":
+        if out is not None:
+            raise UsageError("--out: not for --strategy exhaustive, which draws nothing; its table has all it found")
         return exhaust(
             plans,
             kinds_of(faults or []),
@@ -118,8 +120,11 @@ def explore(
         until_first=until_first,
         limits=Limits(wall_s=duration_ns("--max-wall", max_wall) / S, records=1_000_000),
     )
-    with _progress(task) as tell:
-        result = explore_plans(task, tell)
+    try:
+        with _progress(task) as tell:
+            result = explore_plans(task, tell)
+    except NothingToDoError as error:
+        raise UsageError(f"--faults: {error}") from None
     _tell_result(result)
     if out is not None and result.found:
         _keep(result, out, task.jobs)

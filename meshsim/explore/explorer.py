@@ -55,6 +55,10 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = LIMITS
 
 
+class NothingToDoError(ValueError):
+    """The faults that may be used can do nothing; `str()` says where."""
+
+
 class Found(msgspec.Struct, kw_only=True):
     """One distinct finding."""
 
@@ -103,7 +107,7 @@ def explore(task: Task, tell: Callable[[Exploration], None] = lambda _: None) ->
     Several plans take turns, each with a strategy, a space and a corpus of its own.
 
     Raises:
-        KeyError: a kind of fault can do nothing in any of the plans.
+        NothingToDoError: no kind of fault that may be used can do anything in one of the plans.
     """
     strategies = [_strategy(plan, task) for plan in task.plans]
     result = Exploration(about="; ".join(dict.fromkeys(filter(None, (each.about() for each in strategies)))))
@@ -137,7 +141,7 @@ def _strategy(plan: Plan, task: Task) -> Strategy:
     space = Space.of(plan)
     chosen = [kind for kind in task.kinds if kind in space.kinds] if task.kinds else list(space.kinds)
     if not chosen:
-        raise KeyError(f"none of {', '.join(task.kinds)} can do anything in {plan_label(plan)}")
+        raise NothingToDoError(f"none of {', '.join(task.kinds)} can do anything in {plan_label(plan)}")
     return STRATEGIES[task.strategy](plan, space, stream_key(task.seed, "strategy") % (1 << 62), chosen)
 
 

@@ -9,7 +9,7 @@ import pytest
 from small_worlds import mesh
 
 from meshsim.explore import explorer
-from meshsim.explore.explorer import Exploration, Task, explore
+from meshsim.explore.explorer import Exploration, NothingToDoError, Task, explore
 from meshsim.explore.running import Case, explored
 from meshsim.explore.strategies import STRATEGIES
 from meshsim.run import run_plan
@@ -67,7 +67,7 @@ def test_it_ends_when_its_time_is_over() -> None:
 
 
 def test_nothing_is_found_where_nothing_can_strike() -> None:
-    with pytest.raises(KeyError, match="none of alloc_fail can do anything in mesh"):
+    with pytest.raises(NothingToDoError, match="none of alloc_fail can do anything in mesh"):
         explore(Task(plans=PLANS[:1], kinds=("alloc_fail",), runs=1))
 
 
