@@ -9,6 +9,7 @@ from typing import Union
 import msgspec
 
 from meshsim.drive.agenda import Entry, TieOrder
+from meshsim.explore.concerning import nodes_of
 
 
 class Lots(msgspec.Struct, frozen=True, tag="lots"):
@@ -86,6 +87,6 @@ class _Priorities:
 
 
 def place_of(entry: Entry) -> str:
-    """The process that something due is about: a delivery's receiver, or whoever is named first."""
-    texts = [argument for argument in entry[1] if isinstance(argument, str)]
-    return texts[1] if len(texts) > 1 else "".join(texts)
+    """The process that something due is due for; what may concern any is of none."""
+    nodes = nodes_of(entry)
+    return nodes[0] if nodes else ""
