@@ -58,6 +58,15 @@ class LinkFaults:
         """Whether messages between two processes, in either direction, arrived more than once at or after `since`."""
         return any(each.kind == "duplication" for each in self._about(a, b, since))
 
+    def changed_between(self, a: Node, b: Node, since: int) -> bool:
+        """Whether what passes between two processes may have come and gone since: a cut that lasted all the time was
+        one silence, whatever else touches messages one by one may be many.
+        """
+        return any(
+            each.kind not in CUTTING or each.begin > since or since < each.end < FOREVER_NS
+            for each in self._about(a, b, since)
+        )
+
     def disturbed_between(self, a: Node, b: Node, since: int) -> bool:
         """Whether any fault of the network was about messages between two processes at or after `since`."""
         return any(True for _ in self._about(a, b, since))

@@ -231,6 +231,10 @@ class World:
         """
         return any(self._link_faults.disturbed_between(a, b, since) for a, b in self._ways(watcher, actor))
 
+    def kept_apart_anew(self, watcher: Node, actor: ActorId, since: int) -> bool:
+        """As `kept_apart`, but for a cut that was there all the time since."""
+        return any(self._link_faults.changed_between(a, b, since) for a, b in self._ways(watcher, actor))
+
     def sent_copies(self, watcher: Node, actor: ActorId, since: int) -> bool:
         """Whether a fault copied messages on one of these ways at or after `since`."""
         return any(self._link_faults.copied_between(a, b, since) for a, b in self._ways(watcher, actor))

@@ -128,8 +128,9 @@ class AtMostOnce(Invariant):
     subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
     Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may who was told
     of a rank whose process or host was stopped, died, or was asked to end since, or kept from the controller by a fault
-    of the network: what is silent again fails again. Nor is judged who is sent copies by such a fault. Q18: a dead
-    process is reported with every poll. What owners pass on (`supervisor`) does not count: several may own one mesh.
+    of the network, unless by a cut that was there all the time: what is silent again fails again. Nor is judged who is
+    sent copies by such a fault. Q18: a dead process is reported with every poll. What owners pass on (`supervisor`)
+    does not count: several may own one mesh.
     """
 
     id = "at-most-once"
@@ -181,7 +182,7 @@ class AtMostOnce(Invariant):
             return False
         actor, controller = ActorId(spawned.mesh.members[heard.rank]), spawned.mesh.controller
         watcher = None if controller is None else self.world.directory.node_of_actor(controller)
-        if watcher is not None and self.world.kept_apart(watcher, actor, at):
+        if watcher is not None and self.world.kept_apart_anew(watcher, actor, at):
             return True
         nodes = self.world.place_of(actor)
         facts = [self.world.nodes[node] for node in nodes if node in self.world.nodes]
