@@ -70,6 +70,8 @@ def test_every_thing_that_was_asked_for_is_measured(report: Report) -> None:
         "live, 2 procs on 1 host, one killed, found by a poll each 2 s",
         "live, 2 procs on 1 host, all stopped",
         "live, 2 procs on 1 host, ended, nothing left",
+        "explore, plain scenario",
+        "explore, decisions",
     ]
 
 
@@ -79,7 +81,7 @@ def test_ratios_are_positive_and_one_for_each_round(report: Report) -> None:
     """A division by a clock that did not move, or a round without its baseline, would show here."""
     rounds = [len(comparison.ratios) for comparison in report.comparisons]
 
-    assert rounds == [2, 0, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1]
+    assert rounds == [2, 0, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 1, 2, 0]
     assert all(ratio > 0 for comparison in report.comparisons for ratio in comparison.ratios)
 
 

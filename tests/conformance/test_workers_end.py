@@ -42,7 +42,15 @@ class Running:
         return len(self.all) == ALL_UP
 
     def alive(self) -> list[psutil.Process]:
-        return [each for each in self.all if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        return [each for each in self.all if _is_alive(each)]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """It may go between one question and the next."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture
