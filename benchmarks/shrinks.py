@@ -21,8 +21,8 @@ from time import process_time
 import msgspec
 from rich.progress import track
 
-from meshsim.explore.finding import Finding, Signature, findings_of
-from meshsim.explore.shrinking import Shrunk, shrunk, signatures
+from meshsim.explore.finding import Finding, Signature, findings_of, signatures_of
+from meshsim.explore.shrinking import Shrunk, shrunk
 from meshsim.explore.shrinking.shrinker import planned
 from meshsim.explore.space import Space
 from meshsim.run import run_plan
@@ -96,7 +96,7 @@ def _without_one(scenario: Scenario) -> Iterator[Scenario]:
 
 def _shows(scenario: Scenario, signature: Signature) -> bool:
     try:
-        return signature in signatures(planned(scenario))
+        return signature in signatures_of(planned(scenario))
     except ScenarioError:
         return False
 

@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from meshsim.explore.finding import Finding, Signature, findings_of
+from meshsim.explore.finding import Finding, Signature, signatures_of
 from meshsim.model.quirks import SWITCHES, turned_off
 from meshsim.oracle.invariants import INVARIANTS
-from meshsim.run.execute import run_plan
 from meshsim.scenario.plan import Plan
 
 #: The signatures that a plan shows.
@@ -36,9 +35,8 @@ class Attribution(msgspec.Struct, frozen=True):
         return (" or " if self.together else ", ").join(self.quirks) or "no quirk"
 
 
-def attributed(finding: Finding, shows: Shows | None = None) -> Attribution:
+def attributed(finding: Finding, shows: Shows = signatures_of) -> Attribution:
     """The quirks that a finding is of. `shows` runs a plan in virtual time when not given."""
-    shows = shows or signatures_of
     own = INVARIANTS[finding.signature.invariant].quirks if finding.signature.invariant in INVARIANTS else ()
     candidates = [quirk for quirk in dict.fromkeys((*own, *SWITCHES)) if quirk not in finding.plan.quirks_off]
 
@@ -62,9 +60,3 @@ def without(plan: Plan, quirks: Sequence[str]) -> Plan:
     """The same plan with these quirks turned off as well."""
     switches = {**plan.quirks, **dict.fromkeys(quirks, False)}
     return msgspec.structs.replace(plan, quirks=switches, quirks_off=turned_off(plan.profile, switches))
-
-
-def signatures_of(plan: Plan) -> frozenset[Signature]:
-    """What a plan shows in virtual time."""
-    result = run_plan(plan, "sim")
-    return frozenset(finding.signature for finding in findings_of(plan, result.records, result.verdict))

@@ -33,6 +33,7 @@ from meshsim.model.supervision import ActorPhase
 from meshsim.model.tags import tag_of
 from meshsim.oracle.invariants import INVARIANTS
 from meshsim.oracle.verdict import CODE_RETURNS, Verdict, Violation
+from meshsim.run.execute import run_plan
 from meshsim.scenario.plan import Plan
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import FaultStruck, ProcessDied, ProcessReaped, Record
@@ -102,6 +103,12 @@ def findings_of(plan: Plan, records: Sequence[Record], verdict: Verdict) -> list
         signature = signature_of(violation, records, directory)
         found.setdefault(signature, Finding(signature, plan, violation))
     return list(found.values())
+
+
+def signatures_of(plan: Plan) -> frozenset[Signature]:
+    """The signatures of everything that the run of a plan finds, in virtual time."""
+    result = run_plan(plan, "sim")
+    return frozenset(finding.signature for finding in findings_of(plan, result.records, result.verdict))
 
 
 def signature_of(violation: Violation, records: Sequence[Record], directory: Directory) -> Signature:

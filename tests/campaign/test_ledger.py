@@ -137,7 +137,7 @@ def test_a_forked_process_can_leave_the_lock(tmp_path: Path) -> None:
 
     with Ledger(path):
         os.write(asked[1], b"x")
-        os.waitpid(child, 0)
+        assert os.waitpid(child, 0) == (child, 0)
     for end in (*held, *asked):
         os.close(end)
 

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 from small_worlds import at, mesh
 
-from meshsim.explore.attribution import Attribution, attributed, signatures_of, without
-from meshsim.explore.finding import Finding, Signature, findings_of
+from meshsim.explore.attribution import Attribution, attributed, without
+from meshsim.explore.finding import Finding, Signature, findings_of, signatures_of
 from meshsim.faults.kinds import Exit, Fault, Raise, StopItself
 from meshsim.model.quirks import LATENT, QUIRKS
 from meshsim.oracle.verdict import Violation

@@ -6,19 +6,18 @@ from collections.abc import Callable
 
 import msgspec
 
-from meshsim.explore.finding import Finding, Signature, findings_of
+from meshsim.explore.finding import Finding, Signature, signatures_of
 from meshsim.explore.shrinking.shrinker import RUNS_MAX, Shrinker, Shrunk
-from meshsim.run.execute import run_plan
 from meshsim.scenario.from_plan import scenario_of
 from meshsim.scenario.plan import Plan
 
-__all__ = ["RUNS_MAX", "Shrinker", "Shrunk", "shrunk", "signatures"]
+__all__ = ["RUNS_MAX", "Shrinker", "Shrunk", "shrunk"]
 
 
 def shrunk(
     finding: Finding,
     *,
-    signatures_of: Callable[[Plan], frozenset[Signature]] | None = None,
+    signatures_of: Callable[[Plan], frozenset[Signature]] = signatures_of,
     runs_max: int = RUNS_MAX,
 ) -> Shrunk:
     """The smallest scenario that has a finding with the same signature; 1-minimal unless `runs_max` was reached.
@@ -33,12 +32,5 @@ def shrunk(
     Raises:
         ValueError: the plan of the finding does not show it.
     """
-    of = signatures_of or signatures
     scenario = msgspec.structs.replace(scenario_of(finding.plan), expect=[], known=[], relax=[], caught_by=[])
-    return Shrinker(lambda plan: finding.signature in of(plan), runs_max=runs_max).shrink(scenario)
-
-
-def signatures(plan: Plan) -> frozenset[Signature]:
-    """The signatures of everything that the run of a plan finds, in virtual time."""
-    result = run_plan(plan, "sim")
-    return frozenset(each.signature for each in findings_of(plan, result.records, result.verdict))
+    return Shrinker(lambda plan: finding.signature in signatures_of(plan), runs_max=runs_max).shrink(scenario)

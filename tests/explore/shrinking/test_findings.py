@@ -13,8 +13,8 @@ import pytest
 from small_worlds import at, mesh
 
 from benchmarks.shrinks import FAULTS, found
-from meshsim.explore.finding import Finding, Signature, findings_of
-from meshsim.explore.shrinking import Shrunk, shrunk, signatures
+from meshsim.explore.finding import Finding, Signature, findings_of, signatures_of
+from meshsim.explore.shrinking import Shrunk, shrunk
 from meshsim.explore.shrinking.file import FindingFile, file_of, name_of
 from meshsim.explore.shrinking.shrinker import planned
 from meshsim.faults.kinds import Exit, Fault, Hang, Stall
@@ -56,7 +56,7 @@ def without_one(scenario: Scenario) -> Iterator[Scenario]:
 
 def shows(scenario: Scenario, signature: Signature) -> bool:
     try:
-        return signature in signatures(planned(scenario))
+        return signature in signatures_of(planned(scenario))
     except ScenarioError:
         return False
 
