@@ -20,10 +20,9 @@ from statistics import median
 import msgspec
 
 from meshsim.explore.explorer import Exploration, Task, explore
-from meshsim.explore.finding import Finding, Signature
 from meshsim.explore.strategies import STRATEGIES
-from meshsim.explore.understanding import NotUnderstood, Understood, understand
-from meshsim.model.quirks import DEFAULT_PROFILE, QUIRKS
+from meshsim.explore.understanding import Lead, NotUnderstood, Understood, understand
+from meshsim.model.quirks import DEFAULT_PROFILE, SWITCHES
 from meshsim.scenario.load import load_scenarios
 from meshsim.scenario.plan import plan, with_profile
 
@@ -32,6 +31,8 @@ SCENARIOS = ("plain", "plain-stopped", "plain-slice")
 
 #: Source: issue 6.
 QUIRKS_AIM, FAULTS_AIM = 30, 3
+#: In how many ways each finding is shrunk, if faults of so many kinds came to it. Source: chosen here.
+WAYS = 6
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +43,19 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     outcomes: dict[str, int]
     coverage: int
-    lost: list[str]
+    lost: tuple[str, ...]
     #: Its findings: number of the run and wall seconds of the first, by signature.
     first: dict[str, tuple[int, float]]
+    #: Each of them in its smallest form, in each way that was found.
+    small: tuple[Understood | NotUnderstood, ...]
+
+    @property
+    def done(self) -> tuple[Understood, ...]:
+        return tuple(each for each in self.small if isinstance(each, Understood))
+
+    @property
+    def quirks(self) -> frozenset[str]:
+        return frozenset(quirk for each in self.done for quirk in each.quirks.quirks)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,53 +72,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     load = os.getloadavg()[0]
     shares: list[Share] = []
-    found: dict[Signature, Finding] = {}
     for name in STRATEGIES:
         task = Task(plans=plans, strategy=name, seed=options.seed, time_s=60 * options.minutes, jobs=options.jobs)
         result = explore(task)
-        shares.append(_share(name, result))
-        for signature, each in result.found.items():
-            found.setdefault(signature, each.finding)
-        _say(f"{name}: {result.runs} runs, {len(result.found)} findings, {len(found)} by all so far")
-    small = understand(
-        list(found.values()), jobs=options.jobs, tell=lambda done: _say(f"{done} of {len(found)} shrunk")
-    )
-    lines = page(shares, small, options, load)
+        _say(f"{name}: {result.runs} runs, {len(result.found)} findings")
+        leads = [Lead(each.finding, tuple(each.others.cases)) for each in result.found.values()]
+        small = understand(leads, ways=WAYS, jobs=options.jobs)
+        shares.append(_share(name, result, small))
+        _say(f"{name}: {len(small)} ways, {len(shares[-1].quirks)} quirks")
+    lines = page(shares, options, load)
     name = "explorations" if options.profile == DEFAULT_PROFILE else f"explorations-{options.profile}"
     (options.out / f"{name}.md").write_text("\n".join(lines), encoding="utf-8")
-    numbers = {"shares": shares, "findings": [_numbers(each) for each in small]}
+    numbers = [{**msgspec.to_builtins(_without(each)), "ways": list(map(_numbers, each.small))} for each in shares]
     (options.out / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1) + b"\n")
     options.keep.mkdir(parents=True, exist_ok=True)
-    for each in small:
-        if isinstance(each, Understood):
-            (options.keep / f"{each.name}.toml").write_text(each.text, encoding="utf-8")
+    for each in (each for share in shares for each in share.done):
+        (options.keep / f"{each.name}.toml").write_text(each.text, encoding="utf-8")
     sys.stdout.write("\n".join(lines))
     return 0
 
 
-def _share(name: str, result: Exploration) -> Share:
+def _share(name: str, result: Exploration, small: Sequence[Understood | NotUnderstood]) -> Share:
     return Share(
         strategy=name,
         runs=result.runs,
         seconds=result.elapsed_s,
         outcomes=result.outcomes,
         coverage=len(result.coverage),
-        lost=[f"run {lost.run} of {lost.scenario}: {lost.why}" for lost in result.lost],
+        lost=tuple(f"run {lost.run} of {lost.scenario}: {lost.why}" for lost in result.lost),
         first={str(signature): (each.run, each.after_s) for signature, each in result.found.items()},
+        small=tuple(small),
     )
 
 
-def page(
-    shares: Sequence[Share],
-    small: Sequence[Understood | NotUnderstood],
-    options: argparse.Namespace,
-    load: float,
-) -> list[str]:
+def page(shares: Sequence[Share], options: argparse.Namespace, load: float) -> list[str]:
     """The report in lines of Markdown."""
-    done = [each for each in small if isinstance(each, Understood)]
-    quirks = {str(each.signature): each.quirks.quirks for each in done}
-    named = sorted({quirk for of in quirks.values() for quirk in of}, key=list(QUIRKS).index)
-    of_none = [each for each in done if not each.quirks.quirks]
+    named = sorted({quirk for share in shares for quirk in share.quirks}, key=list(SWITCHES).index)
+    distinct = {signature for share in shares for signature in share.first}
     lines = [
         f"# What exploring finds under `{options.profile}`",
         "",
@@ -115,42 +116,55 @@ def page(
         f"{options.minutes:g} minutes on {options.jobs} cores for each strategy, seed {options.seed}. Made by "
         f"`python -m benchmarks.explorations --minutes {options.minutes:g} --jobs {options.jobs} --profile "
         f"{options.profile}` (Python {platform.python_version()}, load {load:.1f} before it began). Nobody told it of "
-        "quirks: findings are told apart by signature, shrunk, and then asked which quirks they are of, by turning "
-        "those off.",
+        f"quirks: findings are told apart by signature, shrunk in up to {WAYS} ways if faults of other kinds led to "
+        "them, and then asked which quirks they are of, by turning those off.",
         "",
         "| strategy | runs | runs/s | violated | findings | quirk ids | of no quirk | features reached | lost |",
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for share in shares:
-        own = {quirk for signature in share.first for quirk in quirks.get(signature, ())}
-        none = sum(1 for each in of_none if str(each.signature) in share.first)
+        of_none = {str(each.signature) for each in share.done if not each.quirks.quirks}
         lines.append(
             f"| `{share.strategy}` | {share.runs:,} | {share.runs / share.seconds:.0f} "
-            f"| {share.outcomes.get('violated', 0):,} | {len(share.first)} | {len(own)} | {none} "
+            f"| {share.outcomes.get('violated', 0):,} | {len(share.first)} | {len(share.quirks)} | {len(of_none)} "
             f"| {share.coverage:,} | {len(share.lost)} |"
         )
-    faults = [each.faults for each in done]
-    lines += [
-        "",
-        f"Together {len(small)} distinct findings, of {len(named)} quirk ids (aim: {QUIRKS_AIM}): {', '.join(named)}.",
-    ]
+    aim = f" (aim: {QUIRKS_AIM})" if options.profile == DEFAULT_PROFILE else ""
+    quirks = f"{len(named)} quirk ids{aim}{': ' if named else ''}{', '.join(named)}"
+    lines += ["", f"Together {len(distinct)} distinct findings, of {quirks}."]
+    faults = [each.faults for share in shares for each in share.done]
     if faults:
         over = sum(1 for count in faults if count > FAULTS_AIM)
+        took_s = median(each.took_s for share in shares for each in share.done)
         lines.append(
             f"Shrunk to {median(faults):g} faults in the median, {max(faults)} at most; {over} need more than "
-            f"{FAULTS_AIM}. Shrinking one took {median(each.took_s for each in done):.1f} s in the median."
+            f"{FAULTS_AIM}. Shrinking one took {took_s:.1f} s in the median."
         )
-    lines += ["", "| finding | first in run (s) | faults | decisions | quirks |", "|---|---|--:|--:|---|"]
-    for each in done:
-        first = ", ".join(
-            f"{share.strategy} {share.first[str(each.signature)][0]} ({share.first[str(each.signature)][1]:.0f} s)"
-            for share in shares
-            if str(each.signature) in share.first
-        )
-        lines.append(f"| {each.signature} | {first} | {each.faults} | {each.decisions} | {each.quirks} |")
-    lines += ["", *(f"Not shrunk: {each.signature}: {each.why}." for each in small if isinstance(each, NotUnderstood))]
-    lines += [f"Lost, {share.strategy}: {lost}." for share in shares for lost in share.lost]
+        lines += ["", "| finding | first in run (s) | faults, decisions: quirks, for each way |", "|---|---|---|"]
+        lines += [_row(signature, shares) for signature in dict.fromkeys(s for share in shares for s in share.first)]
+    lines.append("")
+    for share in shares:
+        lines += [f"Not shrunk: {each.signature}: {each.why}." for each in share.small if each not in share.done]
+        lines += [f"Lost, {share.strategy}: {lost}." for lost in share.lost]
     return [*lines, ""]
+
+
+def _row(signature: str, shares: Sequence[Share]) -> str:
+    """A finding: who found it when, and the ways to it that are of different quirks, the smallest of each."""
+    first = ", ".join(
+        f"{share.strategy} {share.first[signature][0]} ({share.first[signature][1]:.0f} s)"
+        for share in shares
+        if signature in share.first
+    )
+    ways: dict[str, str] = {}
+    done = [each for share in shares for each in share.done if str(each.signature) == signature]
+    for each in sorted(done, key=lambda each: (each.faults, each.decisions)):
+        ways.setdefault(str(each.quirks), f"{each.faults}, {each.decisions}: {each.quirks}")
+    return f"| {signature} | {first} | {'; '.join(ways.values())} |"
+
+
+def _without(share: Share) -> Share:
+    return msgspec.structs.replace(share, small=())
 
 
 def _numbers(each: Understood | NotUnderstood) -> dict[str, object]:
@@ -158,6 +172,7 @@ def _numbers(each: Understood | NotUnderstood) -> dict[str, object]:
         return {"signature": str(each.signature), "why": each.why}
     return {
         "signature": str(each.signature),
+        "way": each.way,
         "faults_before": each.faults_before,
         "faults": each.faults,
         "decisions": each.decisions,

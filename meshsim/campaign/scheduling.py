@@ -7,7 +7,7 @@ from typing import Protocol
 
 from meshsim.campaign.batch import Agenda, run_encoded
 from meshsim.campaign.batch import encode_task as encoded
-from meshsim.run.workers import WorkerDiedError, Workers
+from meshsim.run.workers import Work, WorkerDiedError, Workers
 
 #: More batches than any campaign comes to.
 _ENDLESS = 1 << 40
@@ -46,7 +46,7 @@ class Local:
             yield from crew.run(_ENDLESS if left is None else left, lambda _: may_begin())
 
 
-class _Bench:
+class _Bench(Work):
     """What a worker does."""
 
     def __init__(self, agenda: Agenda, begin: Callable[[], None]) -> None:
@@ -55,9 +55,6 @@ class _Bench:
 
     def __enter__(self) -> None:
         self._begin()
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is left behind the last one."""
 
     def do(self, index: int) -> bytes:
         return run_encoded(encoded(self._agenda.task(index)))

@@ -21,11 +21,11 @@ from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED
 from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
-from meshsim.cli.explore import StrategyName, kinds_of, plans_of
+from meshsim.cli.explore import StrategyName, kinds_of, to_explore
 from meshsim.cli.values import duration_ns, positive
 from meshsim.explore.space import Space
 from meshsim.explore.strategies import STRATEGIES
-from meshsim.explore.understanding import NotUnderstood, understand
+from meshsim.explore.understanding import Lead, NotUnderstood, understand
 from meshsim.model.quirks import ProfileName
 from meshsim.run.directory import OutputError, prepare, write_whole
 from meshsim.run.limits import Limits
@@ -149,7 +149,7 @@ def _shrunk(ledgers: Sequence[Path], folder: Path, jobs: int) -> Shrunk:
     findings = {finding.signature: finding for path in reversed(ledgers) for finding in findings_in(path)}
     prepare(folder)
     shrunk = {}
-    for each in understand(list(findings.values()), jobs=jobs, folder=str(folder)):
+    for each in understand([Lead(finding) for finding in findings.values()], jobs=jobs, folder=str(folder)):
         if isinstance(each, NotUnderstood):
             err(f"{each.signature}: not shrunk: {each.why}")
             continue
@@ -163,7 +163,7 @@ def _shrunk(ledgers: Sequence[Path], folder: Path, jobs: int) -> Shrunk:
 
 def _plans(paths: list[Path], profile: ProfileName | None, kinds: tuple[str, ...]) -> tuple[Plan, ...]:
     """The plans in which the chosen faults can do something."""
-    plans = plans_of(paths, profile)
+    plans = to_explore(paths, profile)
     struck = tuple(plan for plan in plans if not kinds or set(kinds) & set(Space.of(plan).kinds))
     if not struck:
         raise UsageError(f"--faults: none of {', '.join(kinds)} can do anything in any scenario")

@@ -15,17 +15,18 @@ from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
 from meshsim.cli.exhaustive import exhaust
+from meshsim.cli.load import plans_of
 from meshsim.cli.values import duration_ns, positive
 from meshsim.explore.explorer import Exploration, NothingToDoError, Task
 from meshsim.explore.explorer import explore as explore_plans
-from meshsim.explore.understanding import NotUnderstood, understand
+from meshsim.explore.understanding import Lead, NotUnderstood, understand
 from meshsim.faults.menu import MENU
 from meshsim.model.quirks import ProfileName
 from meshsim.model.tags import tag_of
 from meshsim.run.directory import prepare, write_whole
 from meshsim.run.limits import Limits
-from meshsim.scenario.load import discover, load_scenarios
-from meshsim.scenario.plan import Plan, fits_profile, plan, with_profile
+from meshsim.scenario.matrix import variant_label
+from meshsim.scenario.plan import Plan
 from meshsim.units import S
 
 StrategyName = Literal["random", "swarm", "pct", "guided", "exhaustive"]
@@ -51,6 +52,7 @@ def explore(
     profile: ProfileName | None = None,
     max_wall: str = "30s",
     out: Path | None = None,
+    ways: int = 1,
 ) -> int:
     """Search for faults, times and orders that violate an invariant, around what a scenario does.
 
@@ -90,8 +92,11 @@ def explore(
     out
         Folder for what is found: each finding is shrunk to the smallest scenario that shows it, asked which quirks of
         the modelled system it is of, and written as a scenario file. Nothing is shrunk or written when not given.
+    ways
+        With `--out`: shrink each finding in so many ways, if runs came to it by faults of other kinds.
     """
-    plans = plans_of(scenarios, profile)
+    plans = to_explore(scenarios, profile)
+    positive("--ways", ways)
     if strategy == "exhaustive":
         if out is not None:
             raise UsageError("--out: not for --strategy exhaustive, which draws nothing; its table has all it found")
@@ -127,19 +132,16 @@ def explore(
         raise UsageError(f"--faults: {error}") from None
     _tell_result(result)
     if out is not None and result.found:
-        _keep(result, out, task.jobs)
+        _keep(result, out, task.jobs, ways)
     return VIOLATED if result.found else PASSED
 
 
-def plans_of(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
-    plans = [plan(loaded, loaded.scenario.seeds[0]) for path in discover(paths) for loaded in load_scenarios(path)]
-    if profile is None:
-        return tuple(plans)
-    plans = [with_profile(each, profile) for each in plans]
-    for each in plans:
-        if not fits_profile(each):
-            raise UsageError(f"--profile {profile}: {each.source} is of another revision")
-    return tuple(plans)
+def to_explore(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
+    """The plan of each scenario, under its first seed."""
+    plans: dict[tuple[str, str], Plan] = {}
+    for each in plans_of(paths, profile=profile):
+        plans.setdefault((each.source, variant_label(each.variant)), each)
+    return tuple(plans.values())
 
 
 def kinds_of(names: list[str]) -> tuple[str, ...]:
@@ -175,12 +177,13 @@ def _tell_result(result: Exploration) -> None:
     )
 
 
-def _keep(result: Exploration, out: Path, jobs: int) -> None:
-    """Write a scenario file for each finding."""
+def _keep(result: Exploration, out: Path, jobs: int, ways: int) -> None:
+    """Write a scenario file for each finding, or for each way to it."""
     prepare(out)
     say(f"shrinking {len(result.found)} findings:")
     rows = []
-    for each in understand([found.finding for found in result.found.values()], jobs=jobs, folder=str(out)):
+    leads = [Lead(found.finding, tuple(found.others.cases)) for found in result.found.values()]
+    for each in understand(leads, ways=ways, jobs=jobs, folder=str(out)):
         if isinstance(each, NotUnderstood):
             err(f"{each.signature}: not shrunk: {each.why}")
             continue

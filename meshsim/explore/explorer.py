@@ -19,8 +19,9 @@ from meshsim.explore.finding import Finding, Signature
 from meshsim.explore.running import LIMITS, Case, Explored, explored
 from meshsim.explore.space import Space
 from meshsim.explore.strategies import STRATEGIES, Strategy
+from meshsim.explore.ways import Others
 from meshsim.run.limits import Limits
-from meshsim.run.workers import WorkerDiedError, Workers
+from meshsim.run.workers import Work, WorkerDiedError, Workers
 from meshsim.scenario.plan import Plan, plan_label
 from meshsim.scenario.streams import stream_key
 
@@ -63,6 +64,8 @@ class Found(msgspec.Struct, kw_only=True):
     """One distinct finding."""
 
     finding: Finding
+    #: Later cases that showed it without what an earlier one had: see `meshsim.explore.ways`.
+    others: Others
     #: Number of the run that showed it first, from 0, and wall time since the beginning, seconds.
     run: int
     after_s: float
@@ -165,8 +168,12 @@ def _collect(result: Exploration, cases: Sequence[Case], results: Sequence[Explo
         for signature in one.signatures:
             if signature in result.found:
                 result.found[signature].count += 1
+                result.found[signature].others.add(case)
             else:
-                result.found[signature] = Found(finding=news[signature], run=number, after_s=result.elapsed_s)
+                finding = news[signature]
+                result.found[signature] = Found(
+                    finding=finding, others=Others(finding.plan), run=number, after_s=result.elapsed_s
+                )
 
 
 # --- in several processes -------------------------------------------------------------------------------------
@@ -191,7 +198,7 @@ def _answered(answer: bytes | WorkerDiedError) -> Explored | WorkerDiedError:
     return one if isinstance(one, Explored) else WorkerDiedError(one)
 
 
-class _Bench:
+class _Bench(Work):
     """Where cases are run: in each worker."""
 
     def __init__(self, cases: Sequence[Case], limits: Limits, known: frozenset[Signature]) -> None:
@@ -205,9 +212,6 @@ class _Bench:
         """
         gc.freeze()
         gc.set_threshold(_GARBAGE_AT)
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is left behind the last one."""
 
     def do(self, index: int) -> bytes:
         try:

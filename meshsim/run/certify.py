@@ -20,7 +20,7 @@ from meshsim.run.limits import Limits
 from meshsim.run.pace import Pace
 from meshsim.run.program import program_of
 from meshsim.run.replay import replay
-from meshsim.run.workers import WorkerDiedError, Workers
+from meshsim.run.workers import Work, WorkerDiedError, Workers
 from meshsim.scenario.plan import Plan, plan_label
 from meshsim.trace.records import ProcessStarted, RunEnded
 from meshsim.versions import versions
@@ -180,18 +180,12 @@ def certify(
             over(sequence[place], bench.answered(place, answer))
 
 
-class _Bench:
+class _Bench(Work):
     """What each worker does."""
 
     def __init__(self, plans: Sequence[Plan], order: Order) -> None:
         self._plans = plans
         self._order = order
-
-    def __enter__(self) -> None:
-        """Nothing is there before the first plan."""
-
-    def __exit__(self, *_: object) -> None:
-        """Every plan ends its own runs."""
 
     def do(self, index: int) -> bytes:
         return msgspec.msgpack.encode(_certified(self._plans[index], self._order))

@@ -21,7 +21,7 @@ from meshsim.run.outcome import Keep, Outcome, Ran, outcome, ran
 from meshsim.run.pace import Pace
 from meshsim.run.program import program_of
 from meshsim.run.twin import Twin
-from meshsim.run.workers import WorkerDiedError, Workers
+from meshsim.run.workers import Work, WorkerDiedError, Workers
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.streams import stream_key
@@ -125,7 +125,7 @@ def run_suite(
     return tally.suite()
 
 
-class _Bench:
+class _Bench(Work):
     """Where jobs are done: in this process, or in each worker."""
 
     def __init__(self, jobs: Sequence[Job], settings: Settings, tell: Tell) -> None:
@@ -133,9 +133,6 @@ class _Bench:
         self._settings = settings
         self._tell = tell
         self._twin = Twin(settings.limits)
-
-    def __enter__(self) -> None:
-        """Nothing is there before the first job."""
 
     def __exit__(self, *_: object) -> None:
         self._twin.close()

@@ -16,7 +16,7 @@ from meshsim.run.measure import measure
 from meshsim.run.pace import Pace
 from meshsim.run.program import program_of
 from meshsim.run.table import Header, Row, TableWriter
-from meshsim.run.workers import WorkerDiedError, Workers
+from meshsim.run.workers import Work, WorkerDiedError, Workers
 from meshsim.scenario.matrix import Value
 from meshsim.scenario.plan import Plan, plan_digest
 from meshsim.versions import version_of
@@ -133,7 +133,7 @@ def _rows(bench: _Bench, workers: int) -> Iterable[tuple[int, Row | None]]:
             yield index, None if isinstance(answer, WorkerDiedError) else _DECODER.decode(answer)
 
 
-class _Bench:
+class _Bench(Work):
     """Where plans are run and measured: in this process, or in each worker."""
 
     def __init__(self, plans: Sequence[Plan], backend: str, limits: Limits, pace: Pace) -> None:
@@ -141,12 +141,6 @@ class _Bench:
         self._backend = backend
         self._limits = limits
         self._pace = pace
-
-    def __enter__(self) -> None:
-        """Nothing is there before the first plan."""
-
-    def __exit__(self, *_: object) -> None:
-        """Nothing is left after the last."""
 
     def row(self, index: int) -> Row:
         return row_of(run_plan(self.plans[index], self._backend, limits=self._limits, pace=self._pace))

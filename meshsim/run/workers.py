@@ -24,11 +24,13 @@ TICK_S = 1.0
 
 
 class Work(Protocol):
-    """What workers do. Entered and left once in each of them."""
+    """What workers do. Entered and left once in each of them; by default there is nothing before and behind jobs."""
 
-    def __enter__(self) -> object: ...
+    def __enter__(self) -> object:
+        return self
 
-    def __exit__(self, *raised: object) -> None: ...
+    def __exit__(self, *raised: object) -> None:
+        return None
 
     def do(self, index: int) -> bytes: ...
 

@@ -63,8 +63,9 @@ def test_pct_says_its_probability(meshsim: Command, small: str) -> None:
         (("--faults", "exits"), "--faults: no kind of fault is called 'exits'; `meshsim faults` lists them"),
         (("--runs", "0"), "--runs: expected at least 1, got 0"),
         (("--jobs", "0"), "--jobs: expected at least 1, got 0"),
+        (("--ways", "0"), "--ways: expected at least 1, got 0"),
         (("--time", "soon"), "--time: expected a duration such as"),
-        (("--profile", "2025-11"), "--profile 2025-11: small.toml is of another revision"),
+        (("--profile", "2025-11"), "--profile 2025-11: none of the scenarios is of its revision, 2025-11"),
         (("--faults", "alloc_fail"), "--faults: none of alloc_fail can do anything in small"),
     ],
 )

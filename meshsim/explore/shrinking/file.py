@@ -44,7 +44,9 @@ class FindingFile(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str
 
 
-def file_of(signature: Signature, scenario: Scenario, *, folder: str = "", before: str = "") -> FindingFile:
+def file_of(
+    signature: Signature, scenario: Scenario, *, folder: str = "", before: str = "", way: int = 1
+) -> FindingFile:
     """The file of a scenario that has a finding with this signature.
 
     Args:
@@ -52,12 +54,13 @@ def file_of(signature: Signature, scenario: Scenario, *, folder: str = "", befor
         scenario: what shows it, as shrinking leaves it: it expects nothing and knows nothing.
         folder: where the file is going to be, for the line that runs it again.
         before: what it was made of, for a comment: `12 faults, seed 7`.
+        way: which of the ways to this finding it is; those after the first have its number in their names.
 
     Raises:
         ScenarioError: the scenario is wrong.
         ValueError: its run does not violate the invariant.
     """
-    name = name_of(signature)
+    name = name_of(signature) + (f"-{way}" if way > 1 else "")
     scenario = msgspec.structs.replace(scenario, name=name, about="")
     result = _run(scenario)
     shown = [each for each in result.verdict.violations if each.invariant == signature.invariant]
