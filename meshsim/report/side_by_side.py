@@ -6,12 +6,12 @@ much later one of them was.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import msgspec
 
 from meshsim.model.notes import Heard, OperationEnded
+from meshsim.oracle.equivalence.measured import TIME, measured
 from meshsim.report.worlds import clock_of
 from meshsim.run import RunResult
 from meshsim.trace.directory import Directory
@@ -23,8 +23,6 @@ from meshsim.units import MS, format_duration
 ROWS_MAX = 40
 
 _TOLD = (FaultMissed, FaultStruck, Heard, OperationEnded, ProcessDied)
-#: A duration in a text, which is measured in one world and planned in another.
-_DURATION = re.compile(r"\b\d+(?:\.\d+)?(?:ns|us|µs|ms|s)\b")
 
 
 class WorldRow(msgspec.Struct, frozen=True):
@@ -77,7 +75,8 @@ def happened(records: Sequence[Record]) -> dict[str, list[int]]:
             words = describe(record, directory)
             if isinstance(record.what, ProcessDied):
                 words = f"{directory.name_of_node(record.node)}: {words}"
-            found.setdefault(_DURATION.sub("…", words), []).append(record.at)
+            # A duration is measured in one world and planned in another.
+            found.setdefault(measured(words)[0].replace(TIME, "…"), []).append(record.at)
     return found
 
 

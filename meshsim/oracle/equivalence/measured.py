@@ -8,6 +8,9 @@ import re
 
 from meshsim.units import S
 
+#: What stands for a time in a text.
+TIME = "<time>"
+
 _UNITS_NS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": S, "m": 60 * S, "h": 3600 * S}
 _PIECE = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)(?!\w)")
 _MEASURED = re.compile(
@@ -33,7 +36,7 @@ def measured(text: str) -> tuple[str, tuple[int, ...]]:
             times.append(
                 sum(round(float(value) * _UNITS_NS[unit]) for value, unit in _PIECE.findall(match["duration"]))
             )
-        return "<time>"
+        return TIME
 
     return _MEASURED.sub(take, _COUNTED.sub(_without_count, text)), tuple(times)
 
