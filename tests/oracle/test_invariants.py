@@ -15,6 +15,7 @@ from trace_builder import (
     TRAINERS,
     TraceBuilder,
     found,
+    heard,
     verdict,
 )
 
@@ -412,12 +413,22 @@ def test_who_took_the_controller_for_dead_may_be_told_of_all_again(trace: TraceB
 @pytest.mark.parametrize(
     ("meanwhile", "count"), [("it is stopped again", 0), ("it is to end", 0), ("it dies", 0), ("nothing", 1)]
 )
+@pytest.mark.parametrize(
+    ("text", "is_concluded"),
+    [
+        ("failed: timeout waiting for message from proc mesh agent", True),
+        ("failed: no status received from process", True),
+        ("stopped: actor status is Stopped; actor may have been killed", True),
+        ("failed: boom", False),
+        ("failed: process failure: Killed(sig=9)", False),
+    ],
+)
 def test_what_is_silent_a_second_time_may_be_reported_a_second_time(
-    trace: TraceBuilder, meanwhile: str, count: int
+    trace: TraceBuilder, text: str, *, is_concluded: bool, meanwhile: str, count: int
 ) -> None:
-    """While its process is in the state that was reported, it is the same failure."""
+    """While its process is in the state that was reported, it is the same failure; and an end is one for ever."""
     trace.add(ProcessStopped(), node=NODES[1], at=10)
-    trace.heard(CLIENT, "owner", 1, at=20)
+    trace.heard(CLIENT, "owner", 1, text, at=20)
     match meanwhile:
         case "it is stopped again":
             trace.add(ProcessContinued(), node=NODES[1], at=24)
@@ -426,7 +437,31 @@ def test_what_is_silent_a_second_time_may_be_reported_a_second_time(
             trace.proc(1, "Ready", "Stopping", at=25)
         case "it dies":
             trace.dies(NODES[1], KILLED, at=25)
-    trace.heard(CLIENT, "owner", 1, at=40)
+    trace.heard(CLIENT, "owner", 1, text, at=40)
+    assert len(found(trace.end(50), "at-most-once")) == (count if is_concluded else 1)
+
+
+@pytest.mark.parametrize(("meanwhile", "count"), [("wrong again", 0), ("another is wrong", 1), ("nothing", 1)])
+def test_what_an_agent_is_made_to_say_again_may_be_reported_again(
+    trace: TraceBuilder, meanwhile: str, count: int
+) -> None:
+    """A fault says something wrong of a rank, nothing, and the same again: it is not the controller that repeats it."""
+    trace.add(FaultStruck(0, "misreport", AGENTS[1]), at=10)
+    trace.heard(CLIENT, "owner", 1, "failed: injected status", at=20)
+    if meanwhile != "nothing":
+        trace.add(FaultStruck(1, "misreport", AGENTS[1 if meanwhile == "wrong again" else 0]), at=25)
+    trace.heard(CLIENT, "owner", 1, "failed: injected status", at=40)
+    assert len(found(trace.end(50), "at-most-once")) == count
+
+
+@pytest.mark.parametrize(("meanwhile", "count"), [("a failure", 0), ("nothing", 1)])
+def test_that_all_is_well_is_news_after_each_failure(trace: TraceBuilder, meanwhile: str, count: int) -> None:
+    """Also for who watches a slice without the rank that failed."""
+    trace.heard(OBSERVER, "subscriber", None, "recovered", at=20)
+    if meanwhile == "a failure":
+        told = heard(OBSERVER, "subscriber", 1, FAILED, mesh="trainer", actor=TRAINERS[1]).failure
+        trace.add(Envelope(CONTROLLER, OBSERVER, MeshFailed(told)), node="observer", at=30)
+    trace.heard(OBSERVER, "subscriber", None, "recovered", at=40)
     assert len(found(trace.end(50), "at-most-once")) == count
 
 

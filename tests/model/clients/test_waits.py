@@ -79,7 +79,7 @@ def test_a_limit_of_zero_passes_at_once():
 
 
 def test_a_query_is_complete_when_every_rank_has_answered_in_whatever_order():
-    query = StateQuery(1024, limit(), 3)
+    query = StateQuery(1024, limit(), 3, counts_copies=True)
 
     progress = [query.take(state(rank), rank * S) for rank in (2, 0, 1)]
 
@@ -90,7 +90,7 @@ def test_a_query_is_complete_when_every_rank_has_answered_in_whatever_order():
 @pytest.mark.parametrize("reply", [State("a", NOT_EXIST), State("a", failed("no")), State("a", RUNNING, MeshState(()))])
 def test_one_reply_without_a_state_spoils_the_query(reply):
     """Unknown to its agent, or never spawned (Q24)."""
-    query = StateQuery(1024, limit(), 2)
+    query = StateQuery(1024, limit(), 2, counts_copies=True)
     query.take(state(0), 0)
 
     assert query.take(StateReply(reply), 1) is Progress.NOT_EXIST
