@@ -322,7 +322,7 @@ QUIRKS: dict[str, Quirk] = {
             44,
             "9.7, 10.5",
             "Padding silent ranks of a slice panics the asker.",
-            off="Replies are told apart by who gives them: exactly the silent ranks are padded, also of a slice or after copies.",
+            off="Replies are told apart by who gives them: exactly the silent ranks are padded, also after copies.",
         ),
         _quirk(
             45,

@@ -117,6 +117,17 @@ def test_an_actor_that_leaves_stopped_is_found(trace: TraceBuilder) -> None:
     ]
 
 
+@pytest.mark.parametrize(("process", "count"), [("host0~2", 0), ("host0", 1)])
+def test_an_actor_of_a_process_that_came_back_is_a_new_one(trace: TraceBuilder, process: str, count: int) -> None:
+    """The agent of a host keeps its id when its host was off: another process has another agent."""
+    trace.actor(HOST_AGENTS[0], FAILED, node="host0", at=5)
+    if process != "host0":
+        trace.dies("host0", ExitStatus(code=1), at=5)
+        trace.add(ProcessStarted("host", "", "", False), node=process, at=6)
+    trace.actor(HOST_AGENTS[0], "initializing", node=process, at=6)
+    assert len(found(trace.end(7), "terminal-is-final")) == count
+
+
 def test_an_actor_that_changes_in_a_dead_process_is_found(trace: TraceBuilder) -> None:
     """Nothing runs in a process that is gone."""
     trace.dies(NODES[0], KILLED, by="host0", at=5)
@@ -676,6 +687,19 @@ def test_a_dead_controller_that_the_watchdog_notices_is_complete(trace: TraceBui
     trace.dies("client", KILLED, at=15)
     trace.heard(OBSERVER, "watchdog", None, "failed: timed out reaching controller", at=130)
     assert found(trace.end(15 + 121), "completeness") == []
+
+
+@pytest.mark.parametrize(("arrives_at", "alarm_at"), [(15.1, 136.2), (60, 181.1)])
+def test_a_watchdog_counts_from_the_last_words_of_a_controller(
+    trace: TraceBuilder, arrives_at: float, alarm_at: float
+) -> None:
+    """A heartbeat was under way when its controller died: W and the slack begin when it arrives."""
+    trace.dies("client", KILLED, at=15)
+    trace.add(Envelope(CONTROLLER, OBSERVER, MeshFailed(None)), node="observer", at=arrives_at)
+    records = list(trace.records)
+    for ended_at, count in ((alarm_at - 0.2, 0), (alarm_at, 1)):
+        trace.records = list(records)
+        assert len(found(trace.end(ended_at), "completeness")) == count
 
 
 # --- nothing-outlives-its-owner ----------------------------------------------------------------------------

@@ -70,8 +70,8 @@ class StateQuery(msgspec.Struct):
     """Collects one state from each of `count` ranks, keyed by create rank.
 
     Whoever asks a slice finds replies with create ranks beyond its count, and no other place for them (Q44; off: the
-    asker says which view rank a reply is about). It is over with as many replies as there are ranks, so a reply that the
-    network copied stands for a rank that has not answered (Q44; off: it is the reply that is there already).
+    asker says which view rank a reply is about). It is over with as many replies as there are ranks, so a reply that
+    the network copied stands for a rank that has not answered (Q44; off: it says what is known already).
     """
 
     port: int

@@ -132,9 +132,9 @@ class AtMostOnce(Invariant):
     what is concluded from silence, or from a bare status, of a rank whose process or host was stopped, died, or was
     asked to end since, or kept from the controller by a fault of the network, unless by a cut that was there all the
     time: what is silent again fails again. An end that somebody told of is the same for ever, unless a fault made the
-    agent of the rank answer wrongly since. That all ranks are well is news again when the controller told anybody of a failure
-    since. Not judged is who is sent copies by a fault of the network. Q18: a dead process is reported with every poll.
-    What owners pass on (`supervisor`) does not count: several may own one mesh.
+    agent of the rank answer wrongly since. That all ranks are well is news again when the controller told anybody of a
+    failure since. Not judged is who is sent copies by a fault of the network. Q18: a dead process is reported with
+    every poll. What owners pass on (`supervisor`) does not count: several may own one mesh.
     """
 
     id = "at-most-once"

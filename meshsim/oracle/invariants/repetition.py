@@ -59,8 +59,8 @@ class NoEndlessRepetition(Invariant):
     or is lost once for every period until the channel gives up, and not for ever: D / P times and three more. Nor do
     more messages of one kind than that wait for one receiver when a run ends, save keepalives beside polls (Q56 off)
     for a process that is stopped; queries count for each whom they are about, and failures that wait with those that
-    arrived, each as what it says. What the network itself loses by a rule or a fault is not counted, nor what waits where
-    a fault delays or copies messages: a channel gives up what is not acknowledged, and not what is late.
+    arrived, each as what it says. What the network itself loses by a rule or a fault is not counted, nor what waits
+    where a fault delays or copies messages: a channel gives up what is not acknowledged, and not what is late.
 
     What comes back undeliverable does not come back again. Log lines follow what they are about and are not counted;
     what owners pass on (`PassedOn`) is: several may own one mesh, so not here.
