@@ -9,6 +9,7 @@ from msgspec import UNSET
 from meshsim.faults.links import Fate as Judged
 from meshsim.faults.links import Parcel
 from meshsim.scenario.decisions import Decision, Fate
+from meshsim.trace.records import Diverted
 from meshsim.units import Duration
 
 #: It arrives when its link has it arrive.
@@ -22,7 +23,7 @@ _Sent = tuple[int, str, str, str]
 class DecidedFates:
     """Counts messages that are alike, and knows which of them have a fate of their own. False when none can have."""
 
-    def __init__(self, decisions: Sequence[Decision], on_decision: Callable[[int, str], None]) -> None:
+    def __init__(self, decisions: Sequence[Decision], on_decision: Callable[[int, str, Diverted], None]) -> None:
         self._fates = {
             ((int(fate.at), fate.src, fate.dst, fate.message), fate.number): (index, fate)
             for index, fate in enumerate(decisions)
@@ -42,7 +43,8 @@ class DecidedFates:
         if fate is None:
             return judged
         judged = _judged(fate)
-        self._on_decision(index, f"{fate.message} {fate.src} -> {fate.dst} {_text(judged)}")
+        way = f"{fate.src} -> {fate.dst}"
+        self._on_decision(index, f"{fate.message} {way} {_text(judged)}", _diverted(judged, way, now_ns))
         return judged
 
     def noted(self, parcel: Parcel, now_ns: int, judged: Judged) -> Fate:
@@ -72,6 +74,17 @@ def _judged(fate: Fate) -> Judged:
         None if fate.overtakes is UNSET else int(fate.overtakes),
         tuple(int(after) for after in fate.copies),
     )
+
+
+def _diverted(fate: Judged, way: str, now_ns: int) -> Diverted:
+    """How it shows in the trace: as the fault of the network that does most of it."""
+    held_back_ns = 0 if fate.held_back_ns is None else fate.held_back_ns
+    until_ns = now_ns + fate.delay_ns + held_back_ns + max(fate.copies_ns, default=0)
+    if fate.is_lost:
+        return Diverted("loss", way, now_ns)
+    if fate.copies_ns:
+        return Diverted("duplication", way, until_ns)
+    return Diverted("latency" if fate.held_back_ns is None else "reordering", way, until_ns)
 
 
 def _text(fate: Judged) -> str:

@@ -20,6 +20,7 @@ from meshsim.scenario.decisions import Fate
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Link
 from meshsim.scenario.streams import stream
+from meshsim.trace.records import Diverted
 
 
 class LinkQuality(msgspec.Struct, frozen=True):
@@ -33,7 +34,9 @@ class LinkQuality(msgspec.Struct, frozen=True):
 class Network:
     """Delays and losses of one run. Draws only from the plan's own streams, one for each link."""
 
-    def __init__(self, plan: Plan, on_decision: Callable[[int, str], None] = lambda index, what: None) -> None:
+    def __init__(
+        self, plan: Plan, on_decision: Callable[[int, str, Diverted], None] = lambda index, what, diverted: None
+    ) -> None:
         """`on_decision` is told the number of each decision that is carried out, and what it was."""
         self._seed = plan.seed
         self._network = plan.network

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 import simpy
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from meshsim.drive.agenda import Agenda, Entry, TieOrder
 from meshsim.drive.backend import Backend
@@ -40,7 +40,7 @@ from meshsim.scenario.decisions import First
 from meshsim.scenario.plan import Plan
 from meshsim.trace.digest import TraceWriter
 from meshsim.trace.directory import DIRECTORY_TYPES, Directory
-from meshsim.trace.records import NO_CAUSE, WORLD, Body, DecisionTaken, Record
+from meshsim.trace.records import NO_CAUSE, WORLD, Body, DecisionTaken, Diverted, Record
 
 
 class World:
@@ -108,8 +108,8 @@ class World:
             watcher(record)
         return seq
 
-    def _on_decision(self, index: int, what: str) -> None:
-        self.record(WORLD, NO_CAUSE, DecisionTaken(index, what))
+    def _on_decision(self, index: int, what: str, diverted: Diverted | UnsetType = UNSET) -> None:
+        self.record(WORLD, NO_CAUSE, DecisionTaken(index, what, diverted))
 
     def _on_return(self, former: Node, node: Node) -> None:
         """A host is about to come back: what its former process had set up is gone with it, or finds another one."""

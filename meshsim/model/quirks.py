@@ -184,7 +184,7 @@ QUIRKS: dict[str, Quirk] = {
             21,
             "5.12",
             "A failed actor that is stopped afterwards is reported as failed once more.",
-            off="A failed actor that is stopped afterwards stays failed, and nobody is told again.",
+            off="A failed actor that is stopped or silent afterwards stays failed, and nobody is told again.",
         ),
         _quirk(
             22,
@@ -322,7 +322,7 @@ QUIRKS: dict[str, Quirk] = {
             44,
             "9.7, 10.5",
             "Padding silent ranks of a slice panics the asker.",
-            off="Replies are told apart by who gives them: of a slice, too, exactly the silent ranks are padded.",
+            off="Replies are told apart by who gives them: exactly the silent ranks are padded, also after copies.",
         ),
         _quirk(
             45,

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from meshsim.model.ids import ActorId, host_agent_id, proc_agent_id, proc_of
+from meshsim.model.mapping import NO_STATUS
 from meshsim.oracle.world import Spawned, World
+
+#: How what is said of a rank begins when it is concluded from silence or from a bare status: nobody told of an end.
+#: Source: supervision.md 6.1, 6.2, 10.5.
+CONCLUDED = ("process is stopping", NO_STATUS, "actor status is ", "timeout waiting for message from proc mesh agent")
 
 
 def rank_impaired(world: World, spawned: Spawned, rank: int, at: int) -> bool:
@@ -19,18 +24,7 @@ def rank_impaired(world: World, spawned: Spawned, rank: int, at: int) -> bool:
         return True  # Which of its two lives is meant nobody can say.
     if mesh.label in world.stop_asked or world.is_ending(actor) or actor in world.recorded or actor in world.hung:
         return True
-    if world.ended_at(mesh.by) is not None or _place_impaired(world, actor, mesh.controller, at):
-        return True
-    return _answers_copied(world, spawned, at)
-
-
-def _answers_copied(world: World, spawned: Spawned, at: int) -> bool:
-    """Whether a fault sent answers of the mesh twice: a controller counts them, and the last ones are not there."""
-    controller = spawned.mesh.controller
-    watcher = None if controller is None else world.directory.node_of_actor(controller)
-    since = at - world.bounds.detection_ns
-    members = map(ActorId, spawned.mesh.members)
-    return watcher is not None and any(world.sent_copies(watcher, member, since) for member in members)
+    return world.ended_at(mesh.by) is not None or _place_impaired(world, actor, mesh.controller, at)
 
 
 def _place_impaired(world: World, actor: ActorId, controller: ActorId | None, at: int) -> bool:

@@ -8,13 +8,17 @@ import msgspec
 
 from meshsim.faults.links import ANY, Sides, is_machine
 from meshsim.model.ids import Node, name_of_host
-from meshsim.oracle.bounds import FOREVER_NS
+from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
 from meshsim.trace.directory import Directory
-from meshsim.trace.records import FaultEnded, FaultStruck
+from meshsim.trace.records import Diverted, FaultEnded, FaultStruck
 
 #: Kinds of faults that stop messages in their channels, and those that only touch them one by one.
 CUTTING = frozenset({"partition", "delivery_timeout"})
 DISTURBING = CUTTING | {"latency", "jitter", "loss", "duplication", "reordering"}
+
+
+#: Number of what a decision does.
+NO_FAULT = -1
 
 
 class Struck(msgspec.Struct):
@@ -42,6 +46,14 @@ class LinkFaults:
     def on_struck(self, fault: FaultStruck, at: int) -> None:
         if fault.kind in DISTURBING:
             self.struck.append(Struck(fault.index, fault.kind, Sides.parse(fault.target), at))
+
+    def on_diverted(self, diverted: Diverted, at: int) -> None:
+        """A decision about one message is a fault of the network for as long as the message takes. What comes within
+        the slack of every bound is as good as prompt; what is lost says so itself.
+        """
+        if diverted.kind != "loss" and (diverted.kind != "latency" or diverted.until - at >= SLACK_NS):
+            sides = Sides.parse(diverted.sides)
+            self.struck.append(Struck(NO_FAULT, diverted.kind, sides, at, diverted.until + SLACK_NS))
 
     def on_ended(self, fault: FaultEnded, at: int) -> None:
         """The oldest of its number that lasts is over."""
@@ -88,8 +100,14 @@ class LinkFaults:
                 total += FOREVER_NS if each.end - each.begin >= self._timeout_ns else lasted
         return min(FOREVER_NS, total)
 
+    def held_back_between(self, a: Node, b: Node) -> bool:
+        """Whether messages between two processes were ever delayed, copied or put in another order."""
+        return any(each.kind not in CUTTING for each in self._about(a, b, -1))
+
     def _crosses(self, struck: Struck, a: Node, b: Node) -> bool:
         near, far = struck.sides.near, struck.sides.far
+        if struck.index == NO_FAULT:
+            return (a,) == near and (b,) == far  # One message, of one process to another.
         if not self._is_in(near, a):
             return False
         return self._is_in(far, b) if far else near == (ANY,) or not self._is_in(near, b)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from meshsim.model.config import Config
 from meshsim.model.events import ClockSet
@@ -25,6 +26,7 @@ from meshsim.oracle.bounds import FOREVER_NS, Bounds
 from meshsim.oracle.link_faults import LinkFaults
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
+    DecisionTaken,
     FaultEnded,
     FaultStruck,
     MessageLost,
@@ -119,8 +121,8 @@ class World:
         self.hung: set[ActorId] = set()
         #: Controllers whose polls a fault makes late.
         self.late: set[ActorId] = set()
-        #: Agents that a fault made answer wrongly.
-        self.misreporting: set[ActorId] = set()
+        #: Agents that a fault made answer wrongly, and when one did last.
+        self.misreporting: dict[ActorId, int] = {}
         #: Whether messages may have been held back on their way, by a fault or by a network that loses some.
         self.links_disturbed = False
         #: Meshes that somebody asked to stop.
@@ -153,6 +155,7 @@ class World:
             EventRecorded: self._on_event_recorded,
             FaultStruck: self._on_fault,
             FaultEnded: self._on_fault_ended,
+            DecisionTaken: self._on_decision,
             ClockSet: self._on_clock_set,
             MessageLost: self._on_lost,
             MessageReturned: self._on_lost,
@@ -235,10 +238,6 @@ class World:
         """As `kept_apart`, but for a cut that was there all the time since."""
         return any(self._link_faults.changed_between(a, b, since) for a, b in self._ways(watcher, actor))
 
-    def sent_copies(self, watcher: Node, actor: ActorId, since: int) -> bool:
-        """Whether a fault copied messages on one of these ways at or after `since`."""
-        return any(self._link_faults.copied_between(a, b, since) for a, b in self._ways(watcher, actor))
-
     def _ways(self, watcher: Node, actor: ActorId) -> list[tuple[Node, Node]]:
         places = self.place_of(actor)
         return [*((watcher, place) for place in places), *((host, places[0]) for host in places[1:])]
@@ -246,6 +245,10 @@ class World:
     def copied_between(self, a: Node, b: Node, since: int) -> bool:
         """Whether a fault copied messages between two nodes, in either direction, at or after `since`."""
         return self._link_faults.copied_between(a, b, since)
+
+    def held_back_between(self, a: Node, b: Node) -> bool:
+        """Whether a fault ever delayed or copied messages between two nodes, or put them in another order."""
+        return self._link_faults.held_back_between(a, b)
 
     def clock_moved(self, node: Node, since: int) -> bool:
         """Whether a fault set the wall clock that a node reads, at or after `since`."""
@@ -399,13 +402,20 @@ class World:
         elif fault.kind == "late_polls":
             self.late.add(ActorId(fault.target))
         elif fault.kind == "misreport":
-            self.misreporting.add(ActorId(fault.target))
+            self.misreporting[ActorId(fault.target)] = record.at
         else:
             self._link_faults.on_struck(fault, record.at)
 
     def _on_fault_ended(self, record: Record) -> None:
         assert isinstance(record.what, FaultEnded)
         self._link_faults.on_ended(record.what, record.at)
+
+    def _on_decision(self, record: Record) -> None:
+        assert isinstance(record.what, DecisionTaken)
+        diverted = record.what.diverted
+        if diverted is not UNSET:
+            self.links_disturbed = True
+            self._link_faults.on_diverted(diverted, record.at)
 
     def _on_clock_set(self, record: Record) -> None:
         self._clock_set_at.setdefault(Node(record.node), []).append(record.at)

@@ -123,11 +123,24 @@ class FaultEnded(msgspec.Struct, frozen=True, tag="fault_ended"):
     target: str
 
 
+class Diverted(msgspec.Struct, frozen=True):
+    """What a decision made of one message, in the words of the faults that do the same to many."""
+
+    #: `latency`, `reordering`, `duplication` or `loss`.
+    kind: str
+    #: Where it was sent from and to, as the faults of links write it: `client -> host0`.
+    sides: str
+    #: When the last of it comes, but for what any message of its link takes.
+    until: int
+
+
 class DecisionTaken(msgspec.Struct, frozen=True, tag="decision"):
     """Something went otherwise than it would have, as the decision of this number in the plan says."""
 
     decision: int
     what: str
+    #: If it was the fate of a message.
+    diverted: Diverted | UnsetType = UNSET
 
 
 class MessageLost(msgspec.Struct, frozen=True, tag="lost"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,7 +24,7 @@ from meshsim.run.execute import brief_of
 from meshsim.scenario.decisions import Decision, Fate, First, Takes
 from meshsim.scenario.plan import Plan, decode_plan, encode_plan
 from meshsim.sim import SimBackend
-from meshsim.trace.records import DecisionTaken, MessageLost, Record
+from meshsim.trace.records import DecisionTaken, Diverted, MessageLost, Record
 from meshsim.units import MS, Duration
 
 BOTH_READY: list[Fault] = [
@@ -135,6 +136,29 @@ def test_one_message_is_late_and_one_comes_twice() -> None:
     assert first.node == second.node or second.at >= first.at
     assert arrivals(late) == [first.at + 5 * MS]
     assert arrivals(twice) == [first.at, first.at + 7 * MS]
+
+
+@pytest.mark.parametrize(
+    ("fate", "kind", "takes_ns"),
+    [
+        ({"delay": Duration(5 * MS)}, "latency", 5 * MS),
+        ({"delay": Duration(5 * MS), "overtakes": Duration(2 * MS)}, "reordering", 7 * MS),
+        ({"delay": Duration(5 * MS), "copies": [Duration(MS), Duration(3 * MS)]}, "duplication", 8 * MS),
+        ({"lost": True}, "loss", 0),
+    ],
+)
+def test_the_trace_says_what_became_of_a_message(fate: dict[str, Any], kind: str, takes_ns: int) -> None:
+    """Who judges a trace must know what no supervisor could: the network was not what it is."""
+    plan = mesh(horizon_s=8)
+    asked = next(r for r in run_sim(plan).records if type(r.what) is Envelope and tag_of(r.what.message) == "get_state")
+    sent = asked.at - MS
+
+    records = run_sim(
+        decided(plan, Fate(at=Duration(sent), src="client", dst=asked.node, message="get_state", **fate))
+    ).records
+
+    (taken,) = found(records, DecisionTaken)
+    assert taken.diverted == Diverted(kind, f"client -> {asked.node}", sent + takes_ns)
 
 
 def test_both_worlds_decide_alike() -> None:

@@ -12,6 +12,8 @@ from small_worlds import at
 from meshsim.explore.finding import findings_of
 from meshsim.explore.space import Space
 from meshsim.faults.kinds import (
+    AgentCrash,
+    ControllerKill,
     DeliveryTimeout,
     Duplication,
     Exit,
@@ -21,6 +23,7 @@ from meshsim.faults.kinds import (
     JitterFault,
     Latency,
     LatePolls,
+    Loss,
     Misreport,
     NeverReady,
     OutOfMemory,
@@ -30,6 +33,7 @@ from meshsim.faults.kinds import (
     Raise,
     Reordering,
     SelfFail,
+    Signal,
     SpawnRefused,
     Stall,
     SubscriberGone,
@@ -143,6 +147,60 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
         (Hang(target="trainer[1]", at=at(15.551), for_=at(16)),),
     ),
     "an answer at the very instant of a death": ("plain-stopped", (Exit(target="workers[3]", at=at(20.017)),)),
+    "a dead rank whose host answers twice before another has once": (
+        "plain",
+        (
+            Signal(target="workers[2]", at=at(40), signal="SIGKILL"),
+            Latency(target="host0", at=at(40.001), to=["client"], by=at(0.005)),
+            Duplication(target="host1", at=at(40.001), to=["client"], message="state"),
+        ),
+    ),
+    "a rank of which a fault says that it failed, is silent, and failed": (
+        "plain",
+        tuple(
+            Misreport(target="workers[1]", at=at(when), mesh="trainer", status=status)
+            for when, status in ((10, "Failed"), (20, "Timeout"), (50, "Failed"))
+        ),
+    ),
+    "a failed rank whose host is silent for a while": (
+        "plain",
+        (Raise(target="trainer[1]", at=at(10)), Loss(target="client", at=at(20), for_=at(0.1))),
+    ),
+    "all is well once more": (
+        "plain",
+        (Stall(target="workers[1]", at=at(9), for_=at(9)), Stall(target="workers[1]", at=at(34), for_=at(9))),
+    ),
+    "several failures on their way to one subscriber": (
+        "plain",
+        (
+            Latency(target="client", at=at(42), to=["right"], one_way=True, by=at(26)),
+            HostCrash(target="host0", at=at(42)),
+            HostCrash(target="host1", at=at(42)),
+        ),
+    ),
+    "queries that wait, copies among them": (
+        "plain",
+        (Duplication(target="client", at=at(40), to=["host0"], message="get_state", times=2, apart=at(26)),),
+    ),
+    "an agent of a host that came back twice": (
+        "plain",
+        (
+            PowerCycle(target="host0", at=at(0), for_=at(25)),
+            PowerCycle(target="host0", at=at(10), for_=at(0.001)),
+            AgentCrash(target="host0", at=at(20)),
+        ),
+    ),
+    "a heartbeat that comes after the end of its controller": (
+        "plain",
+        (
+            Latency(target="client", at=at(30), for_=at(1), to=["right"], one_way=True, by=at(11)),
+            ControllerKill(target="trainer", at=at(31)),
+        ),
+    ),
+    "orphans whose hosts are stopped": (
+        "plain",
+        (Stall(target="host0", at=at(20)), Stall(target="host1", at=at(20))),
+    ),
 }
 
 

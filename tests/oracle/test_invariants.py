@@ -15,6 +15,7 @@ from trace_builder import (
     TRAINERS,
     TraceBuilder,
     found,
+    heard,
     verdict,
 )
 
@@ -114,6 +115,17 @@ def test_an_actor_that_leaves_stopped_is_found(trace: TraceBuilder) -> None:
     assert found(trace.end(10), "terminal-is-final") == [
         ("trainer[0]", "trainer[0] became 'failed: boom' after it was 'stopped: done'", (first, second))
     ]
+
+
+@pytest.mark.parametrize(("process", "count"), [("host0~2", 0), ("host0", 1)])
+def test_an_actor_of_a_process_that_came_back_is_a_new_one(trace: TraceBuilder, process: str, count: int) -> None:
+    """The agent of a host keeps its id when its host was off: another process has another agent."""
+    trace.actor(HOST_AGENTS[0], FAILED, node="host0", at=5)
+    if process != "host0":
+        trace.dies("host0", ExitStatus(code=1), at=5)
+        trace.add(ProcessStarted("host", "", "", False), node=process, at=6)
+    trace.actor(HOST_AGENTS[0], "initializing", node=process, at=6)
+    assert len(found(trace.end(7), "terminal-is-final")) == count
 
 
 def test_an_actor_that_changes_in_a_dead_process_is_found(trace: TraceBuilder) -> None:
@@ -412,12 +424,22 @@ def test_who_took_the_controller_for_dead_may_be_told_of_all_again(trace: TraceB
 @pytest.mark.parametrize(
     ("meanwhile", "count"), [("it is stopped again", 0), ("it is to end", 0), ("it dies", 0), ("nothing", 1)]
 )
+@pytest.mark.parametrize(
+    ("text", "is_concluded"),
+    [
+        ("failed: timeout waiting for message from proc mesh agent", True),
+        ("failed: no status received from process", True),
+        ("stopped: actor status is Stopped; actor may have been killed", True),
+        ("failed: boom", False),
+        ("failed: process failure: Killed(sig=9)", False),
+    ],
+)
 def test_what_is_silent_a_second_time_may_be_reported_a_second_time(
-    trace: TraceBuilder, meanwhile: str, count: int
+    trace: TraceBuilder, text: str, *, is_concluded: bool, meanwhile: str, count: int
 ) -> None:
-    """While its process is in the state that was reported, it is the same failure."""
+    """While its process is in the state that was reported, it is the same failure; and an end is one for ever."""
     trace.add(ProcessStopped(), node=NODES[1], at=10)
-    trace.heard(CLIENT, "owner", 1, at=20)
+    trace.heard(CLIENT, "owner", 1, text, at=20)
     match meanwhile:
         case "it is stopped again":
             trace.add(ProcessContinued(), node=NODES[1], at=24)
@@ -426,7 +448,31 @@ def test_what_is_silent_a_second_time_may_be_reported_a_second_time(
             trace.proc(1, "Ready", "Stopping", at=25)
         case "it dies":
             trace.dies(NODES[1], KILLED, at=25)
-    trace.heard(CLIENT, "owner", 1, at=40)
+    trace.heard(CLIENT, "owner", 1, text, at=40)
+    assert len(found(trace.end(50), "at-most-once")) == (count if is_concluded else 1)
+
+
+@pytest.mark.parametrize(("meanwhile", "count"), [("wrong again", 0), ("another is wrong", 1), ("nothing", 1)])
+def test_what_an_agent_is_made_to_say_again_may_be_reported_again(
+    trace: TraceBuilder, meanwhile: str, count: int
+) -> None:
+    """A fault says something wrong of a rank, nothing, and the same again: it is not the controller that repeats it."""
+    trace.add(FaultStruck(0, "misreport", AGENTS[1]), at=10)
+    trace.heard(CLIENT, "owner", 1, "failed: injected status", at=20)
+    if meanwhile != "nothing":
+        trace.add(FaultStruck(1, "misreport", AGENTS[1 if meanwhile == "wrong again" else 0]), at=25)
+    trace.heard(CLIENT, "owner", 1, "failed: injected status", at=40)
+    assert len(found(trace.end(50), "at-most-once")) == count
+
+
+@pytest.mark.parametrize(("meanwhile", "count"), [("a failure", 0), ("nothing", 1)])
+def test_that_all_is_well_is_news_after_each_failure(trace: TraceBuilder, meanwhile: str, count: int) -> None:
+    """Also for who watches a slice without the rank that failed."""
+    trace.heard(OBSERVER, "subscriber", None, "recovered", at=20)
+    if meanwhile == "a failure":
+        told = heard(OBSERVER, "subscriber", 1, FAILED, mesh="trainer", actor=TRAINERS[1]).failure
+        trace.add(Envelope(CONTROLLER, OBSERVER, MeshFailed(told)), node="observer", at=30)
+    trace.heard(OBSERVER, "subscriber", None, "recovered", at=40)
     assert len(found(trace.end(50), "at-most-once")) == count
 
 
@@ -641,6 +687,19 @@ def test_a_dead_controller_that_the_watchdog_notices_is_complete(trace: TraceBui
     trace.dies("client", KILLED, at=15)
     trace.heard(OBSERVER, "watchdog", None, "failed: timed out reaching controller", at=130)
     assert found(trace.end(15 + 121), "completeness") == []
+
+
+@pytest.mark.parametrize(("arrives_at", "alarm_at"), [(15.1, 136.2), (60, 181.1)])
+def test_a_watchdog_counts_from_the_last_words_of_a_controller(
+    trace: TraceBuilder, arrives_at: float, alarm_at: float
+) -> None:
+    """A heartbeat was under way when its controller died: W and the slack begin when it arrives."""
+    trace.dies("client", KILLED, at=15)
+    trace.add(Envelope(CONTROLLER, OBSERVER, MeshFailed(None)), node="observer", at=arrives_at)
+    records = list(trace.records)
+    for ended_at, count in ((alarm_at - 0.2, 0), (alarm_at, 1)):
+        trace.records = list(records)
+        assert len(found(trace.end(ended_at), "completeness")) == count
 
 
 # --- nothing-outlives-its-owner ----------------------------------------------------------------------------

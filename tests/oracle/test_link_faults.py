@@ -11,15 +11,15 @@ from meshsim.model.ids import Node
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.world import World
 from meshsim.trace.directory import Directory
-from meshsim.trace.records import FaultEnded, FaultStruck
-from meshsim.units import S
+from meshsim.trace.records import DecisionTaken, Diverted, FaultEnded, FaultStruck
+from meshsim.units import MS, S
 
 CLIENT, OBSERVER, HOST0, HOST1 = map(Node, ("client", "observer", "host0", "host1"))
 #: D of these worlds.
 CONFIG = Config.of({**Config.of({}).values(), "HYPERACTOR_MESSAGE_DELIVERY_TIMEOUT": 30 * S})
 
 
-def world_after(*faults: tuple[float, FaultStruck | FaultEnded]) -> World:
+def world_after(*faults: tuple[float, FaultStruck | FaultEnded | DecisionTaken]) -> World:
     trace = TraceBuilder().bring_up()
     for at, fault in faults:
         trace.add(fault, at=at)
@@ -65,6 +65,35 @@ def test_what_only_disturbs_is_no_cut() -> None:
 
     assert world.lost_between(CLIENT, HOST1, 0)
     assert not world.cut_between(CLIENT, HOST1, 0)
+
+
+@pytest.mark.parametrize(
+    ("diverted", "between", "apart"),
+    [
+        (Diverted("latency", "client -> host1", 20 * S), (HOST1, CLIENT), True),
+        (Diverted("latency", "client -> host1", 20 * S), (NODES[1], CLIENT), False),
+        (Diverted("latency", "client -> host1", 10 * S + 999 * MS), (HOST1, CLIENT), False),
+        (Diverted("reordering", "client -> host1", 10 * S + 5 * MS), (HOST1, CLIENT), True),
+        (Diverted("duplication", "client -> host1", 10 * S), (HOST1, CLIENT), True),
+        (Diverted("loss", "client -> host1", 10 * S), (HOST1, CLIENT), False),
+    ],
+)
+def test_a_decision_about_a_message_is_a_fault_of_its_way(
+    diverted: Diverted, between: tuple[Node, Node], apart: bool
+) -> None:
+    """Between the two processes, as long as it takes. What is lost has a record of its own."""
+    world = world_after((10, DecisionTaken(0, "get_state", diverted)))
+
+    assert world.lost_between(*between, 5 * S) is apart
+    assert not world.lost_between(*between, 21 * S)
+    assert not world.cut_between(*between, 0)
+
+
+def test_a_decision_about_an_order_is_no_fault() -> None:
+    world = world_after((10, DecisionTaken(0, "poll before stop")))
+
+    assert not world.lost_between(CLIENT, HOST1, 0)
+    assert not world.links_disturbed
 
 
 def test_a_deadline_waits_for_what_was_cut() -> None:

@@ -11,7 +11,7 @@ from meshsim.model.events import TimerFired
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import PortRef
 from meshsim.model.messages import Envelope, ShutdownHost, Undeliverable, Work
-from meshsim.trace.records import ProcessStopped
+from meshsim.trace.records import ProcessContinued, ProcessStopped
 from meshsim.units import S
 
 TRAINER = TRAINERS[1]
@@ -104,6 +104,17 @@ def _all_failed_and_one_is_stopped(trace: TraceBuilder) -> None:
     trace.add(ProcessStopped(), node=NODES[0])
 
 
+def _all_failed_and_a_host_is_stopped(trace: TraceBuilder) -> None:
+    _all_failed(trace)
+    trace.add(ProcessStopped(), node=HOSTS[0])
+
+
+def _all_failed_after_a_host_was_stopped(trace: TraceBuilder) -> None:
+    trace.add(ProcessStopped(), node=HOSTS[0], at=5)
+    trace.add(ProcessContinued(), node=HOSTS[0], at=6)
+    _all_failed(trace)
+
+
 @pytest.mark.parametrize(
     ("happens", "is_found"),
     [
@@ -113,6 +124,8 @@ def _all_failed_and_one_is_stopped(trace: TraceBuilder) -> None:
         (_a_host_died, False),
         (_all_failed_during_the_poll, False),
         (_all_failed_and_one_is_stopped, False),
+        (_all_failed_and_a_host_is_stopped, False),
+        (_all_failed_after_a_host_was_stopped, True),
     ],
 )
 def test_a_controller_stops_polling_when_a_poll_saw_every_end(

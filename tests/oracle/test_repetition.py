@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from trace_builder import AGENTS, CLIENT, CONTROLLER, NODES, OBSERVER, TRAINERS, TraceBuilder, found
+from trace_builder import AGENTS, CLIENT, CONTROLLER, HOST_AGENTS, NODES, OBSERVER, TRAINERS, TraceBuilder, found, heard
 
 from meshsim.model.events import TimerFired
-from meshsim.model.ids import PortRef
-from meshsim.model.messages import Envelope, MeshFailed, Subscribe, Undeliverable, Work
+from meshsim.model.ids import Name, PortRef
+from meshsim.model.messages import Envelope, GetState, MeshFailed, Subscribe, Undeliverable, Work
 from meshsim.model.notes import Bounced, EventRecorded, OrphanStopped
-from meshsim.trace.records import Body, InFlight, MessageLost, MessageReturned
+from meshsim.trace.records import Body, FaultStruck, InFlight, MessageLost, MessageReturned
 
 HEARTBEAT = Envelope(CONTROLLER, OBSERVER, MeshFailed(None), 1025, subscriber=True)
 SUBSCRIBE = Envelope(OBSERVER, CONTROLLER, Subscribe(PortRef(OBSERVER, 1025)))
+QUERY = Envelope(CONTROLLER, HOST_AGENTS[0], GetState(Name("workers_0-1aaaaaaaaaaa"), PortRef(CONTROLLER, 1026)))
 #: P 10 s and D 30 s: three heartbeats that the channel still holds, and three more.
 HELD_MAX = 6
+
+
+def failure_of(rank: int) -> Envelope:
+    """What a controller tells a subscriber of the failure of a rank."""
+    told = heard(OBSERVER, "subscriber", rank, "failed: boom", mesh="trainer", actor=TRAINERS[0]).failure
+    return Envelope(CONTROLLER, OBSERVER, MeshFailed(told), 1025, subscriber=True)
 
 
 def messages(trace: TraceBuilder) -> list[str]:
@@ -49,6 +56,8 @@ def messages(trace: TraceBuilder) -> list[str]:
             "trainer.controller sent heartbeats to observer that nobody took",
         ),
         (InFlight(HEARTBEAT), HELD_MAX, "trainer.controller left MeshFailed to observer under way"),
+        (InFlight(QUERY), HELD_MAX, "trainer.controller left GetState to host0.host_agent under way"),
+        (InFlight(failure_of(1)), 3, "trainer.controller told observer the same: rank 1 failed: boom"),
     ],
 )
 def test_the_same_thing_once_too_often_is_found(body: Body, times_max: int, message: str) -> None:
@@ -82,12 +91,44 @@ def _another_port(trace: TraceBuilder) -> None:
         trace.add(Envelope(OBSERVER, CONTROLLER, Subscribe(PortRef(OBSERVER, port))), node="client")
 
 
-@pytest.mark.parametrize("happens", [_healthy, _lost_by_a_rule, _returned_once, _another_port])
+def _failures_of_many(trace: TraceBuilder) -> None:
+    for rank in range(10):
+        trace.add(InFlight(failure_of(rank)), node="observer", at=100)
+
+
+def _queries_about_many(trace: TraceBuilder) -> None:
+    for number in range(10):
+        query = GetState(Name(f"workers_{number}-1aaaaaaaaaaa"), PortRef(CONTROLLER, 1026))
+        trace.add(InFlight(Envelope(CONTROLLER, HOST_AGENTS[0], query)), node="host0", at=100)
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [_healthy, _lost_by_a_rule, _returned_once, _another_port, _failures_of_many, _queries_about_many],
+)
 def test_what_is_meant_to_repeat_may(happens: Callable[[TraceBuilder], None]) -> None:
     """Heartbeats and polls, what a rule of the network loses, one return for each message, one port each."""
     trace = TraceBuilder().bring_up(subscribers=(OBSERVER,))
     happens(trace)
     assert messages(trace) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "sides", "is_excused"),
+    [
+        ("latency", "client -> observer", True),
+        ("duplication", "client <-> *", True),
+        ("partition", "client -> observer", False),
+        ("latency", "client -> host0", False),
+    ],
+)
+def test_what_the_network_is_made_to_keep_waits(kind: str, sides: str, is_excused: bool) -> None:
+    """It gives up what it cannot hand over, and keeps what is late; only there, where the fault is."""
+    trace = TraceBuilder().bring_up(subscribers=(OBSERVER,))
+    trace.add(FaultStruck(0, kind, sides), at=10)
+    for _ in range(HELD_MAX + 1):
+        trace.add(InFlight(HEARTBEAT), node="observer", at=100)
+    assert (messages(trace) == []) is is_excused
 
 
 def test_a_return_that_returns_is_a_loop() -> None:

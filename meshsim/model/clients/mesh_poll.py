@@ -89,7 +89,7 @@ class MeshPoll(msgspec.Struct):
             asks = cast(self.me, agents_of(procs), message, self.config)
         except CastError as error:
             return self._again(), [self._query_error(error.debug, now_ns)]
-        self.query = StateQuery(port=self.port, idle=idle, count=len(procs.procs))
+        self.query = StateQuery(self.port, idle, len(procs.procs), counts_copies=self.config.has("Q44"))
         return [*asks, *idle.start(now_ns)], []
 
     def on_reply(self, reply: StateReply, now_ns: int) -> tuple[list[Command], list[MeshFailure]]:

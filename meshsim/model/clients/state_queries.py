@@ -45,7 +45,7 @@ class _StatesRun(msgspec.Struct):
 
     def _begin(self, limit_ns: int, now_ns: int) -> list[Command]:
         idle = IdleLimit(self.me, self.key, limit_ns)
-        self.query = StateQuery(self.port, idle, len(self.procs.procs))
+        self.query = StateQuery(self.port, idle, len(self.procs.procs), counts_copies=self.config.has("Q44"))
         return idle.start(now_ns)
 
     def handle(self, event: Envelope | TimerFired | ActorSpawned, now_ns: int) -> list[Command]:

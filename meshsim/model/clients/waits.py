@@ -70,12 +70,15 @@ class StateQuery(msgspec.Struct):
     """Collects one state from each of `count` ranks, keyed by create rank.
 
     Whoever asks a slice finds replies with create ranks beyond its count, and no other place for them (Q44; off: the
-    asker says which view rank a reply is about).
+    asker says which view rank a reply is about). It is over with as many replies as there are ranks, so a reply that
+    the network copied stands for a rank that has not answered (Q44; off: it says what is known already).
     """
 
     port: int
     idle: IdleLimit
     count: int
+    #: Q44.
+    counts_copies: bool
     received: dict[int, State] = {}
     replies: int = 0
 
@@ -88,6 +91,8 @@ class StateQuery(msgspec.Struct):
 
     def put(self, rank: int, state: State, now_ns: int) -> Progress:
         """Take what is known of one rank."""
+        if rank in self.received and not self.counts_copies:
+            return _WAITING
         self.replies += 1
         self.received[rank] = state
         if self.replies == self.count:

@@ -65,7 +65,7 @@ from meshsim.model.messages import (
 from meshsim.model.messaging.casting import CastError, agents_of, cast
 from meshsim.model.messaging.delayed import CHECK_TIMER
 from meshsim.model.notes import ControllerStalled, PollEnded, PollStarted, Warned
-from meshsim.model.status import RUNNING, State
+from meshsim.model.status import RUNNING, State, Status, StatusKind
 from meshsim.model.supervision import (
     ActorPhase,
     ActorStatus,
@@ -228,7 +228,8 @@ class ActorMeshController(MeshKeeper):
         return commands + query.idle.start(now_ns)
 
     def _begin_query(self, key: str, limit_ns: int, count: int) -> StateQuery:
-        self.query = StateQuery(port=self._open_port(), idle=IdleLimit(self.me, key, limit_ns), count=count)
+        idle = IdleLimit(self.me, key, limit_ns)
+        self.query = StateQuery(self._open_port(), idle, count, counts_copies=self.config.has("Q44"))
         return self.query
 
     def _on_proc_state(self, envelope: Envelope, reply: StateReply, now_ns: int) -> list[Command]:
@@ -277,8 +278,9 @@ class ActorMeshController(MeshKeeper):
         if self.config.has("Q18"):
             told = list(dead)[:1]
         else:
-            told = [rank for rank in dead if rank not in self.dead]
-            self.statuses.update((rank, state.status) for rank, state in dead.items())
+            news = {rank: state.status for rank, state in dead.items() if not self._failed_before(rank, state.status)}
+            told = [rank for rank in news if rank not in self.dead]
+            self.statuses.update(news)
         self.dead = {rank: state.status for rank, state in dead.items()}
         commands: list[Command] = []
         for rank in told:
@@ -290,6 +292,12 @@ class ActorMeshController(MeshKeeper):
             )
             commands += self._state_change(rank, event, proc_stopped=True)
         return commands
+
+    def _failed_before(self, rank: int, status: Status) -> bool:
+        """Whether a proc is merely silent, and its rank has failed: nothing more can be wrong with that (Q21 off)."""
+        entry = self.statuses.get(rank)
+        silent = status.kind is StatusKind.TIMEOUT
+        return silent and entry is not None and is_old_news(self.config, entry, status, stop_asked=self.stop_asked)
 
     def _query_actors(self, now_ns: int) -> list[Command]:
         """Step 5: ask the agents, and keep the actors alive by asking."""

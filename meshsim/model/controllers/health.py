@@ -47,7 +47,7 @@ def is_old_news(config: Config, before: Status, after: Status, *, stop_asked: bo
     match before.kind, after.kind:
         case StatusKind.FAILED, StatusKind.FAILED:
             return not config.has("Q20")
-        case StatusKind.FAILED, StatusKind.STOPPED:
+        case StatusKind.FAILED, StatusKind.STOPPED | StatusKind.TIMEOUT:
             return not config.has("Q21")
         case _:
             return False

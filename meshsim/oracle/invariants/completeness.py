@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from meshsim.model.ids import ActorId, Node, proc_agent_id, proc_of
+from meshsim.model.messages import Envelope, MeshFailed
 from meshsim.model.notes import (
     ActorStatusChanged,
     Heard,
@@ -49,7 +50,8 @@ class Completeness(Invariant):
     d together, and nothing held messages back, the bounds are the prompt ones: P and d, whatever the idle limits are.
 
     The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
-    within W, unless the mesh was stopped before.
+    within W, unless the mesh was stopped before. W begins anew with a message of the controller that was under way when
+    it ended, and arrives (12.3).
 
     In a revision whose controllers do not monitor nothing is due to anybody.
 
@@ -78,13 +80,21 @@ class Completeness(Invariant):
         SubscriberRemoved,
         ReferenceMade,
     )
+    takes = (MeshFailed,)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self._watching = Watching(world)
+        #: When listeners were reached by what a controller had sent before it ended; by controller and listener.
+        self._last_words: dict[tuple[ActorId, ActorId], list[int]] = {}
 
     def observe(self, record: Record) -> Iterable[Violation]:
         self._watching.take(record)
+        return ()
+
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
+        if self.world.ended_at(envelope.sender) is not None:
+            self._last_words.setdefault((envelope.sender, envelope.dest), []).append(record.at)
         return ()
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
@@ -163,7 +173,7 @@ class Completeness(Invariant):
         if heard is not None:
             yield from self._judge_delay(watched, failure, ear[0], heard)
         elif failure.rank not in told and not (None in told and role == "subscriber"):
-            deadline = self._deadline(watched, failure, ear[0])
+            deadline = self._deadline(watched, failure, ear[0], ended_ns)
             has_left = failure.at <= self._watching.left.get(ear, -1) <= (deadline or 0)
             if deadline is not None and deadline <= ended_ns and not has_left:
                 bound = self.world.bounds.watchdog() if failure.rank is None else self._report(watched)
@@ -186,18 +196,19 @@ class Completeness(Invariant):
         else:
             bound = self._report(watched)
         kind: MarginKind = "watchdog" if failure.rank is None else "report"
-        took_ns = world.took_ns(failure.at, heard[0], places)
+        took_ns = world.took_ns(self._silent_since(watched, failure, listener, heard[0]), heard[0], places)
         self.margin(kind, self._subject(watched, failure), took_ns=took_ns, bound_ns=bound.total_ns, record=heard[1])
         if took_ns > bound.total_ns and not {listener, watched.controller} & world.hung:
             how = f"{world.name(listener)} heard of it only {format_duration(took_ns)} later"
             yield self._late(watched, failure, how, bound, heard)
 
-    def _deadline(self, watched: Watched, failure: Failure, listener: ActorId) -> int | None:
+    def _deadline(self, watched: Watched, failure: Failure, listener: ActorId, ended_ns: int) -> int | None:
         """When this listener had to know; None when nothing was due to it."""
         world = self.world
         places = self._places_of(watched, failure, listener)
         if failure.rank is None:
-            due = world.extended(failure.at + world.bounds.watchdog_ns, failure.at, places)
+            since = self._silent_since(watched, failure, listener, ended_ns)
+            due = world.extended(since + world.bounds.watchdog_ns, since, places)
             return due if self._is_due(listener, due) else None
         watcher, own = (world.directory.node_of_actor(actor) for actor in (watched.controller, listener))
         if watcher is not None and own is not None and world.lost_between(watcher, own, failure.at):
@@ -219,6 +230,11 @@ class Completeness(Invariant):
         if watched.stopped is not None and watched.stopped.at <= due:
             return None
         return due if self._is_due(listener, due) and self._is_due(watched.controller, due) else None
+
+    def _silent_since(self, watched: Watched, failure: Failure, listener: ActorId, until: int) -> int:
+        """When a failure began to be one for a listener: the watchdog counts from the last message that arrived."""
+        last_words = self._last_words.get((watched.controller, listener), ()) if failure.rank is None else ()
+        return max([failure.at, *(at for at in last_words if at <= until)])
 
     def _places_of(self, watched: Watched, failure: Failure, listener: ActorId, *, rank: bool = True) -> list[Node]:
         """Processes whose stalls excuse a delay: the listener's; for a rank its own and the controller's, too."""

@@ -29,7 +29,8 @@ class TerminalIsFinal(Invariant):
 
     Saying the same status once more is allowed (supervision.md 4.1: "terminal → only the identical value"). A process
     that died may not be stopped, continued, die or be waited for a second time, nor be started again; nor may an
-    actor inside it change.
+    actor inside it change. A host that was off and comes back is another process, and so is each of its procs: their
+    actors are new, though they have the ids of those before.
 
     Source: supervision.md 3.2, 4.1.
     """
@@ -49,7 +50,8 @@ class TerminalIsFinal(Invariant):
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
-        self._actors: dict[ActorId, tuple[str, int]] = {}
+        #: By process, too: ids of actors outlive it where a host comes back.
+        self._actors: dict[tuple[str, ActorId], tuple[str, int]] = {}
         self._procs: dict[tuple[str, Name], tuple[str, int]] = {}
         self._started: dict[str, int] = {}
         self._died: dict[str, int] = {}
@@ -74,13 +76,13 @@ class TerminalIsFinal(Invariant):
                 return [self._about_node(record, self._died[record.node], f"{what} after it died")]
 
     def _on_actor(self, record: Record, note: ActorStatusChanged) -> Iterable[Violation]:
-        name = self.world.name(note.actor)
-        text, seq = self._actors.setdefault(note.actor, (note.text, record.seq))
+        name, key = self.world.name(note.actor), (record.node, note.actor)
+        text, seq = self._actors.setdefault(key, (note.text, record.seq))
         if seq != record.seq and text != note.text:
             message = f"{name} became {note.text!r} after it was {text!r}"
             yield self.violation(name, message, at=record.at, records=(seq, record.seq))
         if note.phase not in (ActorPhase.STOPPED, ActorPhase.FAILED) and seq == record.seq:
-            del self._actors[note.actor]
+            del self._actors[key]
         if record.node in self._died:
             message = f"{name} became {note.text!r} after its process died"
             yield self.violation(name, message, at=record.at, records=(self._died[record.node], record.seq))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshsim.model.ids import ActorId
+from meshsim.model.ids import ActorId, proc_agent_id, proc_of
+from meshsim.model.messages import Envelope, MeshFailed
 from meshsim.model.notes import Heard, OperationEnded, SubscriberRemoved
-from meshsim.oracle.health import rank_impaired
+from meshsim.oracle.health import CONCLUDED, rank_impaired
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import Spawned, World
@@ -31,8 +32,7 @@ class Accuracy(Invariant):
     agent recorded an event for it, a fault made it, its agent or its host's agent hang, or its agent answer wrongly,
     its process or its host died or was asked to stop, its mesh was asked to stop or its owner has ended; or when its
     process or its host was stopped, or messages between them and the controller were lost, within the last detection
-    bound; or when a fault sent messages between the controller and any rank twice: it counts answers, and takes who
-    would be the last for silent. Reports without a rank say that the whole mesh is stopped: somebody must have asked
+    bound. Reports without a rank say that the whole mesh is stopped: somebody must have asked
     for that, or its owner or its controller must be ending. That everything is well again is no failure.
 
     A *watchdog* concludes that a controller is dead. True when the controller has ended or its process died; excused
@@ -40,11 +40,13 @@ class Accuracy(Invariant):
     the controller has forgotten the listener, as its messages came back. Else it is a false alarm (Q16 makes them: one
     terminal rank silences heartbeats for all).
 
+    Known holes: Q44 (a controller counts replies: those of one rank that come twice leave no place for another's).
+
     A *child* (heard by its parent) must have ended, or a recorded event must say so.
     """
 
     id = "accuracy"
-    quirks = ("Q16",)
+    quirks = ("Q16", "Q44")
     sentence = "No failure is reported of what is healthy."
     needs = "Somebody who hears of a failure."
     sees = (Heard, SubscriberRemoved, OperationEnded)
@@ -127,10 +129,12 @@ class AtMostOnce(Invariant):
     The same is: role, reference, rank (or actor, when there is no rank), text of the status. An owner that is
     subscribed as well is told twice, once in each role. One violation for each thing, with every record that said it.
     Who subscribes once more, or took the controller for dead meanwhile, may be told of all again. So may who was told
-    of a rank whose process or host was stopped, died, or was asked to end since, or kept from the controller by a fault
-    of the network, unless by a cut that was there all the time: what is silent again fails again. Nor is judged who is
-    sent copies by such a fault. Q18: a dead process is reported with every poll. What owners pass on (`supervisor`)
-    does not count: several may own one mesh.
+    what is concluded from silence, or from a bare status, of a rank whose process or host was stopped, died, or was
+    asked to end since, or kept from the controller by a fault of the network, unless by a cut that was there all the
+    time: what is silent again fails again. An end that somebody told of is the same for ever, unless a fault made the
+    agent of the rank answer wrongly since. That all ranks are well is news again when the controller told anybody of a
+    failure since. Not judged is who is sent copies by a fault of the network. Q18: a dead process is reported with
+    every poll. What owners pass on (`supervisor`) does not count: several may own one mesh.
     """
 
     id = "at-most-once"
@@ -138,6 +142,7 @@ class AtMostOnce(Invariant):
     sentence = "Nobody hears the same failure twice."
     needs = "Somebody who hears of a failure."
     sees = (Heard, OperationEnded)
+    takes = (MeshFailed,)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -145,6 +150,15 @@ class AtMostOnce(Invariant):
         self._heard: dict[_Thing, list[list[Record]]] = {}
         #: Of listener and reference: where in the trace it began to know nothing, as a subscriber and as a watchdog.
         self._blank: dict[tuple[ActorId, str, str], int] = {}
+        #: Where in the trace a controller's last word of a failure arrived.
+        self._unwell: dict[ActorId, int] = {}
+
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
+        message = envelope.message
+        assert isinstance(message, MeshFailed)
+        if message.failure is not None and message.failure.event.actor_status.is_terminal:
+            self._unwell[envelope.sender] = record.seq
+        return ()
 
     def observe(self, record: Record) -> Iterable[Violation]:
         match record.what:
@@ -161,7 +175,7 @@ class AtMostOnce(Invariant):
         about = heard.actor if heard.rank is None else heard.rank
         times = self._heard.setdefault((heard.listener, heard.role, reference, about, heard.text), [])
         blank = self._blank.get((heard.listener, reference, heard.role), -1)
-        if not times or times[-1][-1].seq < blank or self._fell_silent_since(heard, times[-1][-1].at):
+        if not times or times[-1][-1].seq < blank or self._is_news_since(heard, times[-1][-1]):
             times.append([])
         times[-1].append(record)
         if heard.role == "watchdog":
@@ -175,12 +189,25 @@ class AtMostOnce(Invariant):
         known = [node for node in nodes if node is not None]
         return len(known) == 2 and self.world.copied_between(known[0], known[1], 0)
 
-    def _fell_silent_since(self, heard: Heard, at: int) -> bool:
-        """Whether a process on which the rank depends ended, was stopped anew, or was kept from the controller."""
+    def _is_news_since(self, heard: Heard, before: Record) -> bool:
+        """Whether something has happened since that makes the same words mean something else."""
         spawned = self.world.meshes.get(heard.mesh)
-        if heard.rank is None or spawned is None or heard.rank >= len(spawned.mesh.members):
+        if spawned is None:
             return False
-        actor, controller = ActorId(spawned.mesh.members[heard.rank]), spawned.mesh.controller
+        if heard.status == "Recovered":
+            return spawned.mesh.controller is not None and self._unwell.get(spawned.mesh.controller, -1) > before.seq
+        if heard.rank is None or heard.rank >= len(spawned.mesh.members):
+            return False
+        member = ActorId(spawned.mesh.members[heard.rank])
+        misreported_at = self.world.misreporting.get(proc_agent_id(proc_of(member)), -1)
+        if misreported_at > before.at:
+            return True
+        is_concluded = heard.text.partition(": ")[2].startswith(CONCLUDED)
+        return is_concluded and self._fell_silent_since(spawned, member, before.at)
+
+    def _fell_silent_since(self, spawned: Spawned, actor: ActorId, at: int) -> bool:
+        """Whether a process on which the rank depends ended, was stopped anew, or was kept from the controller."""
+        controller = spawned.mesh.controller
         watcher = None if controller is None else self.world.directory.node_of_actor(controller)
         if watcher is not None and self.world.kept_apart_anew(watcher, actor, at):
             return True

@@ -9,6 +9,7 @@ from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Node, ProcId, address_of_node, pid_of, proc_agent_id, proc_id, proc_of
 from meshsim.model.notes import ActorStatusChanged, EventRecorded, Heard, MeshSpawned, ProcStatusChanged, ReferenceMade
 from meshsim.model.supervision import ActorPhase
+from meshsim.oracle.health import CONCLUDED
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.verdict import Violation
 from meshsim.oracle.world import World
@@ -19,13 +20,6 @@ _OF_EXIT = re.compile(r"process exited with non-zero code (?P<code>\d+)\Z|proces
 _OF_SIGNAL = re.compile(r"process (?:failure: Killed\(sig=|was stopped with signal )(?P<signal>\d+)(?P<core>, core)?")
 _FAILED = re.compile(r"process failure: (?P<status>Failed\(.*\))\Z", re.DOTALL)
 _STATUS = re.compile(r"(?:Stopped\(exit=(?P<code>\d+)|(?:Stopped|Killed)\(sig=(?P<signal>\d+)(?P<core>, core)?)\)")
-#: What is concluded from silence or from a status alone; whether it was right to is `accuracy`'s.
-_CONCLUDED = (
-    "process is stopping",
-    "no status received from process",
-    "actor status is ",
-    "timeout waiting for message from proc mesh agent",
-)
 
 
 class RightCause(Invariant):
@@ -43,7 +37,8 @@ class RightCause(Invariant):
     Not judged are reports that answer a stop, that announce recovery, or of agents that a fault makes answer wrongly.
 
     Known holes: Q24 (one rank's trouble is blamed on rank 0 and the controller), Q17 (a mesh on a slice of procs), Q20
-    (a failure is told again in the words of an older one: those are true as well).
+    (a failure is told again in the words of an older one: those are true as well), Q44 (copies of replies stand for the
+    ranks that come after).
 
     Source: supervision.md 3.4, 4.3, 5.10, 6.1, 6.2, 12.4.
     """
@@ -51,7 +46,7 @@ class RightCause(Invariant):
     id = "right-cause"
     sentence = "What is heard names the right rank and the right cause."
     needs = "Failures that are heard of ranks, children or controllers; processes that hosts wait for."
-    quirks = ("Q24", "Q17")
+    quirks = ("Q24", "Q17", "Q44")
     sees = (Heard, ActorStatusChanged, EventRecorded, ProcessReaped, ProcStatusChanged, ReferenceMade)
 
     def __init__(self, world: World) -> None:
@@ -141,7 +136,7 @@ class RightCause(Invariant):
 
     @staticmethod
     def _is_concluded(said: str) -> bool:
-        return said.startswith(_CONCLUDED) or not said
+        return said.startswith(CONCLUDED) or not said
 
     def _wrong(self, record: Record, heard: Heard, subject: str, why: str) -> Violation:
         listener = self.world.name(heard.listener)

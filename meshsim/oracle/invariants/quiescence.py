@@ -33,8 +33,8 @@ class QuietAfterTheEnd(Invariant):
     A *controller* whose monitoring has ended polls no more (Q15: one poll that was scheduled before still runs). Nor
     does one whose last poll could see that every rank had ended: its actor, with an agent there to say so, or its
     process, with its host there. Q18: a dead proc is never recorded, and polled for ever; so is, by Q10 and Q55, an
-    actor that looks alive. A host or a process that was stopped by a signal since then could not be asked, nor one that
-    a fault of the network kept from the controller.
+    actor that looks alive. A process that was stopped by a signal since then could not be asked, nor one whose host
+    was: hosts are asked first. Nor could one that a fault of the network kept from the controller.
 
     *Everything was stopped* when each client and each process that hosts started has ended, and each host has died or
     was told to shut down. From then on, channels may give up what they hold and hosts may end: D + 2 T, and nothing
@@ -189,8 +189,8 @@ class QuietAfterTheEnd(Invariant):
             return False
         if places[-1].died_at is not None:
             return False  # Whatever is said of a proc or by one passes its host.
-        witness = next(place for place in places if place.died_at is None)
-        return not any(end > before for _, end in witness.stalls)
+        witnesses = [place for place in places if place.died_at is None]
+        return not any(end > before for witness in witnesses for _, end in witness.stalls)
 
     # --- everything ----------------------------------------------------------------------------------------
 

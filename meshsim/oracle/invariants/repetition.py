@@ -58,7 +58,9 @@ class NoEndlessRepetition(Invariant):
     for orphans O after the one before, at the earliest. A heartbeat to a port that nobody serves any more comes back
     or is lost once for every period until the channel gives up, and not for ever: D / P times and three more. Nor do
     more messages of one kind than that wait for one receiver when a run ends, save keepalives beside polls (Q56 off)
-    for a process that is stopped. What the network itself loses by a rule or a fault is not counted.
+    for a process that is stopped; queries count for each whom they are about, and failures that wait with those that
+    arrived, each as what it says. What the network itself loses by a rule or a fault is not counted, nor what waits
+    where a fault delays or copies messages: a channel gives up what is not acknowledged, and not what is late.
 
     What comes back undeliverable does not come back again. Log lines follow what they are about and are not counted;
     what owners pass on (`PassedOn`) is: several may own one mesh, so not here.
@@ -160,13 +162,22 @@ class NoEndlessRepetition(Invariant):
         envelope = record.what.envelope
         kind, dest = type(envelope.message), self.world.facts_of(envelope.dest)
         is_stalled = dest is not None and dest.is_stalled
-        if kind is KeepAlive and is_stalled:
+        if (kind is KeepAlive and is_stalled) or self._is_held_back(envelope):
             return ()
-        if kind in _PERIODIC:
+        if isinstance(envelope.message, MeshFailed) and envelope.message.failure is not None:
+            self._on_notice(record, envelope, envelope.message.failure)
+        elif kind in _PERIODIC:
             words = f"left {kind.__name__} to {envelope.dest} under way"
-            key = ("in flight", envelope.sender, envelope.dest, envelope.port, kind)
+            about = envelope.message.name if isinstance(envelope.message, GetState) else ""
+            key = ("in flight", envelope.sender, envelope.dest, envelope.port, kind, about)
             self._count(key, envelope.sender, words, record, self._held_max)
         return ()
+
+    def _is_held_back(self, envelope: Envelope) -> bool:
+        """Whether the network is made to keep or copy what passes there: it does not give that up, however long."""
+        nodes = [self.world.directory.node_of_actor(actor) for actor in (envelope.sender, envelope.dest)]
+        known = [node for node in nodes if node is not None]
+        return len(known) == 2 and self.world.held_back_between(known[0], known[1])
 
     def _on_event(self, record: Record) -> Iterable[Violation]:
         note = record.what

@@ -177,7 +177,7 @@ def test_a_slice_may_take_the_wrong_rank_for_silent(run, reply, limit_ns, off, r
     ("received", "silence"), [((), (0, 1, 2)), ((1,), (0, 2)), ((0, 1, 2), ()), ((3,), None), ((0, 7), None)]
 )
 def test_padding_takes_the_ranks_that_are_left(received, silence):
-    query = StateQuery(PORT, IdleLimit(CLIENT, KEY, S), 3)
+    query = StateQuery(PORT, IdleLimit(CLIENT, KEY, S), 3, counts_copies=True)
     for rank in received:
         query.put(rank, State(MESH, RUNNING, ActorState(actor(rank), rank)), 0)
 

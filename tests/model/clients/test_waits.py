@@ -79,7 +79,7 @@ def test_a_limit_of_zero_passes_at_once():
 
 
 def test_a_query_is_complete_when_every_rank_has_answered_in_whatever_order():
-    query = StateQuery(1024, limit(), 3)
+    query = StateQuery(1024, limit(), 3, counts_copies=True)
 
     progress = [query.take(state(rank), rank * S) for rank in (2, 0, 1)]
 
@@ -87,10 +87,25 @@ def test_a_query_is_complete_when_every_rank_has_answered_in_whatever_order():
     assert query.received == {rank: state(rank).state for rank in range(3)}
 
 
+@pytest.mark.parametrize(("counts_copies", "third"), [(True, COMPLETE), (False, WAITING)])
+def test_a_copy_of_a_reply_stands_for_another_rank(counts_copies, third):
+    """Q44: as many replies as ranks are all. Off: each rank has to answer, and a copy does not prolong the wait."""
+    query = StateQuery(1024, limit(), 3, counts_copies=counts_copies)
+
+    progress = [query.take(state(rank), rank * S) for rank in (0, 1)]
+    until_ns = query.idle.deadline_ns
+    again = query.take(state(1), 2 * S)
+
+    assert [*progress, again] == [WAITING, WAITING, third]
+    assert (list(query.received), query.idle.deadline_ns) == ([0, 1], until_ns)
+    if not counts_copies:
+        assert query.take(state(2), 3 * S) is COMPLETE
+
+
 @pytest.mark.parametrize("reply", [State("a", NOT_EXIST), State("a", failed("no")), State("a", RUNNING, MeshState(()))])
 def test_one_reply_without_a_state_spoils_the_query(reply):
     """Unknown to its agent, or never spawned (Q24)."""
-    query = StateQuery(1024, limit(), 2)
+    query = StateQuery(1024, limit(), 2, counts_copies=True)
     query.take(state(0), 0)
 
     assert query.take(StateReply(reply), 1) is Progress.NOT_EXIST

@@ -314,7 +314,7 @@ def test_nobody_is_kept_alive_without_an_orphan_timeout_or_after_the_end():
 
 @pytest.mark.parametrize(
     ("quirk", "after", "entry"),
-    [("Q20", failed("two events"), failed("two events")), ("Q21", STOPPED, FAILED)],
+    [("Q20", failed("two events"), failed("two events")), ("Q21", STOPPED, FAILED), ("Q21", timeout(A), FAILED)],
 )
 @pytest.mark.parametrize("is_off", [False, True])
 def test_a_rank_fails_once(quirk, after, entry, is_off):
@@ -325,6 +325,47 @@ def test_a_rank_fails_once(quirk, after, entry, is_off):
 
     assert failures(commands) == ([] if is_off else [(0, BOOM.actor_status)])
     assert machine.statuses[0] == (entry if is_off else after)
+
+
+@pytest.mark.parametrize(
+    ("off", "before", "told"),
+    [("Q21", FAILED, []), ("Q21", RUNNING, [0]), ("Q21", STOPPED, [0]), ("", FAILED, [0])],
+)
+def test_a_failed_rank_whose_host_is_silent_has_failed(off, before, told):
+    """Q21: when the host answers again the failure is no news. A process of another may have crashed since."""
+    machine = controller(before, RUNNING, off=f"Q18 Q19 Q28 Q54 {off}")
+    port = asked_procs(machine)
+    machine.handle(proc_reply(1, port), P)
+
+    silent = machine.handle(TimerFired(CONTROLLER, "proc_idle"), P + H)
+
+    assert [rank for rank, _ in failures(silent)] == told
+    assert machine.statuses[0] == (timeout(H) if told else FAILED)
+
+
+def test_copies_of_answers_are_answers_of_nobody_else():
+    """Q44: of the hosts and of the agents; with the quirk the rank that did not answer yet is taken for silent."""
+    told = {}
+    for off in ("Q18 Q19", "Q18 Q19 Q44"):
+        machine = controller(RUNNING, RUNNING, RUNNING, off=off)
+        proc_polled(machine, WELL, WELL, WELL)
+        port = machine.query.port
+        replies = [machine.handle(actor_reply(rank, port), P) for rank in (0, 1, 1)]
+        told[off] = [rank for rank, _ in failures(replies[-1])]
+
+    assert told == {"Q18 Q19": [2], "Q18 Q19 Q44": []}
+
+
+def test_a_dead_proc_is_not_mistaken_for_another():
+    """Q44: a host says twice of the last two procs how they are, before another says it of the first one."""
+    machine = controller(RUNNING, RUNNING, RUNNING, off="Q18 Q19 Q44")
+    port = asked_procs(machine)
+    early = [machine.handle(proc_reply(rank, port, *state), P) for rank, state in ((1, GONE), (2, WELL)) for _ in "ab"]
+
+    last = machine.handle(proc_reply(0, port, *WELL), P)
+
+    assert early == [[]] * 4
+    assert failures(last) == [(1, KILLED_FAILURE)]
 
 
 def test_a_failure_without_events_is_told_by_its_text():
