@@ -18,7 +18,7 @@ import msgspec
 from meshsim.drive.strikes import ENDS
 from meshsim.faults.menu import MENU
 from meshsim.model.events import TimerFired
-from meshsim.model.ids import ActorId
+from meshsim.model.ids import COMM, PROC_AGENT, ActorId
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import (
     ActorStatusChanged,
@@ -61,6 +61,8 @@ _UNSEEN = ("a link", "a clock", "a listener", "an alloc")
 #: What a strike is on, by its kind in the trace; strikes that end another one are of a kind of their own.
 _ON = {tag_of(kind): entry.on for kind, entry in MENU.items()}
 _ON |= {name: MENU[kind].on for kind, (name, _) in ENDS.items() if name and name not in _ON}
+#: Root actors that every proc of a mesh has.
+_OF_EACH_PROC = (PROC_AGENT, COMM)
 _RANKED = re.compile(r"\[\d+\]")
 _RAISED = re.compile(r"^(?P<error>[A-Za-z_][\w.]*)(?::|$)")
 _FRAME = re.compile(r", in (?P<function>\S+)$", re.MULTILINE)
@@ -130,6 +132,9 @@ def machine_of(subject: str, directory: Directory) -> str:
     """The kind of machine that a violation is about, from its subject as people write it."""
     owner, dot, part = subject.rpartition(".")
     if dot:
+        node = directory.node(owner)
+        if node in directory.hosts and part not in _OF_EACH_PROC and not _RANKED.search(part):
+            return "actor"  # Of a mesh that did not come about: a root actor has no number.
         return _RANKED.sub("", part) if owner else part
     name = _RANKED.sub("", subject)
     mesh = directory.meshes.get(name)

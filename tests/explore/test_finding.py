@@ -177,6 +177,8 @@ def test_subjects_are_folded_to_kinds_of_machines() -> None:
         "host0.host_agent": "host_agent",
         "workers[1].comm": "comm",
         "workers[1].kid[2]": "kid",
+        "workers[1].never_spawned": "actor",
+        "host0/workers_1.never_spawned": "actor",
         "observer": "client",
         "?": "run",
     }

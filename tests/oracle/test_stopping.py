@@ -10,8 +10,19 @@ from trace_builder import AGENTS, CLIENT, CONTROLLER, HOST_AGENTS, NODES, PROCS,
 from meshsim.model.config import Config
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Name, PortRef, actor_name_of, proc_name_of
-from meshsim.model.messages import CreateOrUpdate, Envelope, Message, ProcSpec, ShutdownHost, Stop, StopAll
+from meshsim.model.messages import (
+    Ack,
+    CreateOrUpdate,
+    Envelope,
+    Message,
+    ProcSpec,
+    ShutdownHost,
+    StateReply,
+    Stop,
+    StopAll,
+)
 from meshsim.model.notes import MonitoringEnded, OrphanStopped, ReferenceMade
+from meshsim.model.status import STOPPED, MeshState, State, Status, timeout
 from meshsim.oracle.load import AgentLoad
 from meshsim.trace.records import FaultStruck, ProcessContinued, ProcessStopped
 from meshsim.units import S
@@ -52,6 +63,38 @@ def test_only_a_stop_that_ended_well_promises(
     trace.dies(NODES[0], KILLED, by="host0", at=10)
     trace.operation(CLIENT, operation, label, at=20, end=20.1, error=error)
     assert [subject for subject, _, _ in found(trace.end(25), "stop-is-true")] == subjects
+
+
+@pytest.mark.parametrize(("status", "subject"), [(timeout(30 * S), "client"), (STOPPED, "trainer[1]")])
+def test_who_takes_silence_for_an_end_is_to_blame(trace: TraceBuilder, status: Status, subject: str) -> None:
+    """The controller said Timeout of rank 1, or that it had stopped; it runs on."""
+    said = StateReply(State(Name("trainer"), STOPPED, MeshState((STOPPED, status))))
+    trace.actor(TRAINERS[0], "stopped: enough", at=19)
+    trace.add(Envelope(CONTROLLER, CLIENT, said, 1024), node="client", at=20)
+    trace.operation(CLIENT, "stop_actors", "trainer", at=20, end=20)
+    assert [subject for subject, _, _ in found(trace.end(25), "stop-is-true")] == [subject]
+
+
+@pytest.mark.parametrize(
+    ("died_at", "port", "expected"),
+    [
+        (15, 1024, []),
+        (17, 1024, ["host1 acknowledged its shutdown while processes of it were there: workers[1]"]),
+        (17, 1025, []),
+    ],
+    ids=["done", "too early", "of something else"],
+)
+def test_a_host_acknowledges_its_shutdown_when_its_processes_are_gone(
+    trace: TraceBuilder, died_at: float, port: int, expected: list[str]
+) -> None:
+    _tell(trace, HOST_AGENTS[1], SHUTDOWN, at=10)
+    ack = (Envelope(HOST_AGENTS[1], CLIENT, Ack(), port), 16)
+    for at, what in sorted([(ack[1], "ack"), (died_at, "died")]):
+        if what == "ack":
+            trace.add(ack[0], node="client", at=at)
+        else:
+            trace.dies(NODES[1], KILLED, by="host1", at=at)
+    assert [message for _, message, _ in found(trace.end(25), "stop-is-true")] == expected
 
 
 def test_actors_on_procs_that_were_stopped_end_with_them(trace: TraceBuilder) -> None:

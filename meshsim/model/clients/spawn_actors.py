@@ -183,7 +183,7 @@ class SpawnActorsRun(msgspec.Struct):
     def _on_controller(self, spawned: ActorSpawned) -> list[Command]:
         if spawned.error is not None:
             self.outcome = Outcome(error=f"error spawning controller actor for mesh {self.name}: {spawned.error}")
-            return []
+            return self._take_back()
         self.outcome = Outcome()
         return [self._spawned(spawned.actor_id)]
 

@@ -192,7 +192,7 @@ class SpawnProcsRun(msgspec.Struct):
         assert self.mesh is not None
         if error is not None:
             self.outcome = Outcome(error=f"error spawning controller actor for mesh {self.name}: {error}")
-            return []
+            return self._take_back()
         self.outcome = Outcome()
         members = tuple(proc.proc_id for proc in self.procs)
         return [

@@ -12,6 +12,7 @@ from meshsim.oracle.invariants.grace import GracePeriods
 from meshsim.oracle.invariants.hearing import Accuracy, AtMostOnce, OwnerHearsErrorsOnly
 from meshsim.oracle.invariants.infrastructure import InfrastructureSurvives
 from meshsim.oracle.invariants.keepalives import KeepaliveSoundness
+from meshsim.oracle.invariants.leftovers import FailedSpawnLeavesNothing
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
 from meshsim.oracle.invariants.naming import RightCause
 from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
@@ -51,5 +52,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         LastWords,
         RightCause,
         GracePeriods,
+        FailedSpawnLeavesNothing,
     )
 }

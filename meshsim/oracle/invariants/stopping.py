@@ -23,7 +23,7 @@ from meshsim.model.ids import (
     proc_id,
     proc_of,
 )
-from meshsim.model.messages import CreateOrUpdate, Envelope, ShutdownHost, Stop, StopAll
+from meshsim.model.messages import Ack, CreateOrUpdate, Envelope, ShutdownHost, StateReply, Stop, StopAll
 from meshsim.model.notes import (
     MeshSpawned,
     MonitoringEnded,
@@ -34,6 +34,7 @@ from meshsim.model.notes import (
     ProcStatusChanged,
     ReferenceMade,
 )
+from meshsim.model.status import MeshState, Status, StatusKind
 from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.load import AgentLoad, HostLoad
@@ -46,23 +47,26 @@ _AGENTS = (PROC_AGENT, MESH_AGENT)
 
 
 class StopIsTrue(Invariant):
-    """Whoever was told that actors or procs are stopped can rely on it.
+    """Whoever was told that actors, procs or a host are stopped can rely on it.
 
     `stop_actors` that ends without error: every actor of the mesh has ended by then, or its process has; the agents
-    answer only when they have. `stop_procs` that ends without error: every actor on the procs of the mesh has ended
+    answer only when they have. Of an actor that runs on although its controller said Timeout the asker is to blame: he
+    took silence for an answer. `stop_procs` that ends without error: every actor on the procs of the mesh has ended
     within 2 X, those of procs that have no process of their own included (the processes are `no-process-left`'s).
+    A host that acknowledges its shutdown: the processes that it started are gone.
 
     Known holes: Q53 and Q32 (actors that do not answer, or run on, count as stopped), Q13 (nothing is done for a mesh
-    whose ranks are all terminal).
+    whose ranks are all terminal), Q41 (a shutdown is acknowledged as it begins).
 
-    Source: supervision.md 8.3, 10.6, 12.5.
+    Source: supervision.md 8.3, 9.3, 10.6, 12.5; that an acknowledgement says that the work is done is chosen here.
     """
 
     id = "stop-is-true"
     sentence = "What was stopped successfully has stopped."
-    needs = "The end of stop_actors or stop_procs without error, and the actors of the mesh."
-    quirks = ("Q53", "Q32", "Q13")
+    needs = "The end of stop_actors or stop_procs without error and the actors of the mesh, or a host that shuts down."
+    quirks = ("Q53", "Q32", "Q41", "Q13")
     sees = (OperationEnded, ReferenceMade)
+    takes = (StateReply, Ack)
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
@@ -70,6 +74,8 @@ class StopIsTrue(Invariant):
         self._mesh_of: dict[str, str] = {}
         #: Procs that were stopped: when, and in which record.
         self._stopped: list[tuple[ProcId, int, int]] = []
+        #: What each actor was told last of the ranks of a mesh, by itself and the controller.
+        self._told: dict[tuple[ActorId, ActorId], tuple[Status, ...]] = {}
 
     def observe(self, record: Record) -> Iterable[Violation]:
         note = record.what
@@ -81,10 +87,29 @@ class StopIsTrue(Invariant):
         if note.error is not None or spawned is None:
             return ()
         if note.operation == "stop_actors":
-            return self._on_actors_stopped(spawned.mesh.members, record)
+            return self._on_actors_stopped(spawned.mesh, note.by, record)
         if note.operation == "stop_procs":
             self._stopped += [(ProcId(proc), record.at, record.seq) for proc in spawned.mesh.procs]
         return ()
+
+    def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
+        message = envelope.message
+        if type(message) is Ack:
+            return self._on_ack(record, envelope)
+        if type(message) is StateReply and type(message.state.state) is MeshState:
+            self._told[envelope.dest, envelope.sender] = message.state.state.statuses
+        return ()
+
+    def _on_ack(self, record: Record, envelope: Envelope) -> Iterator[Violation]:
+        host = self.world.directory.node_of_actor(envelope.sender)
+        told = None if host is None else self.world.shutdowns.get(host)
+        if host is None or told is None or (told[1].ack.actor, told[1].ack.index) != (envelope.dest, envelope.port):
+            return
+        left = [node for node in self.world.children(host) if self.world.nodes[node].is_alive]
+        if left:
+            names = ", ".join(self.world.directory.name_of_node(node) for node in left)
+            message = f"{host} acknowledged its shutdown while processes of it were there: {names}"
+            yield self.violation(host, message, at=record.at, records=(record.seq,))
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
         if not self._stopped:
@@ -97,11 +122,17 @@ class StopIsTrue(Invariant):
             for actor in on_proc.get(proc, ()):
                 yield from self._still_there(actor, at, seq, bound, ended_ns)
 
-    def _on_actors_stopped(self, members: tuple[str, ...], record: Record) -> Iterator[Violation]:
-        for member in members:
+    def _on_actors_stopped(self, mesh: MeshSpawned, by: ActorId, record: Record) -> Iterator[Violation]:
+        told = () if mesh.controller is None else self._told.get((by, mesh.controller), ())
+        for rank, member in enumerate(mesh.members):
             actor = ActorId(member)
-            if actor in self.world.actors and self.world.ended_at(actor) is None:
-                name = self.world.name(actor)
+            if actor not in self.world.actors or self.world.ended_at(actor) is not None:
+                continue
+            name, asker = self.world.name(actor), self.world.name(by)
+            if rank < len(told) and told[rank].kind is StatusKind.TIMEOUT:
+                message = f"{asker} took the silence of {name} for its end"
+                yield self.violation(asker, message, at=record.at, records=(record.seq,))
+            else:
                 message = f"{name} was not stopped when the stop of its mesh ended well"
                 yield self.violation(name, message, at=record.at, records=(record.seq,))
 

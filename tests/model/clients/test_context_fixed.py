@@ -15,9 +15,9 @@ from machines import (
 )
 
 from meshsim.model.clients.context import Context
-from meshsim.model.commands import SetTimer
+from meshsim.model.commands import SetTimer, SpawnChild
 from meshsim.model.config import Config
-from meshsim.model.events import TimerFired
+from meshsim.model.events import ActorSpawned, TimerFired
 from meshsim.model.ids import NameSource, PortRef
 from meshsim.model.messages import Envelope, GetState, MeshFailed, Operate, StateReply, Stop, Subscribe
 from meshsim.model.notes import Heard, OperationEnded, OperationStarted
@@ -105,6 +105,17 @@ def test_actors_of_a_spawn_that_failed_are_stopped(is_silent, off, taken_back):
         commands = machine.on_port(overlay(agent(1), CLIENT, PORT, (1, 2, failed("test failure"))), 0)
 
     assert stops(commands) == taken_back
+
+
+@pytest.mark.parametrize(("off", "taken_back"), [("", []), ("Q47", ACTORS_STOPPED)])
+def test_actors_of_a_mesh_without_a_controller_are_stopped(off, taken_back):
+    """All ranks run, and then the controller cannot be spawned: that is a failed spawn as well."""
+    machine = context(off)
+    begun(machine, SpawnActors("a", proc_mesh(2), "TestActor"))
+    commands = machine.on_port(overlay(agent(0), CLIENT, PORT, (0, 2, RUNNING)), 0)
+    [name] = [command.name for command in commands if isinstance(command, SpawnChild)]
+
+    assert stops(machine.on_spawned(ActorSpawned(name, None, "no room"), 0)) == taken_back
 
 
 # --- stops: Q52, Q53 -------------------------------------------------------------------------------------------

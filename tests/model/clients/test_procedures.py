@@ -232,6 +232,15 @@ def test_a_proc_mesh_needs_its_controller():
     assert (done, commands) == (Outcome(error=text), [])
 
 
+def test_without_its_controller_a_proc_mesh_is_taken_back_while_q43_is_off():
+    run, _ = spawn_procs(config=Config.of({}, ("Q43",)))
+    outcome_of(run, *(said(rank, RUNNING) for rank in range(4)), with_comm_actors())
+
+    _, commands = outcome_of(run, ActorSpawned(Name("x"), None, "no actor named kid in proc p"))
+
+    assert [command.message.name for command in commands] == drawn()[1]
+
+
 # --- spawning actors (10.7) --------------------------------------------------------------------------------
 
 
