@@ -178,6 +178,17 @@ class Channels:
                 if waiting.item.is_open:
                     yield waiting.item
 
+    def remembered(self) -> list[object]:
+        """Everything about the channels that have to do with what may still come."""
+        return [
+            *sorted(self.closed),
+            *(
+                (hop, sender.link.value, sender.wake_ns, sender.dialling_ns if sender.link is Link.DIALLING else -1)
+                + tuple((each.item.since_ns, each.item.delivery < 0, each.item.envelope) for each in sender.waiting)
+                for hop, sender in sorted(self._senders.items())
+            ),
+        ]
+
     def _handle(self, hop: Hop, event: SenderEvent[Underway], now_ns: int) -> list[SenderCommand[Underway]]:
         sender = self._sender(hop)
         commands = sender.handle(event, now_ns)

@@ -132,6 +132,22 @@ class Undelivered:
         else:
             self._record(node, cause, MessageLost(envelope, RECEIVER_GONE))
 
+    def remembered(self) -> list[object]:
+        """What decides about messages to come, other than what is due: two runs in which it is equal go on alike.
+
+        When a process ended matters to what was sent before.
+        """
+        due = self._agenda.due()
+        sent = [argument for _, (_, arguments) in due for argument in arguments[-1:] if isinstance(argument, int)]
+        sent += [message.since_ns for message in self._channels.open_messages()]
+        oldest_ns = min(sent, default=self._agenda.instant)
+        return [
+            sorted((node, at_ns if oldest_ns < at_ns else -1) for node, at_ns in self._ended_ns.items()),
+            sorted(self._told_ns.items()),
+            sorted(self._cut_off),
+            self._channels.remembered(),
+        ]
+
     # --- not delivered ---------------------------------------------------------------------------------------
 
     def _expire(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:

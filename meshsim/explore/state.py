@@ -71,14 +71,15 @@ def history(records: Iterable[Record], directory: Directory, *, timed: bool) -> 
     """
     taken: History = {}
     for record in records:
-        line = _line(record, directory)
+        line = taken_line(record, directory)
         if line is not None:
             node, text = line
             taken.setdefault(node, []).append(f"{record.at} {text}" if timed else text)
     return taken
 
 
-def _line(record: Record, directory: Directory) -> tuple[str, str] | None:
+def taken_line(record: Record, directory: Directory) -> tuple[str, str] | None:
+    """Which node a record has take something, and what; none if it only says what a node did or noticed."""
     what = record.what
     match what:
         case Envelope():
@@ -155,8 +156,13 @@ def settled_digest(world: World, machines: Mapping[Node, NodeMachine], more: Seq
 def _pending(at_and_entry: tuple[int, Entry]) -> tuple[int, str, str]:
     """When something is due, for which node, and what it is."""
     at_ns, entry = at_and_entry
+    return at_ns, (nodes_of(entry) or ("",))[0], pending_text(at_ns, entry)
+
+
+def pending_text(at_ns: int, entry: Entry) -> str:
+    """Something that is due, with the message that it carries."""
     messages = [_encoded(each).decode() for each in entry[1] if isinstance(each, Envelope)]
-    return at_ns, (nodes_of(entry) or ("",))[0], f"{at_ns} {label(entry)} {' '.join(messages)}"
+    return f"{at_ns} {label(entry)} {' '.join(messages)}"
 
 
 def _recorded(record: Record) -> bytes:

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import closing
 
 import msgspec
 
 from meshsim.drive.backend import BackendError, NodeRaisedError
-from meshsim.drive.conductor import Conductor
 from meshsim.explore.exhaustive.alike import Alike, alike_of
 from meshsim.explore.exhaustive.cases import Bounds, Case
 from meshsim.explore.exhaustive.ties import WatchedOrder
+from meshsim.explore.exhaustive.watching import EnoughError, Watch, WatchedBackend, WatchedConductor
 from meshsim.explore.finding import Finding, findings_of
 from meshsim.explore.running import LIMITS
-from meshsim.explore.state import Renaming, digest_of, history, renamings_of, settled_digest
-from meshsim.model.tags import tag_of
+from meshsim.explore.state import Renaming, digest_of, history, renamings_of
 from meshsim.oracle.judge import judge
 from meshsim.run.brief import brief_of
 from meshsim.run.execute import given_up
 from meshsim.run.limits import LimitedBackend
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
-from meshsim.sim import SimBackend
-from meshsim.trace.records import FaultMissed, Record
+from meshsim.trace.records import Record
 from meshsim.units import NS
 
 
@@ -34,16 +32,13 @@ class Branched(msgspec.Struct, frozen=True, kw_only=True):
     missed: bool = False
     #: Why the run was broken off, if it was.
     broken_off: str = ""
-    #: What is the same for every case of its class.
+    #: What is the same for every case of its class; empty when another case is known to be of its class.
     class_: bytes = b""
-    #: What is the same for every case that goes on alike: the states at the end of the instant of its last departure.
-    state: tuple[bytes, ...] = ()
-    #: And of later instants at which it could depart.
-    states: tuple[bytes, ...] = ()
+    #: At instants behind its last departure, what is the same for every case that goes on alike.
+    states: tuple[tuple[int, bytes], ...] = ()
     findings: tuple[Finding, ...] = ()
-    #: What comes next, with one departure more: at the instant of the last one, and later.
-    now: tuple[Case, ...] = ()
-    later: tuple[Case, ...] = ()
+    #: What comes next, with one departure more.
+    cases: tuple[Case, ...] = ()
 
 
 class Brancher:
@@ -58,49 +53,43 @@ class Brancher:
         #: What follows from anything reaches another node after this time at the earliest.
         self._latency_ns = min(int(plan.network.latency), *map(int, links)) if links else int(plan.network.latency)
 
-    def run(self, case: Case) -> Branched:
-        """Run a case in virtual time. Pure: the same case gives the same, whoever runs it."""
+    def run(self, case: Case, seen: Container[bytes] = frozenset()) -> Branched:
+        """Run a case in virtual time. Pure: the same case gives the same, whoever runs it.
+
+        It is broken off in a state that was `seen`: another case went on from there.
+        """
         plan = case.plan(self._plan)
         order = WatchedOrder(case.orders, self._bounds.window)
-        with closing(SimBackend(program_of(plan))) as backend:
+        with closing(WatchedBackend(program_of(plan))) as backend:
             undecided = msgspec.structs.replace(plan, decisions=self._plan.decisions)
             limited = LimitedBackend(backend, LIMITS)
-            conductor = order.conductor = Conductor(undecided, limited, order)
+            conductor = order.conductor = WatchedConductor(undecided, limited, order)
             records = conductor.records
             limited.count_records = records.__len__
-            settled: dict[int, tuple[bytes, ...]] = {}
-            order.on_settled = lambda at_ns: settled.update({at_ns: self._states(case, conductor, backend, at_ns)})
+            watch = Watch(case, self._bounds, self._latency_ns, self._renamings, seen)
+            watch.begin(plan, conductor, backend, order)
             try:
                 conductor.run()
+            except EnoughError:
+                verdict = None
             except NodeRaisedError as error:
                 verdict = given_up(str(error), records, is_code=True)
             except BackendError as error:
                 return Branched(broken_off=str(error))
             else:
                 verdict = judge(brief_of(undecided), records)
-        if _missed(plan, records):
+        if watch.missed:
             return Branched(missed=True)
-        since_ns = case.since
-        cases = list(self._next(case, order, records))
+        cases = tuple(each for each in self._next(case, order, records) if each.since <= watch.until_ns)
+        if verdict is None:
+            return Branched(states=tuple(watch.states), cases=cases)
+        taken = history(records, conductor.directory, timed=False)
         return Branched(
-            class_=digest_of(history(records, conductor.directory, timed=False), renamings=self._renamings),
-            state=settled.pop(since_ns, ()),
-            states=tuple(key for keys in settled.values() for key in keys),
+            class_=digest_of(taken, renamings=self._renamings),
+            states=tuple(watch.states),
             findings=tuple(findings_of(plan, records, verdict)),
-            now=tuple(each for each in cases if each.since == since_ns),
-            later=tuple(each for each in cases if each.since > since_ns),
+            cases=cases,
         )
-
-    def _states(self, case: Case, conductor: Conductor, backend: SimBackend, at_ns: int) -> tuple[bytes, ...]:
-        """The state at the end of an instant, seen in both ways. How long a fault lasts is not in the trace."""
-        if at_ns < case.since:
-            return ()
-        faults = [str(msgspec.structs.replace(fault, target="", at=None)) for fault in case.faults]
-        taken = history(conductor.records, conductor.directory, timed=True)
-        by_history = digest_of(taken, faults, self._renamings)
-        if not self._bounds.settled:
-            return (by_history,)
-        return by_history, settled_digest(conductor, backend.nodes, faults)
 
     # --- what else it could have done ----------------------------------------------------------------------
 
@@ -125,12 +114,12 @@ class Brancher:
         touched = [fault.target for fault in case.faults]
         ties = [tie for tie in order.ties if tie.others(all_=False)]
         since_ns, is_tie = case.since, case.ends_in_tie
-        for at_ns in self._times(records):
-            if at_ns > since_ns or (at_ns == since_ns and not is_tie):
-                came = [label for tie in ties if tie.at_ns < at_ns for label in tie.labels]
-                for fault in self._bounds.menu:
-                    if self._alike.is_first(fault, [*touched, *came]):
-                        yield case.placing(fault, at_ns)
+        times = [each for each in self._times(records) if each > since_ns or (each == since_ns and not is_tie)]
+        told_apart = {at_ns: [*touched, *(each for tie in ties if tie.at_ns < at_ns for each in tie.labels)] for at_ns in times}
+        for fault in self._bounds.menu:
+            for at_ns in times:
+                if self._alike.is_first(fault, told_apart[at_ns]):
+                    yield case.placing(fault, at_ns)
 
     def _times(self, records: Sequence[Record]) -> list[int]:
         """One time for each gap, right before what is due at its end; at its beginning too, if it is long.
@@ -145,9 +134,3 @@ class Brancher:
                 times.append(before_ns + NS)
             times.append(next_ns)
         return [at_ns for at_ns in dict.fromkeys(times) if begin_ns <= at_ns < end_ns]
-
-
-def _missed(plan: Plan, records: Sequence[Record]) -> bool:
-    """Whether a fault could not strike. The end of one that lasts may come too late, that is no matter."""
-    missed = [record.what for record in records if isinstance(record.what, FaultMissed)]
-    return any(each.kind == tag_of(plan.faults[each.index]) for each in missed)

@@ -56,6 +56,11 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         faults = tuple(msgspec.json.encode(fault, enc_hook=int) for fault in self.faults)
         return faults, tuple((int(each.at), each.what, each.before) for each in self.orders)
 
+    @property
+    def siblings(self) -> tuple[object, ...]:
+        """What is the same for cases that differ in nothing but when the last fault strikes."""
+        return self.orders, self.faults[:-1], *(msgspec.structs.replace(each, at=None) for each in self.faults[-1:])
+
     def placing(self, fault: Fault, at_ns: int) -> Case:
         """The case with one fault more, behind all else."""
         placed = msgspec.structs.replace(fault, at=Duration(at_ns))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from random import Random
 
 import msgspec
@@ -109,9 +109,9 @@ class _Search:
             count = len(self._upcoming) if limit is None else min(len(self._upcoming), limit - result.runs)
             generation, rest = self._upcoming[:count], self._upcoming[count:]
             self._upcoming = []
-            pieces = [generation[begin : begin + _PIECE] for begin in range(0, count, _PIECE)]
+            pieces = _pieces(generation)
             done = 0
-            for piece in _run_all(self._brancher, pieces, jobs, goes_on):
+            for piece in _run_all(self._brancher, pieces, self._states, jobs, goes_on):
                 done += 1
                 self._take(piece)
                 self._tell(result)
@@ -124,8 +124,7 @@ class _Search:
             result.left_estimate = estimated(self._upcoming, self._children, Random(0), _PROBES)
 
     def _children(self, case: Case) -> tuple[Case, ...]:
-        branched = self._brancher.run(case)
-        return branched.now + branched.later
+        return self._brancher.run(case).cases
 
     def _take(self, piece: list[Branched] | str) -> None:
         """Learn from a piece of work."""
@@ -148,34 +147,38 @@ class _Search:
             if finding.signature not in result.counts:
                 result.findings.append(finding)
             result.counts[finding.signature] = result.counts.get(finding.signature, 0) + 1
-        self._classes.add(branched.class_)
+        if branched.class_:
+            self._classes.add(branched.class_)
         result.classes = len(self._classes)
-        cases = branched.now
-        if self._states.isdisjoint(branched.state):
-            self._states.update(branched.state, branched.states)
-            cases += branched.later
-        else:
+        until_ns = min((at_ns for at_ns, state in branched.states if state in self._states), default=None)
+        if until_ns is not None or not branched.class_:
             result.again += 1
-        for case in cases:
-            if case.key not in self._known:
+        self._states.update(state for _, state in branched.states)
+        for case in branched.cases:
+            if (until_ns is None or case.since <= until_ns) and case.key not in self._known:
                 self._known.add(case.key)
                 self._upcoming.append(case)
 
 
 def _run_all(
-    brancher: Brancher, pieces: Sequence[Sequence[Case]], jobs: int, goes_on: Callable[[], bool]
+    brancher: Brancher,
+    pieces: Sequence[Sequence[Case]],
+    states: Set[bytes],
+    jobs: int,
+    goes_on: Callable[[], bool],
 ) -> Iterator[list[Branched] | str]:
     """What became of the pieces, in their order, run by so many processes; not of those that were not begun."""
     if jobs == 1 or len(pieces) == 1:
+        known = frozenset(states)
         for piece in pieces:
             if not goes_on():
                 return
-            yield [brancher.run(case) for case in piece]
+            yield _run_piece(brancher, piece, known)
         return
     answers: dict[int, list[Branched] | str] = {}
     done = 0
     patience_s = _PIECE * LIMITS.wall_s
-    with Workers(min(jobs, len(pieces)), _Bench(brancher, pieces), patience_s=patience_s) as crew:
+    with Workers(min(jobs, len(pieces)), _Bench(brancher, pieces, states), patience_s=patience_s) as crew:
         for index, answer in crew.run(len(pieces), lambda _: goes_on()):
             answers[index] = str(answer) if isinstance(answer, WorkerDiedError) else pickle.loads(answer)
             while done in answers:
@@ -183,12 +186,47 @@ def _run_all(
                 done += 1
 
 
+def _pieces(cases: Sequence[Case]) -> list[list[Case]]:
+    """Cases in pieces of work; those that differ in nothing but when the last fault strikes are not parted."""
+    pieces: list[list[Case]] = []
+    before = None
+    for case in cases:
+        if not pieces or (len(pieces[-1]) >= _PIECE and case.siblings != before):
+            pieces.append([])
+        pieces[-1].append(case)
+        before = case.siblings
+    return pieces
+
+
+def _run_piece(brancher: Brancher, piece: Sequence[Case], known: Set[bytes]) -> list[Branched]:
+    """Run cases one after the other; each knows the states of those before it, and of former generations."""
+    seen: set[bytes] = set()
+    done = []
+    for case in piece:
+        branched = brancher.run(case, _Either(known, seen))
+        seen.update(state for _, state in branched.states)
+        done.append(branched)
+    return done
+
+
+class _Either:
+    """What is in one of two sets."""
+
+    def __init__(self, one: Set[bytes], other: Set[bytes]) -> None:
+        self._one = one
+        self._other = other
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._one or item in self._other
+
+
 class _Bench:
     """Where pieces of work are done: in each worker."""
 
-    def __init__(self, brancher: Brancher, pieces: Sequence[Sequence[Case]]) -> None:
+    def __init__(self, brancher: Brancher, pieces: Sequence[Sequence[Case]], states: Set[bytes]) -> None:
         self._brancher = brancher
         self._pieces = pieces
+        self._states = states
 
     def __enter__(self) -> None:
         # What is there stays, and a run leaves little behind: looking for it in between costs a tenth of the time.
@@ -200,6 +238,6 @@ class _Bench:
         gc.unfreeze()
 
     def do(self, index: int) -> bytes:
-        branched = [self._brancher.run(case) for case in self._pieces[index]]
+        branched = _run_piece(self._brancher, self._pieces[index], self._states)
         gc.collect()
         return pickle.dumps(branched)

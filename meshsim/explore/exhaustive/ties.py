@@ -7,7 +7,7 @@ everything depends on everything. Timers of one node keep the order in which the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -85,11 +85,9 @@ class WatchedOrder:
         self._decided = 0
         #: What is recorded while the run goes on.
         self.conductor: Conductor | None = None
-        #: Called at the end of each instant at which another order could have made a difference.
-        self.on_settled: Callable[[int], None] = lambda _: None
         self.ties: list[Tie] = []
-        #: An instant at which something else could have gone first, until all that was due there is over.
-        self._unsettled_ns: int | None = None
+        #: The last instant at which another order could have made a difference.
+        self._tied_ns = -1
         #: Number of the first record behind the beginning of what is due at an instant.
         self._begins: dict[int, int] = {}
 
@@ -98,9 +96,6 @@ class WatchedOrder:
 
     def choose(self, at_ns: int, entries: Sequence[Entry]) -> int:
         begin_ns, end_ns = self._window
-        if self._unsettled_ns is not None and at_ns > self._unsettled_ns:
-            self.on_settled(self._unsettled_ns)
-            self._unsettled_ns = None
         if not begin_ns <= at_ns < end_ns:
             return 0
         assert self.conductor is not None
@@ -113,9 +108,13 @@ class WatchedOrder:
             tie = Tie(at_ns, labels, nodes, _in_turn(entries), decided)
             self.ties.append(tie)
             if tie.others(all_=False):
-                self._unsettled_ns = at_ns
+                self._tied_ns = at_ns
         self._labels.take(at_ns, entries[chosen])
         return chosen
+
+    def is_tied(self, at_ns: int) -> bool:
+        """Whether another order could have made a difference at this instant, which is the present one."""
+        return at_ns == self._tied_ns
 
     def entangled(self, records: Sequence[Record]) -> frozenset[int]:
         """Instants of ties at which everything depends on everything."""

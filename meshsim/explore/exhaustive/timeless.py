@@ -1,0 +1,149 @@
+"""The state of a run, times that are past aside: what is the same for runs that go on alike from here.
+
+Two runs in which a fault struck at different times may be the same from some instant on: whoever noticed has noticed,
+and nothing that is still to come depends on when. They have the same state if
+
+- every node has taken the same, in the same order (`meshsim.explore.state.history`, without times),
+- what has become of the machines is the same, with every time that they remember,
+- the same is still to come, at the same times: messages, timers, whatever waits for a process that is stopped, and
+  whatever else the conductor has to do,
+- channels remember the same: what was not acknowledged, and who is gone.
+
+So the same follows, and the orders of equal times are the same. Only what has effects on time itself or on the way of
+messages leaves more behind: where such a fault is, times count.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshsim.explore.concerning import nodes_of
+from meshsim.explore.state import pending_text, taken_line
+from meshsim.faults import kinds
+from meshsim.faults.kinds import Fault
+from meshsim.model.config import Config
+from meshsim.model.ids import Node
+from meshsim.model.messages import Envelope
+
+if TYPE_CHECKING:
+    from meshsim.drive.agenda import Entry
+    from meshsim.drive.conductor import Conductor
+    from meshsim.explore.exhaustive.watching import WatchedBackend
+
+#: Faults that leave nothing behind but what a node took, and an end of their own.
+_TIMELESS = (
+    *(kinds.Raise, kinds.Panic, kinds.SelfFail, kinds.Abort, kinds.StopItself, kinds.Hang, kinds.SigSegv),
+    *(kinds.ProcessExit, kinds.ExitProcess, kinds.KillPid, kinds.SelfUngracefulFail),
+    *(kinds.Exit, kinds.Signal, kinds.Stall),
+)
+
+
+def is_timeless(faults: Sequence[Fault]) -> bool:
+    """Whether times may be left aside in runs with these faults."""
+    return all(isinstance(fault, _TIMELESS) for fault in faults)
+
+#: As pending messages have it inside texts, too.
+_OCCURRED = re.compile(rb'\\*"occurred_at_ns\\*":(\d+)')
+
+
+class Timeless:
+    """Digests of one run while it goes on. Cheap to ask again: what did not change is not looked at again."""
+
+    def __init__(self, conductor: Conductor, backend: WatchedBackend) -> None:
+        self._conductor = conductor
+        self._backend = backend
+        self._ack_ns = Config.of(conductor.plan.config, conductor.plan.quirks_off).message_ack_time_interval
+        #: How many records were looked at.
+        self._seen = 0
+        #: What each node took, hashed.
+        self._taken: dict[str, blake2b] = {}
+        #: What has become of each machine.
+        self._machines: dict[Node, bytes] = {}
+        #: Deliveries since the last pause that was long enough for all of them to be acknowledged.
+        self._fresh: list[tuple[int, str]] = []
+
+    def digests(self, next_ns: int, more: Sequence[str] = ()) -> tuple[bytes, bytes]:
+        """16 bytes of the state at the present instant, and right before the next one at which anything happens.
+
+        In between the last acknowledgements may be sent, nothing else. `more` is hashed with it.
+        """
+        self._catch_up()
+        now_ns = self._conductor.now_ns
+        state = self._state(more)
+        last_ns = self._fresh[-1][0] if self._fresh else now_ns - self._ack_ns
+        now, later = state, state.copy()
+        for at_ns, digest in ((now_ns, now), (next_ns - 1, later)):
+            if at_ns < last_ns + self._ack_ns:
+                digest.update(_encoded(self._fresh))
+        return now.digest(), later.digest()
+
+    def _state(self, more: Sequence[str]) -> blake2b:
+        conductor = self._conductor
+        due, timers = conductor.pending()
+        coming = sorted(((at_ns, _first(entry), pending_text(at_ns, entry)) for at_ns, entry in due), key=_place)
+        waiting = [(_first(entry), pending_text(0, entry)) for entry in conductor.processes.held()]
+        state = blake2b(digest_size=16)
+        for node in sorted(self._taken):
+            state.update(b"%s %s" % (node.encode(), self._taken[node].digest()))
+        state.update(
+            _without_times(
+                [
+                    *(self._machines[node] for node in sorted(self._machines)),
+                    _encoded(
+                        (
+                            coming,
+                            sorted((*timer, due_ns) for timer, due_ns in timers.items()),
+                            sorted(waiting, key=lambda each: each[0]),
+                            sorted({int(event[0]) for event in conductor.env._queue}),
+                            conductor.post.remembered(),
+                            more,
+                        )
+                    ),
+                ]
+            )
+        )
+        return state
+
+    def _catch_up(self) -> None:
+        conductor, backend = self._conductor, self._backend
+        records = conductor.records
+        for record in records[self._seen :]:
+            line = taken_line(record, conductor.directory)
+            if line is None:
+                continue
+            node, text = line
+            self._taken.setdefault(node, blake2b(digest_size=16)).update(f"{text}\n".encode())
+            if isinstance(record.what, Envelope):
+                if self._fresh and record.at - self._fresh[-1][0] >= self._ack_ns:
+                    self._fresh = []
+                self._fresh.append((record.at, f"{node} {text}"))
+        self._seen = len(records)
+        for node in backend.touched:
+            self._machines[node] = node.encode() + _encoded(backend.nodes[node].snapshot())
+        backend.touched.clear()
+
+
+def _without_times(parts: Sequence[bytes]) -> bytes:
+    """Encoded state in which times of failures are numbered: they are compared with each other and printed, no more."""
+    text = b"\n".join(parts)
+    times = sorted({int(found) for found in _OCCURRED.findall(text)})
+    if not times:
+        return text
+    return _OCCURRED.sub(lambda found: b"failure %d" % times.index(int(found[1])), text)
+
+
+def _first(entry: Entry) -> str:
+    """The node that something is due for."""
+    return (nodes_of(entry) or ("",))[0]
+
+
+def _place(coming: tuple[int, str, str]) -> tuple[int, str]:
+    return coming[:2]
+
+
+_encoded = msgspec.json.Encoder(enc_hook=repr).encode

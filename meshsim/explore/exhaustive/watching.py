@@ -1,0 +1,125 @@
+"""A run that is watched instant by instant, and broken off when the rest of it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from meshsim.drive.conductor import Conductor
+from meshsim.explore.exhaustive.cases import Bounds, Case
+from meshsim.explore.exhaustive.ties import WatchedOrder
+from meshsim.explore.exhaustive.timeless import Timeless, is_timeless
+from meshsim.explore.state import Renaming, digest_of, history, settled_digest
+from meshsim.model.ids import Node
+from meshsim.model.tags import tag_of
+from meshsim.scenario.plan import Plan
+from meshsim.sim import SimBackend
+from meshsim.trace.records import FaultMissed, Record
+
+if TYPE_CHECKING:
+    from meshsim.model.boot import Program
+    from meshsim.model.commands import NodeCommand
+    from meshsim.model.events import Event
+
+
+class EnoughError(Exception):
+    """The rest of the run is known."""
+
+
+class WatchedBackend(SimBackend):
+    """Notes which nodes took anything."""
+
+    def __init__(self, program: Program) -> None:
+        super().__init__(program)
+        self.touched: set[Node] = set()
+
+    def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
+        self.touched.add(node)
+        return super().step(node, event, now_ns)
+
+
+class WatchedConductor(Conductor):
+    """Calls somebody at the end of each instant at which anything happens."""
+
+    #: Told the instant, and when something happens next. May raise `EnoughError`.
+    on_instant: Callable[[int, int], None]
+
+    def _pass_time(self, until_ns: int) -> None:
+        env = self.env
+        while (at_ns := env.peek()) < until_ns:
+            while env.peek() == at_ns:
+                env.step()
+            self.on_instant(int(at_ns), int(min(env.peek(), until_ns)))
+        super()._pass_time(until_ns)
+
+
+class Watch:
+    """Looks at the run of a case behind its last departure, and says until when it is to depart again."""
+
+    def __init__(
+        self,
+        case: Case,
+        bounds: Bounds,
+        latency_ns: int,
+        renamings: tuple[Renaming, ...],
+        seen: Container[bytes],
+    ) -> None:
+        self._case = case
+        self._bounds = bounds
+        self._latency_ns = latency_ns
+        self._renamings = renamings
+        self._seen = seen
+        self._is_begun = False
+        self._is_known = False
+        #: A fault could not strike.
+        self.missed = False
+        #: Behind this instant another case departs instead.
+        self.until_ns = bounds.window[1]
+        #: What the state was at the end of instants, seen in each way.
+        self.states: list[tuple[int, bytes]] = []
+
+    def begin(self, plan: Plan, conductor: WatchedConductor, backend: WatchedBackend, order: WatchedOrder) -> None:
+        """Watch this run."""
+        self._plan, self._conductor, self._backend, self._order = plan, conductor, backend, order
+        self._timeless = Timeless(conductor, backend) if is_timeless(plan.faults) else None
+        conductor.on_instant = self._on_instant
+
+    def _on_instant(self, at_ns: int, next_ns: int) -> None:
+        if not self._case.since <= at_ns < self._bounds.window[1]:
+            return
+        if not self._is_begun:
+            self._is_begun = True
+            self.missed = _missed(self._plan, self._conductor.records)
+            if self.missed:
+                raise EnoughError
+        is_tied = self._order.is_tied(at_ns)
+        if not is_tied and next_ns - at_ns <= self._latency_ns:
+            return
+        faults = [str(msgspec.structs.replace(fault, target="", at=None)) for fault in self._case.faults]
+        if is_tied or self._timeless is None:
+            taken = history(self._conductor.records, self._conductor.directory, timed=True)
+            self._note(at_ns, digest_of(taken, faults, self._renamings))
+        if self._timeless is not None:
+            now, later = self._timeless.digests(next_ns, faults)
+            self._note(at_ns, now)
+            if now != later:
+                self._note(next_ns - 1, later)
+        if is_tied and self._bounds.settled:
+            self._note(at_ns, settled_digest(self._conductor, self._backend.nodes, faults), is_same=False)
+        if self._is_known:
+            raise EnoughError
+
+    def _note(self, at_ns: int, state: bytes, *, is_same: bool = True) -> None:
+        """What the state was; `is_same`: a run that had the same is of the same class from there."""
+        self.states.append((at_ns, state))
+        if state in self._seen:
+            self.until_ns = min(self.until_ns, at_ns)
+            self._is_known |= is_same
+
+
+def _missed(plan: Plan, records: Sequence[Record]) -> bool:
+    """Whether a fault could not strike. The end of one that lasts may come too late, that is no matter."""
+    missed = [record.what for record in records if isinstance(record.what, FaultMissed)]
+    return any(each.kind == tag_of(plan.faults[each.index]) for each in missed)
