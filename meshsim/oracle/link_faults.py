@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from meshsim.faults.kinds import Duplication, Fault, JitterFault, Latency, Reordering
 from meshsim.faults.links import ANY, Sides, is_machine
 from meshsim.model.ids import Node, name_of_host
 from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
@@ -37,8 +38,10 @@ class Struck(msgspec.Struct):
 class LinkFaults:
     """All faults of the network so far. Processes count as struck by name, as their actors and their machines do."""
 
-    def __init__(self, directory: Directory, timeout_ns: int) -> None:
+    def __init__(self, directory: Directory, timeout_ns: int, faults: Sequence[Fault] = ()) -> None:
         self._directory = directory
+        #: Those of the plan, by number.
+        self._faults = faults
         #: `MESSAGE_DELIVERY_TIMEOUT`: a cut as long as that closes channels for good.
         self._timeout_ns = timeout_ns
         self.struck: list[Struck] = []
@@ -56,10 +59,10 @@ class LinkFaults:
             self.struck.append(Struck(NO_FAULT, diverted.kind, sides, at, diverted.until + SLACK_NS))
 
     def on_ended(self, fault: FaultEnded, at: int) -> None:
-        """The oldest of its number that lasts is over."""
+        """The oldest of its number that lasts is over, when the last message that it struck has arrived."""
         for each in self.struck:
             if each.index == fault.index and each.end == FOREVER_NS:
-                each.end = at
+                each.end = at + (_lateness_of(self._faults[fault.index]) if fault.index < len(self._faults) else 0)
                 return
 
     def cut_between(self, a: Node, b: Node, since: int) -> bool:
@@ -124,3 +127,14 @@ class LinkFaults:
             if node == self._directory.node(name):
                 return True
         return False
+
+
+def _lateness_of(fault: Fault) -> int:
+    """How much later than others the last of a message comes that a fault struck, in ns."""
+    match fault:
+        case Latency(by=by) | JitterFault(by=by) | Reordering(window=by):
+            return int(by)
+        case Duplication(times=times, apart=apart):
+            return times * int(apart)
+        case _:
+            return 0
