@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from meshsim.faults.kinds import Duplication, Fault, JitterFault, Latency, Reordering
+from meshsim.faults.kinds import Duplication, Fault, JitterFault, Latency, MessageFault, Reordering
 from meshsim.faults.links import ANY, Sides, is_machine
 from meshsim.model.ids import Node, name_of_host
 from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
@@ -18,6 +18,15 @@ CUTTING = frozenset({"partition", "delivery_timeout"})
 DISTURBING = CUTTING | {"latency", "jitter", "loss", "duplication", "reordering"}
 
 
+#: Faults that strike actors and processes: messages between those that are well go as ever.
+LEAVE_LINKS_ALONE = frozenset(
+    {
+        *("exit", "signal", "stall", "resume", "raise", "panic", "sigsegv", "process_exit", "self_fail"),
+        *("self_ungraceful_fail", "kill_pid", "abort", "exit_process", "hang", "stop_itself", "init_fails", "shout"),
+        *("start_fails", "host_crash", "controller_exit", "controller_kill", "subscriber_gone", "misreport"),
+        *("alloc_stop", "alloc_fail"),
+    }
+)
 #: Number of what a decision does.
 NO_FAULT = -1
 
@@ -30,6 +39,8 @@ class Struck(msgspec.Struct):
     sides: Sides
     begin: int
     end: int = FOREVER_NS
+    #: It strikes some of the messages and not others: what it stops may come and go.
+    is_partial: bool = False
 
     def lasted_since(self, since: int) -> bool:
         return self.end > since
@@ -48,7 +59,10 @@ class LinkFaults:
 
     def on_struck(self, fault: FaultStruck, at: int) -> None:
         if fault.kind in DISTURBING:
-            self.struck.append(Struck(fault.index, fault.kind, Sides.parse(fault.target), at))
+            one = self._faults[fault.index] if fault.index < len(self._faults) else None
+            is_partial = isinstance(one, MessageFault) and one.share < 1
+            sides = Sides.parse(fault.target)
+            self.struck.append(Struck(fault.index, fault.kind, sides, at, is_partial=is_partial))
 
     def on_diverted(self, diverted: Diverted, at: int) -> None:
         """A decision about one message is a fault of the network for as long as the message takes. What comes within
@@ -74,11 +88,11 @@ class LinkFaults:
         return any(each.kind == "duplication" for each in self._about(a, b, since))
 
     def changed_between(self, a: Node, b: Node, since: int) -> bool:
-        """Whether what passes between two processes may have come and gone since: a cut that lasted all the time was
-        one silence, whatever else touches messages one by one may be many.
+        """Whether what passes between two processes may have come and gone since: a cut of everything that lasted all
+        the time was one silence, whatever else touches messages one by one may be many.
         """
         return any(
-            each.kind not in CUTTING or each.begin > since or since < each.end < FOREVER_NS
+            each.kind not in CUTTING or each.is_partial or each.begin > since or since < each.end < FOREVER_NS
             for each in self._about(a, b, since)
         )
 

@@ -24,7 +24,7 @@ from meshsim.model.notes import (
 from meshsim.model.status import ActorState, State, StatusKind
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import FOREVER_NS, Bounds
-from meshsim.oracle.link_faults import LinkFaults
+from meshsim.oracle.link_faults import LEAVE_LINKS_ALONE, LinkFaults
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
     DecisionTaken,
@@ -44,16 +44,6 @@ from meshsim.trace.records import (
 _TERMINAL = frozenset({ActorPhase.STOPPED, ActorPhase.FAILED})
 _ENDING = _TERMINAL | {ActorPhase.STOPPING}
 _EXITED = frozenset(phase.value for phase in EXITED)
-
-#: Faults that strike actors and processes: messages between those that are well go as ever.
-_LEAVE_LINKS_ALONE = frozenset(
-    {
-        *("exit", "signal", "stall", "resume", "raise", "panic", "sigsegv", "process_exit", "self_fail"),
-        *("self_ungraceful_fail", "kill_pid", "abort", "exit_process", "hang", "stop_itself", "init_fails", "shout"),
-        *("start_fails", "host_crash", "controller_exit", "controller_kill", "subscriber_gone", "misreport"),
-        *("alloc_stop", "alloc_fail"),
-    }
-)
 
 
 class NodeFacts(msgspec.Struct):
@@ -417,7 +407,7 @@ class World:
     def _on_fault(self, record: Record) -> None:
         fault = record.what
         assert isinstance(fault, FaultStruck)
-        self.links_disturbed |= fault.kind not in _LEAVE_LINKS_ALONE
+        self.links_disturbed |= fault.kind not in LEAVE_LINKS_ALONE
         if fault.kind == "hang":
             target = self.directory.actor(fault.target)
             self.hung.add(ActorId(fault.target) if target is None else target)

@@ -228,6 +228,10 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
         "plain",
         (PowerCycle(target="host1", at=at(0.035), for_=at(0.001)), SpawnRefused(target="workers[1]", errno="EMFILE")),
     ),
+    "a rank whose host is heard now and then": (
+        "plain",
+        (DeliveryTimeout(target="host0", at=at(10), one_way=True, share=0.5),),
+    ),
     "orphans whose hosts are stopped": (
         "plain",
         (Stall(target="host0", at=at(20)), Stall(target="host1", at=at(20))),

@@ -6,9 +6,18 @@ from collections.abc import Sequence
 
 import pytest
 from small_worlds import at
-from trace_builder import NODES, TraceBuilder
+from trace_builder import NODES, TRAINERS, TraceBuilder
 
-from meshsim.faults.kinds import Duplication, JitterFault, Latency, LinkFault, Loss, Partition, Reordering
+from meshsim.faults.kinds import (
+    DeliveryTimeout,
+    Duplication,
+    JitterFault,
+    Latency,
+    LinkFault,
+    Loss,
+    Partition,
+    Reordering,
+)
 from meshsim.model.config import Config
 from meshsim.model.events import ClockSet
 from meshsim.model.ids import Node
@@ -114,6 +123,24 @@ def test_what_a_fault_made_late_arrives_after_its_end(fault: LinkFault, over_at:
 
     assert world.lost_between(CLIENT, HOST1, over_at * S - 1)
     assert not world.lost_between(CLIENT, HOST1, over_at * S)
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_anew"),
+    [
+        (DeliveryTimeout(target="client", to=["host1"]), False),
+        (DeliveryTimeout(target="client", to=["host1"], share=0.5), True),
+        (Partition(target="client", to=["host1"]), False),
+        (Latency(target="client", to=["host1"], by=at(7)), True),
+    ],
+)
+def test_a_cut_of_everything_is_one_silence(fault: LinkFault, is_anew: bool) -> None:
+    """Of some messages, or of their times, it may be many."""
+    struck = FaultStruck(0, tag_of(fault), "client <-> host1")
+    world = world_after((10, struck), plan=[fault])
+
+    assert world.kept_apart_anew(CLIENT, TRAINERS[1], 20 * S) is is_anew
+    assert world.kept_apart(CLIENT, TRAINERS[1], 20 * S)
 
 
 def test_a_decision_about_an_order_is_no_fault() -> None:
