@@ -81,8 +81,8 @@ class World:
         self._timers: dict[TimerKey, tuple[int, int]] = {}
         #: Timers that fire late: by how much, and how often yet (none: always).
         self._late = Delays()
-        #: When the agenda looks at a timer next: not after it is due, perhaps before.
-        self._looks: dict[TimerKey, int] = {}
+        #: When the agenda looks at a timer next, and in which process: not after it is due, perhaps before.
+        self._looks: dict[TimerKey, tuple[int, Node]] = {}
 
     @property
     def now_ns(self) -> int:
@@ -169,7 +169,8 @@ class World:
                 if self._late:
                     due_ns += self._late.take(timer)
                 self._timers[timer] = (due_ns, cause)
-                if self._looks.get(timer, due_ns + 1) > due_ns:
+                look = self._looks.get(timer)
+                if look is None or look[0] > due_ns or look[1] != node:
                     self._look_at(node, timer, due_ns)
             case CancelTimer(actor=actor, key=key):
                 self._timers.pop((actor, key), None)
@@ -208,12 +209,12 @@ class World:
             self._timers[timer] = (due_ns + self._late.take(timer), cause)
 
     def _look_at(self, node: Node, timer: TimerKey, at_ns: int) -> None:
-        self._looks[timer] = at_ns
+        self._looks[timer] = (at_ns, node)
         self._agenda.post(at_ns, self._look, node, timer)
 
     def _look(self, node: Node, timer: TimerKey) -> None:
-        if self._looks.get(timer) != self._agenda.now_ns:
-            return  # The timer was set to an earlier time, and looked at then.
+        if self._looks.get(timer) != (self._agenda.now_ns, node):
+            return  # It was set to an earlier time, and looked at then, or by another process with the same actor.
         del self._looks[timer]
         due_ns, _ = self._timers.get(timer, (None, None))
         if due_ns is None:

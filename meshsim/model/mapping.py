@@ -43,6 +43,8 @@ def to_resource_status(proc: ProcStatus | None) -> Status:
 # --- 6.2: process status -> actor status -------------------------------------------------------------------
 
 NO_STATUS = "no status received from process"
+#: What is said of an actor that its agent does not know (Q24 off). Source: chosen here.
+NO_ACTOR = "actor does not exist"
 
 
 def proc_status_to_actor_status(proc: ProcStatus | None, now_ns: int = 0) -> ActorStatus:

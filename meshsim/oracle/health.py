@@ -20,8 +20,6 @@ def rank_impaired(world: World, spawned: Spawned, rank: int, at: int) -> bool:
     if rank >= len(mesh.members):
         return False
     actor = ActorId(mesh.members[rank])
-    if proc_of(actor) in world.returned:
-        return True  # Which of its two lives is meant nobody can say.
     if mesh.label in world.stop_asked or world.is_ending(actor) or actor in world.recorded or actor in world.hung:
         return True
     return world.ended_at(mesh.by) is not None or _place_impaired(world, actor, mesh.controller, at)

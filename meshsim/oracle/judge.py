@@ -81,7 +81,7 @@ def judge(brief: Brief, records: Sequence[Record]) -> Verdict:
         KeyError, ConfigError: the brief's configuration is none.
     """
     directory = Directory.of(records)
-    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), directory, records)
+    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), directory, records, brief.faults)
     evidence = Evidence(world)
     found, margins = _watch(brief, records, world, evidence)
     end = records[-1] if records and isinstance(records[-1].what, RunEnded) else None
@@ -119,7 +119,8 @@ def margins_of(brief: Brief, records: Sequence[Record]) -> tuple[Margin, ...]:
     Raises:
         KeyError, ConfigError: as `judge`.
     """
-    world = World(Config.of(brief.config, brief.quirks_off, brief.revision), Directory.of(records), records)
+    config = Config.of(brief.config, brief.quirks_off, brief.revision)
+    world = World(config, Directory.of(records), records, brief.faults)
     _, margins = _watch(brief, records, world, Evidence(world))
     kinds = get_args(MarginKind)
     return tuple(sorted(margins, key=lambda margin: (kinds.index(margin.kind), margin.record, margin.subject)))
@@ -130,9 +131,6 @@ def _watch(
 ) -> tuple[list[Violation], list[Margin]]:
     """Show every record to the world, then to the invariants that see its type; collect what they find, and how close
     everything came to its bound.
-
-    A host that comes back soon is sent again what the one before had not acknowledged (mesh_model.md 3.3), creations
-    included. Of procs that live twice under one id nothing is judged: ids do not say which of them is meant.
     """
     invariants = [kind(world) for name, kind in INVARIANTS.items() if name not in brief.relax]
     observers: dict[type, list[_Handler]] = {kind: [handler] for kind, handler in world.handlers.items()}
@@ -153,8 +151,6 @@ def _watch(
     ended_ns = _ended_ns(records)
     for invariant in invariants:
         found += invariant.finish(ended_ns)
-    if world.returned:
-        found = [violation for violation in found if world.directory.proc(violation.subject) not in world.returned]
     return found, [margin for invariant in invariants for margin in invariant.margins]
 
 

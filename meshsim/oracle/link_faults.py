@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from meshsim.faults.kinds import Duplication, Fault, JitterFault, Latency, MessageFault, Reordering
 from meshsim.faults.links import ANY, Sides, is_machine
 from meshsim.model.ids import Node, name_of_host
 from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
@@ -17,6 +18,15 @@ CUTTING = frozenset({"partition", "delivery_timeout"})
 DISTURBING = CUTTING | {"latency", "jitter", "loss", "duplication", "reordering"}
 
 
+#: Faults that strike actors and processes: messages between those that are well go as ever.
+LEAVE_LINKS_ALONE = frozenset(
+    {
+        *("exit", "signal", "stall", "resume", "raise", "panic", "sigsegv", "process_exit", "self_fail"),
+        *("self_ungraceful_fail", "kill_pid", "abort", "exit_process", "hang", "stop_itself", "init_fails", "shout"),
+        *("start_fails", "host_crash", "controller_exit", "controller_kill", "subscriber_gone", "misreport"),
+        *("alloc_stop", "alloc_fail"),
+    }
+)
 #: Number of what a decision does.
 NO_FAULT = -1
 
@@ -29,6 +39,8 @@ class Struck(msgspec.Struct):
     sides: Sides
     begin: int
     end: int = FOREVER_NS
+    #: It strikes some of the messages and not others: what it stops may come and go.
+    is_partial: bool = False
 
     def lasted_since(self, since: int) -> bool:
         return self.end > since
@@ -37,15 +49,20 @@ class Struck(msgspec.Struct):
 class LinkFaults:
     """All faults of the network so far. Processes count as struck by name, as their actors and their machines do."""
 
-    def __init__(self, directory: Directory, timeout_ns: int) -> None:
+    def __init__(self, directory: Directory, timeout_ns: int, faults: Sequence[Fault] = ()) -> None:
         self._directory = directory
+        #: Those of the plan, by number.
+        self._faults = faults
         #: `MESSAGE_DELIVERY_TIMEOUT`: a cut as long as that closes channels for good.
         self._timeout_ns = timeout_ns
         self.struck: list[Struck] = []
 
     def on_struck(self, fault: FaultStruck, at: int) -> None:
         if fault.kind in DISTURBING:
-            self.struck.append(Struck(fault.index, fault.kind, Sides.parse(fault.target), at))
+            one = self._faults[fault.index] if fault.index < len(self._faults) else None
+            is_partial = isinstance(one, MessageFault) and one.share < 1
+            sides = Sides.parse(fault.target)
+            self.struck.append(Struck(fault.index, fault.kind, sides, at, is_partial=is_partial))
 
     def on_diverted(self, diverted: Diverted, at: int) -> None:
         """A decision about one message is a fault of the network for as long as the message takes. What comes within
@@ -56,10 +73,10 @@ class LinkFaults:
             self.struck.append(Struck(NO_FAULT, diverted.kind, sides, at, diverted.until + SLACK_NS))
 
     def on_ended(self, fault: FaultEnded, at: int) -> None:
-        """The oldest of its number that lasts is over."""
+        """The oldest of its number that lasts is over, when the last message that it struck has arrived."""
         for each in self.struck:
             if each.index == fault.index and each.end == FOREVER_NS:
-                each.end = at
+                each.end = at + (_lateness_of(self._faults[fault.index]) if fault.index < len(self._faults) else 0)
                 return
 
     def cut_between(self, a: Node, b: Node, since: int) -> bool:
@@ -71,11 +88,11 @@ class LinkFaults:
         return any(each.kind == "duplication" for each in self._about(a, b, since))
 
     def changed_between(self, a: Node, b: Node, since: int) -> bool:
-        """Whether what passes between two processes may have come and gone since: a cut that lasted all the time was
-        one silence, whatever else touches messages one by one may be many.
+        """Whether what passes between two processes may have come and gone since: a cut of everything that lasted all
+        the time was one silence, whatever else touches messages one by one may be many.
         """
         return any(
-            each.kind not in CUTTING or each.begin > since or since < each.end < FOREVER_NS
+            each.kind not in CUTTING or each.is_partial or each.begin > since or since < each.end < FOREVER_NS
             for each in self._about(a, b, since)
         )
 
@@ -124,3 +141,14 @@ class LinkFaults:
             if node == self._directory.node(name):
                 return True
         return False
+
+
+def _lateness_of(fault: Fault) -> int:
+    """How much later than others the last of a message comes that a fault struck, in ns."""
+    match fault:
+        case Latency(by=by) | JitterFault(by=by) | Reordering(window=by):
+            return int(by)
+        case Duplication(times=times, apart=apart):
+            return times * int(apart)
+        case _:
+            return 0

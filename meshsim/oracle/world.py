@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 from msgspec import UNSET
 
+from meshsim.faults.kinds import Fault
 from meshsim.model.config import Config
 from meshsim.model.events import ClockSet
 from meshsim.model.hosts.process import EXITED, ExitStatus
-from meshsim.model.ids import ActorId, Name, Node, ProcId, address_of_node, proc_id
+from meshsim.model.ids import ActorId, Name, Node, ProcId, address_of_node, proc_id, proc_of
 from meshsim.model.messages import ActorStateChanged, Envelope, ShutdownHost
 from meshsim.model.notes import (
     ActorStatusChanged,
@@ -23,7 +24,7 @@ from meshsim.model.notes import (
 from meshsim.model.status import ActorState, State, StatusKind
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.bounds import FOREVER_NS, Bounds
-from meshsim.oracle.link_faults import LinkFaults
+from meshsim.oracle.link_faults import LEAVE_LINKS_ALONE, LinkFaults
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import (
     DecisionTaken,
@@ -43,16 +44,6 @@ from meshsim.trace.records import (
 _TERMINAL = frozenset({ActorPhase.STOPPED, ActorPhase.FAILED})
 _ENDING = _TERMINAL | {ActorPhase.STOPPING}
 _EXITED = frozenset(phase.value for phase in EXITED)
-
-#: Faults that strike actors and processes: messages between those that are well go as ever.
-_LEAVE_LINKS_ALONE = frozenset(
-    {
-        *("exit", "signal", "stall", "resume", "raise", "panic", "sigsegv", "process_exit", "self_fail"),
-        *("self_ungraceful_fail", "kill_pid", "abort", "exit_process", "hang", "stop_itself", "init_fails", "shout"),
-        *("start_fails", "host_crash", "controller_exit", "controller_kill", "subscriber_gone", "misreport"),
-        *("alloc_stop", "alloc_fail"),
-    }
-)
 
 
 class NodeFacts(msgspec.Struct):
@@ -78,11 +69,12 @@ class NodeFacts(msgspec.Struct):
 
 
 class ActorFacts(msgspec.Struct):
-    """Latest status of an actor; `ended_at` when it became terminal."""
+    """Latest status of an actor; `ended_at` when it became terminal, or its process died and another one has its id."""
 
     phase: ActorPhase
     text: str
     seq: int
+    node: str
     ended_at: int | None = None
 
 
@@ -97,7 +89,10 @@ class Spawned(msgspec.Struct, frozen=True):
 class World:
     """Facts of a run, updated record by record through `handlers` before any invariant sees the record."""
 
-    def __init__(self, config: Config, directory: Directory, records: Sequence[Record]) -> None:
+    def __init__(
+        self, config: Config, directory: Directory, records: Sequence[Record], faults: Sequence[Fault] = ()
+    ) -> None:
+        """`faults` are those of the plan, for what their records do not say."""
         self.config = config
         #: The whole trace, to look up what led to a record.
         self.records = records
@@ -133,10 +128,8 @@ class World:
         self.pushed: dict[tuple[ActorId, int], tuple[int, int]] = {}
         #: Last time a message between two nodes was lost or came back.
         self._lost_at: dict[tuple[Node, Node], int] = {}
-        self._link_faults = LinkFaults(directory, config.message_delivery_timeout)
+        self._link_faults = LinkFaults(directory, config.message_delivery_timeout, faults)
         self._children: dict[Node, list[Node]] = {}
-        #: Procs that a host which came back has started again under the id that they had before.
-        self.returned: set[ProcId] = set()
         self._started_procs: set[ProcId] = set()
         #: When the wall clock of a node was set by a fault, in order.
         self._clock_set_at: dict[Node, list[int]] = {}
@@ -254,6 +247,15 @@ class World:
         """Whether a fault set the wall clock that a node reads, at or after `since`."""
         return any(at >= since for at in self._clock_set_at.get(node, ()))
 
+    def is_there(self, actor: ActorId) -> bool:
+        """Whether an actor is one of the process that its proc is now."""
+        facts = self.actors.get(actor)
+        return facts is not None and facts.node == self.directory.node_of_actor(actor)
+
+    def has_reached(self, record: Record, actor: ActorId) -> bool:
+        """Whether a delivery is to the process that an actor lives in: a host has messages for procs that it lost."""
+        return self.directory.node_of_actor(actor) == record.node
+
     def may_wait_for_others(self, envelope: Envelope) -> bool:
         """Whether a message that was delivered may wait for an earlier one of its stream, which was lost."""
         src, dst = (self.directory.node_of_actor(actor) for actor in (envelope.sender, envelope.dest))
@@ -266,7 +268,7 @@ class World:
     def is_ending(self, actor: ActorId) -> bool:
         """Whether an actor is stopping, stopped or failed."""
         facts = self.actors.get(actor)
-        return facts is not None and facts.phase in _ENDING
+        return facts is not None and (facts.phase in _ENDING or facts.ended_at is not None)
 
     def proc_is_ending(self, node: Node) -> bool:
         """Whether a proc was asked to stop, or its host says that it ended."""
@@ -304,15 +306,25 @@ class World:
         if node in self.nodes:
             return  # Nobody comes back; `terminal-is-final` says so.
         if started.kind == "proc":
-            self._note_return(proc_id(address_of_node(started.parent), started.name))
+            self._begin_life(proc_id(address_of_node(started.parent), started.name), record.at)
         self.nodes[node] = NodeFacts(started, record.at)
         if started.parent:
             self._children.setdefault(Node(started.parent), []).append(node)
 
-    def _note_return(self, proc: ProcId) -> None:
+    def _begin_life(self, proc: ProcId, at: int) -> None:
+        """A host that comes back soon is sent again what the one before had not acknowledged, creations included, and
+        starts a proc again under the id that it had (mesh_model.md 3.3). The actors of its former life ended with it.
+        """
         if proc in self._started_procs:
-            self.returned.add(proc)
+            self._end_actors(proc, at)
         self._started_procs.add(proc)
+
+    def _end_actors(self, proc: ProcId, at: int) -> None:
+        """Those of the new life have yet to begin."""
+        for actor, facts in self.actors.items():
+            if facts.ended_at is None and proc_of(actor) == proc:
+                died_at = self.nodes[Node(facts.node)].died_at
+                facts.ended_at = at if died_at is None else died_at
 
     def _on_process_left_parent(self, record: Record) -> None:
         facts = self.nodes[Node(record.node)]
@@ -348,10 +360,10 @@ class World:
         note = record.what
         assert isinstance(note, ActorStatusChanged)
         before = self.actors.get(note.actor)
-        ended_at = before.ended_at if before is not None else None
+        ended_at = before.ended_at if before is not None and before.node == record.node else None
         if ended_at is None and note.phase in _TERMINAL:
             ended_at = record.at
-        self.actors[note.actor] = ActorFacts(note.phase, note.text, record.seq, ended_at)
+        self.actors[note.actor] = ActorFacts(note.phase, note.text, record.seq, record.node, ended_at)
 
     def _on_proc_status(self, record: Record) -> None:
         note = record.what
@@ -395,7 +407,7 @@ class World:
     def _on_fault(self, record: Record) -> None:
         fault = record.what
         assert isinstance(fault, FaultStruck)
-        self.links_disturbed |= fault.kind not in _LEAVE_LINKS_ALONE
+        self.links_disturbed |= fault.kind not in LEAVE_LINKS_ALONE
         if fault.kind == "hang":
             target = self.directory.actor(fault.target)
             self.hung.add(ActorId(fault.target) if target is None else target)

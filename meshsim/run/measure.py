@@ -56,7 +56,7 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
 def measure(plan: Plan, records: Sequence[Record], verdict: Verdict) -> Numbers:
     """The numbers of a run that was judged."""
     config = Config.of(plan.config, plan.quirks_off, REVISION_OF[plan.profile])
-    world = World(config, Directory.of(records), records)
+    world = World(config, Directory.of(records), records, plan.faults)
     watching, tally, accuracy = Watching(world), _Tally(world), Accuracy(world)
     for record in records:
         kind = type(record.what)

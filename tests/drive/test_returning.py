@@ -7,8 +7,9 @@ from typing import Any
 
 from small_worlds import at, found, mesh, run_sim, times
 
-from meshsim.faults.kinds import Exit, Fault, HostCrash, PowerCycle, SlowStart, Stall
-from meshsim.model.messages import ListResources
+from meshsim.faults.kinds import Exit, Fault, HostCrash, PowerCycle, SlowStart, SpawnRefused, Stall
+from meshsim.model.events import TimerFired
+from meshsim.model.messages import Envelope, ListResources, Stop
 from meshsim.model.notes import OperationEnded
 from meshsim.scenario.plan import plan
 from meshsim.scenario.schema import Actors, ListProcsOp, Procs, Scenario, Topology
@@ -144,6 +145,23 @@ def test_a_host_that_is_back_already_is_not_started_again() -> None:
         "the process of host1 is gone",
         "host1 is not off",
     ]
+
+
+def test_timers_of_the_former_agent_do_not_stand_in_the_way() -> None:
+    """It is told again to create procs and to stop them, as the one before was: each of them has its grace."""
+    quirks = {"Q38": False, "Q43": False}
+    off = PowerCycle(target="host0", at=at(0.037), for_=at(0.1))
+    world = mesh(per_host=3, quirks=quirks, faults=[off, SpawnRefused(target="workers[0]", errno="EAGAIN")])
+    records = run_sim(world).records
+
+    told = [
+        (record.node, record.what.message.name)
+        for record in records
+        if isinstance(record.what, Envelope) and isinstance(record.what.message, Stop)
+    ]
+    graces = [fired.key for fired in found(records, TimerFired) if fired.key.startswith("request_stop:")]
+    assert [node for node, _ in told] == ["host0"] * 3 + ["host0~2"] * 3
+    assert graces == [f"request_stop:{name}" for _, name in told[3:]]
 
 
 def test_an_orphan_lives_on_and_cannot_be_reached() -> None:

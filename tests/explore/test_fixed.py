@@ -20,6 +20,7 @@ from meshsim.faults.kinds import (
     Fault,
     Hang,
     HostCrash,
+    InitFails,
     JitterFault,
     Latency,
     LatePolls,
@@ -196,6 +197,40 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
             Latency(target="client", at=at(30), for_=at(1), to=["right"], one_way=True, by=at(11)),
             ControllerKill(target="trainer", at=at(31)),
         ),
+    ),
+    "an answer of a host that was stopped when its proc died": (
+        "plain",
+        (
+            Stall(target="host0", at=at(10), for_=at(20)),
+            Signal(target="workers[0]", at=at(20), signal="SIGKILL"),
+        ),
+    ),
+    "a failure of which an agent says something else twice": (
+        "plain",
+        (
+            Misreport(target="workers[0]", at=at(30), mesh="trainer", status="NotExist", times=2),
+            Raise(target="trainer[0]", at=at(30)),
+        ),
+    ),
+    "orphans behind messages that come late when nothing is late any more": (
+        "plain",
+        (Latency(target="client", at=at(15.182), to=["host1"], for_=at(8), share=0.5, by=at(26)),),
+    ),
+    "timers of an agent whose former life had the same": (
+        "three-procs",
+        (PowerCycle(target="host0", at=at(0.037), for_=at(0.1)), SpawnRefused(target="workers[0]", errno="EAGAIN")),
+    ),
+    "a stop of an actor of a former life": (
+        "three-procs",
+        (PowerCycle(target="host0", at=at(0.05), for_=at(1)), InitFails(target="trainer[1]", after=at(0.5))),
+    ),
+    "a stop of a proc of a former life": (
+        "plain",
+        (PowerCycle(target="host1", at=at(0.035), for_=at(0.001)), SpawnRefused(target="workers[1]", errno="EMFILE")),
+    ),
+    "a rank whose host is heard now and then": (
+        "plain",
+        (DeliveryTimeout(target="host0", at=at(10), one_way=True, share=0.5),),
     ),
     "orphans whose hosts are stopped": (
         "plain",

@@ -7,20 +7,18 @@ from small_worlds import at, mesh
 
 from meshsim.explore.causes import LINES_MAX, chain_of
 from meshsim.explore.why import Why, explainable, is_reproduced, why
-from meshsim.faults.kinds import Exit, Fault, Raise, Signal, Stall
+from meshsim.faults.kinds import Exit, Fault, Signal, Stall
+from meshsim.model.messages import Envelope, GetState
 from meshsim.model.notes import Heard, PollEnded
 from meshsim.oracle.expectations import Known
 from meshsim.oracle.verdict import Violation
 from meshsim.run import RunResult, run_plan
 from meshsim.scenario.decisions import Fate
-from meshsim.scenario.from_plan import scenario_of
-from meshsim.scenario.plan import plan
-from meshsim.scenario.schema import Subscriber, Topology
-from meshsim.trace.records import DecisionTaken, FaultStruck, ProcessDied
-from meshsim.units import MS, Duration
+from meshsim.trace.records import DecisionTaken, FaultStruck, ProcessDied, Record
+from meshsim.units import MS, Duration, S
 
-#: What a subscriber is told by, and how long that takes.
-MESSAGE, LATENCY_NS = "mesh_failed", MS
+#: What hosts are asked by, and how long that takes.
+MESSAGE, LATENCY_NS = "get_state", MS
 
 #: What breaks while a dead process is told of again and again.
 BREAKING = ("at-most-once", "no-endless-repetition")
@@ -34,6 +32,11 @@ def asked(*faults: Fault, invariant: str = "at-most-once", **keys: object) -> tu
     result = run_plan(mesh(faults=list(faults), **keys), "sim")
     violation = next(each for each in explainable(result.verdict) if each.invariant == invariant)
     return result, violation, why(result, violation)
+
+
+def is_poll_after_kill(record: Record) -> bool:
+    """The first question of the poll that finds a proc dead."""
+    return record.at > 5 * S and isinstance(record.what, Envelope) and isinstance(record.what.message, GetState)
 
 
 def names(answer: Why) -> list[list[str]]:
@@ -58,30 +61,19 @@ def test_every_flip_is_a_run_and_says_how_it_ended() -> None:
     assert without_harmless.outcome.startswith("violated: at-most-once: ")
 
 
-def doubled_word() -> tuple[Raise, Fate, Topology]:
-    """An actor fails, and the message that tells the observer comes twice."""
-    fault = Raise(target="trainer[1]", at=at(5))
-    watched = mesh(clients=("observer",)).topology
-    topology = msgspec.structs.replace(watched, subscribers=[Subscriber(mesh="trainer", by="observer")])
-    watching = msgspec.structs.replace(scenario_of(mesh()), topology=topology, faults=[fault])
-    records = run_plan(plan(watching, 0), "sim").records
-    heard = next(record for record in records if record.node == "observer" and isinstance(record.what, Heard))
-    sent = Duration(heard.at - LATENCY_NS)
-    return fault, Fate(at=sent, src="client", dst="observer", message=MESSAGE, copies=[at(1)]), topology
-
-
 def test_faults_and_decisions_that_are_all_needed_are_all_named() -> None:
-    fault, fate, topology = doubled_word()
-    scenario = msgspec.structs.replace(
-        scenario_of(mesh()), topology=topology, faults=[HARMLESS, fault], decisions=[fate]
-    )
-    result = run_plan(plan(scenario, 0), "sim")
-    (violation,) = result.verdict.violations
+    """A host answers twice, before another one does once: its dead proc is taken for the one that is first (Q44)."""
+    world = mesh(hosts=2, faults=[HARMLESS, Exit(target="workers[2]", at=at(5))])
+    asked_at = next(record.at for record in run_plan(world, "sim").records if is_poll_after_kill(record)) - LATENCY_NS
+    late = Fate(at=Duration(asked_at), src="client", dst="host0", message=MESSAGE, delay=Duration(5 * MS))
+    twice = Fate(at=Duration(asked_at), src="client", dst="host1", message=MESSAGE, copies=[Duration(0)])
+    result = run_plan(msgspec.structs.replace(world, decisions=(late, twice)), "sim")
+    violation = next(each for each in result.verdict.violations if each.invariant == "right-cause")
 
     answer = why(result, violation)
 
-    assert [event.name for event in answer.events] == ["fault 0", "fault 1", "decision 0"]
-    assert names(answer) == [["fault 1"], ["decision 0"]]
+    assert [event.name for event in answer.events] == ["fault 0", "fault 1", "decision 0", "decision 1"]
+    assert names(answer) == [["fault 1"], ["decision 0"], ["decision 1"]]
     chain = chain_of(result.records, violation, [event for trial in answer.needed for event in trial.without])
     kinds = [type(link.record.what) for link in chain]
     assert FaultStruck in kinds

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-import pytest
-from trace_builder import NODES, TraceBuilder
+from collections.abc import Sequence
 
+import pytest
+from small_worlds import at
+from trace_builder import NODES, TRAINERS, TraceBuilder
+
+from meshsim.faults.kinds import (
+    DeliveryTimeout,
+    Duplication,
+    JitterFault,
+    Latency,
+    LinkFault,
+    Loss,
+    Partition,
+    Reordering,
+)
 from meshsim.model.config import Config
 from meshsim.model.events import ClockSet
 from meshsim.model.ids import Node
+from meshsim.model.tags import tag_of
 from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.world import World
 from meshsim.trace.directory import Directory
@@ -19,12 +33,14 @@ CLIENT, OBSERVER, HOST0, HOST1 = map(Node, ("client", "observer", "host0", "host
 CONFIG = Config.of({**Config.of({}).values(), "HYPERACTOR_MESSAGE_DELIVERY_TIMEOUT": 30 * S})
 
 
-def world_after(*faults: tuple[float, FaultStruck | FaultEnded | DecisionTaken]) -> World:
+def world_after(
+    *faults: tuple[float, FaultStruck | FaultEnded | DecisionTaken], plan: Sequence[LinkFault] = ()
+) -> World:
     trace = TraceBuilder().bring_up()
-    for at, fault in faults:
-        trace.add(fault, at=at)
+    for when, fault in faults:
+        trace.add(fault, at=when)
     records = trace.end(100)
-    world = World(CONFIG, Directory.of(records), records)
+    world = World(CONFIG, Directory.of(records), records, plan)
     for record in records:
         handler = world.handlers.get(type(record.what))
         if handler is not None:
@@ -87,6 +103,44 @@ def test_a_decision_about_a_message_is_a_fault_of_its_way(
     assert world.lost_between(*between, 5 * S) is apart
     assert not world.lost_between(*between, 21 * S)
     assert not world.cut_between(*between, 0)
+
+
+@pytest.mark.parametrize(
+    ("fault", "over_at"),
+    [
+        (Latency(target="client", to=["host1"], by=at(7)), 27),
+        (JitterFault(target="client", to=["host1"], by=at(7)), 27),
+        (Reordering(target="client", to=["host1"], window=at(7)), 27),
+        (Duplication(target="client", to=["host1"], times=2, apart=at(3)), 26),
+        (Loss(target="client", to=["host1"]), 20),
+        (Partition(target="client", to=["host1"]), 20),
+    ],
+)
+def test_what_a_fault_made_late_arrives_after_its_end(fault: LinkFault, over_at: int) -> None:
+    """The last message that it struck, and what waits behind that."""
+    struck = FaultStruck(0, tag_of(fault), "client <-> host1")
+    world = world_after((10, struck), (20, FaultEnded(0, struck.kind, struck.target)), plan=[fault])
+
+    assert world.lost_between(CLIENT, HOST1, over_at * S - 1)
+    assert not world.lost_between(CLIENT, HOST1, over_at * S)
+
+
+@pytest.mark.parametrize(
+    ("fault", "is_anew"),
+    [
+        (DeliveryTimeout(target="client", to=["host1"]), False),
+        (DeliveryTimeout(target="client", to=["host1"], share=0.5), True),
+        (Partition(target="client", to=["host1"]), False),
+        (Latency(target="client", to=["host1"], by=at(7)), True),
+    ],
+)
+def test_a_cut_of_everything_is_one_silence(fault: LinkFault, is_anew: bool) -> None:
+    """Of some messages, or of their times, it may be many."""
+    struck = FaultStruck(0, tag_of(fault), "client <-> host1")
+    world = world_after((10, struck), plan=[fault])
+
+    assert world.kept_apart_anew(CLIENT, TRAINERS[1], 20 * S) is is_anew
+    assert world.kept_apart(CLIENT, TRAINERS[1], 20 * S)
 
 
 def test_a_decision_about_an_order_is_no_fault() -> None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from trace_builder import CLIENT, CONTROLLER, HOST_AGENTS, NODES, OBSERVER, TRAINERS, TraceBuilder, found, verdict
+from trace_builder import (
+    AGENTS,
+    CLIENT,
+    CONTROLLER,
+    HOST_AGENTS,
+    NODES,
+    OBSERVER,
+    TRAINERS,
+    TraceBuilder,
+    found,
+    verdict,
+)
 
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import PortRef
@@ -86,6 +97,17 @@ def test_a_listener_that_hears_too_late_is_found(trace: TraceBuilder) -> None:
         "trainer[1] became 'failed: boom', and observer heard of it only 13s later: 12s is the most (P + 2 d)"
     ]
     assert margins(records, "report") == [("trainer[1]", 13, 12)]
+
+
+@pytest.mark.parametrize(("rank", "count"), [(1, 0), (0, 1)])
+def test_what_an_agent_was_made_to_hide_may_come_late(trace: TraceBuilder, rank: int, count: int) -> None:
+    """A poll cannot find what the agent of that rank does not say."""
+    trace.add(FaultStruck(0, "misreport", AGENTS[rank]), at=11)
+    trace.actor(TRAINERS[1], FAILED, at=12)
+    trace.poll(1, at=21, end=21.1)
+    trace.heard(CLIENT, "owner", 1, at=25)
+    trace.heard(OBSERVER, "subscriber", 1)
+    assert len([who for who, _, _ in found(trace.end(60), "completeness") if who == "trainer[1]"]) == 2 * count
 
 
 def test_messages_that_a_fault_may_hold_back_have_the_long_bound(trace: TraceBuilder) -> None:

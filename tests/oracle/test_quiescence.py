@@ -11,7 +11,7 @@ from meshsim.model.events import TimerFired
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import PortRef
 from meshsim.model.messages import Envelope, ShutdownHost, Undeliverable, Work
-from meshsim.trace.records import ProcessContinued, ProcessStopped
+from meshsim.trace.records import FaultStruck, ProcessContinued, ProcessStopped
 from meshsim.units import S
 
 TRAINER = TRAINERS[1]
@@ -109,6 +109,11 @@ def _all_failed_and_a_host_is_stopped(trace: TraceBuilder) -> None:
     trace.add(ProcessStopped(), node=HOSTS[0])
 
 
+def _all_failed_and_an_agent_says_something_else(trace: TraceBuilder) -> None:
+    trace.add(FaultStruck(0, "misreport", AGENTS[0]), at=5)
+    _all_failed(trace)
+
+
 def _all_failed_after_a_host_was_stopped(trace: TraceBuilder) -> None:
     trace.add(ProcessStopped(), node=HOSTS[0], at=5)
     trace.add(ProcessContinued(), node=HOSTS[0], at=6)
@@ -125,6 +130,7 @@ def _all_failed_after_a_host_was_stopped(trace: TraceBuilder) -> None:
         (_all_failed_during_the_poll, False),
         (_all_failed_and_one_is_stopped, False),
         (_all_failed_and_a_host_is_stopped, False),
+        (_all_failed_and_an_agent_says_something_else, False),
         (_all_failed_after_a_host_was_stopped, True),
     ],
 )

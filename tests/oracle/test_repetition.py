@@ -131,6 +131,16 @@ def test_what_the_network_is_made_to_keep_waits(kind: str, sides: str, is_excuse
     assert (messages(trace) == []) is is_excused
 
 
+@pytest.mark.parametrize(("sides", "is_excused"), [("client -> observer", True), ("client -> host0", False)])
+def test_copies_that_the_network_makes_are_not_said_again(sides: str, is_excused: bool) -> None:
+    """Only where it makes them."""
+    trace = TraceBuilder().bring_up(subscribers=(OBSERVER,))
+    trace.add(FaultStruck(0, "duplication", sides), at=10)
+    for _ in range(4):
+        trace.add(failure_of(1), node="observer", at=20)
+    assert (messages(trace) == []) is is_excused
+
+
 def test_a_return_that_returns_is_a_loop() -> None:
     """Mesh_model.md 3.5: returns are not returnable, so that they never loop."""
     trace = TraceBuilder().bring_up()

@@ -12,6 +12,7 @@ from trace_builder import (
     CLIENT,
     CONTROLLER,
     HOST_AGENTS,
+    HOSTS,
     NODES,
     OBSERVER,
     PROCS,
@@ -22,8 +23,8 @@ from trace_builder import (
 )
 
 from meshsim.model.hosts.process import ExitStatus
-from meshsim.model.ids import PortRef
-from meshsim.model.messages import Envelope, MeshFailed, StateReply, Unsubscribe
+from meshsim.model.ids import Name, PortRef
+from meshsim.model.messages import Envelope, GetState, MeshFailed, StateReply, Unsubscribe
 from meshsim.model.notes import LocalDelivery, MonitoringEnded, PollEnded, PollStarted, ReferenceMade, SubscriberRemoved
 from meshsim.model.status import (
     RUNNING,
@@ -127,6 +128,22 @@ def test_a_host_knows_who_has_died(trace: TraceBuilder, answer: Status, is_found
     """It waited for the process itself."""
     reaped = trace.dies(NODES[1], KILLED, by="host1", at=10)
     host_says(trace, answer, asked=reaped + 1, at=20)
+    lie = "host1.host_agent said Running of workers[1], whose process had died"
+    assert messages(trace) == ([lie] if is_found else [])
+
+
+@pytest.mark.parametrize(("asked_at", "is_found"), [(20, False), (20.001, True)])
+def test_a_host_that_was_stopped_sees_its_dead_when_it_goes_on(
+    trace: TraceBuilder, asked_at: float, is_found: bool
+) -> None:
+    """What waited for it may come first, at that very instant."""
+    trace.add(ProcessStopped(), node=HOSTS[1], at=9)
+    trace.dies(NODES[1], KILLED, by="host1", at=10)
+    trace.add(ProcessContinued(), node=HOSTS[1], at=20)
+    asked = trace.add(
+        Envelope(CLIENT, HOST_AGENTS[1], GetState(Name("workers_0"), PortRef(CLIENT, 1024))), node=HOSTS[1], at=asked_at
+    )
+    host_says(trace, RUNNING, asked=asked, at=21)
     lie = "host1.host_agent said Running of workers[1], whose process had died"
     assert messages(trace) == ([lie] if is_found else [])
 

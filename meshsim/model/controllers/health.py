@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from meshsim.model.config import Config
 from meshsim.model.ids import ActorId, Name, ProcId, proc_name_of
-from meshsim.model.mapping import NO_STATUS, proc_status_to_actor_status
+from meshsim.model.mapping import NO_ACTOR, NO_STATUS, proc_status_to_actor_status
 from meshsim.model.status import STOPPED, ActorState, ProcState, State, Status, StatusKind, failed, timeout
 from meshsim.model.supervision import (
     STOPPED_SILENTLY,
@@ -79,7 +79,7 @@ def missing_actor(config: Config, reported: State, actor: ActorId, rank: int, wa
     """
     if reported.status.kind in (StatusKind.STOPPED, StatusKind.TIMEOUT):
         return reported if config.has("Q23") else State(reported.name, reported.status, ActorState(actor, rank))
-    what = reported.status.text if reported.status.kind is StatusKind.FAILED else "actor does not exist"
+    what = reported.status.text if reported.status.kind is StatusKind.FAILED else NO_ACTOR
     event = ActorSupervisionEvent(actor, None, wall_ns, actor_failed(Generic(what)))
     return State(reported.name, failed(what), ActorState(actor, rank, (event,)))
 

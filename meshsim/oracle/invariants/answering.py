@@ -115,7 +115,7 @@ class AgentsAnswer(Invariant):
         if type(message) in _REPLIES or isinstance(message, PassOn):
             return self._on_reply(record, envelope)
         if isinstance(message, _Ask):
-            if not self.world.may_wait_for_others(envelope):
+            if self.world.has_reached(record, envelope.dest) and not self.world.may_wait_for_others(envelope):
                 self._on_query(record, envelope.dest, message)
         elif isinstance(message, Configure):
             self._configured.add(envelope.dest)

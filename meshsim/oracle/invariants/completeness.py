@@ -188,6 +188,8 @@ class Completeness(Invariant):
         world = self.world
         if watched.stopped is not None and watched.stopped.at <= heard[0] and failure.rank is not None:
             return
+        if failure.rank is not None and self._is_misreported(watched, failure.rank):
+            return
         places = self._places_of(watched, failure, listener)
         if failure.rank is None:
             bound = world.bounds.watchdog()
@@ -213,7 +215,7 @@ class Completeness(Invariant):
         watcher, own = (world.directory.node_of_actor(actor) for actor in (watched.controller, listener))
         if watcher is not None and own is not None and world.lost_between(watcher, own, failure.at):
             return None
-        if proc_agent_id(proc_of(self._member(watched, failure.rank))) in world.misreporting:
+        if self._is_misreported(watched, failure.rank):
             return None
         pushed_at, pushed_in = world.pushed.get((watched.controller, failure.rank), (-1, -1))
         places_of_both = self._places_of(watched, failure, listener, rank=False)
@@ -230,6 +232,10 @@ class Completeness(Invariant):
         if watched.stopped is not None and watched.stopped.at <= due:
             return None
         return due if self._is_due(listener, due) and self._is_due(watched.controller, due) else None
+
+    def _is_misreported(self, watched: Watched, rank: int) -> bool:
+        """Whether a fault made the agent of a rank answer wrongly."""
+        return proc_agent_id(proc_of(self._member(watched, rank))) in self.world.misreporting
 
     def _silent_since(self, watched: Watched, failure: Failure, listener: ActorId, until: int) -> int:
         """When a failure began to be one for a listener: the watchdog counts from the last message that arrived."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import ActorId, Node, ProcId, address_of_node, pid_of, proc_agent_id, proc_id, proc_of
+from meshsim.model.mapping import NO_ACTOR
 from meshsim.model.notes import ActorStatusChanged, EventRecorded, Heard, MeshSpawned, ProcStatusChanged, ReferenceMade
 from meshsim.model.supervision import ActorPhase
 from meshsim.oracle.health import CONCLUDED
@@ -27,8 +28,9 @@ class RightCause(Invariant):
 
     Who: the actor of the report is the member of the mesh at that rank; or the agent of its proc, when the agent was
     silent. What: an exit code, or a signal with its core-dump flag, is that with which the rank's process was waited
-    for; the reason why a process failed is the one its host noted; anything else is the text of a status that the
-    actor really had, or of an event that its agent recorded for it. What is concluded from silence or from a bare
+    for; the reason why a process failed is the one its host noted; an actor that does not exist was lost with a former
+    life of its proc, whose host was off; anything else is the text of a status that the actor really had, or of an
+    event that its agent recorded for it. What is concluded from silence or from a bare
     status is judged by `accuracy` alone. Of a child its parent hears the child's own text; a watchdog names the
     controller of its mesh.
 
@@ -131,6 +133,8 @@ class RightCause(Invariant):
             noted = set() if node is None else self._noted.get(node, set())
             return "" if failed["status"] in noted else "its host noted no such status"
         if self._is_concluded(said) or heard.text in self._texts.get(member, ()):
+            return ""
+        if said == NO_ACTOR and not world.is_there(member):
             return ""
         return "it had no such status, and none was recorded"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from meshsim.model.events import TimerFired
-from meshsim.model.ids import ActorId, Node
+from meshsim.model.ids import ActorId, Node, proc_agent_id, proc_of
 from meshsim.model.messages import Envelope, Undeliverable
 from meshsim.model.messaging.delayed import DELAYED_MESSAGES
 from meshsim.model.notes import ActorStatusChanged, LocalDelivery, MonitoringEnded, PollEnded, PollStarted
@@ -34,7 +34,8 @@ class QuietAfterTheEnd(Invariant):
     does one whose last poll could see that every rank had ended: its actor, with an agent there to say so, or its
     process, with its host there. Q18: a dead proc is never recorded, and polled for ever; so is, by Q10 and Q55, an
     actor that looks alive. A process that was stopped by a signal since then could not be asked, nor one whose host
-    was: hosts are asked first. Nor could one that a fault of the network kept from the controller.
+    was: hosts are asked first. Nor could one that a fault of the network kept from the controller, and an agent that
+    a fault makes answer wrongly says nothing of its actor.
 
     *Everything was stopped* when each client and each process that hosts started has ended, and each host has died or
     was told to shut down. From then on, channels may give up what they hold and hosts may end: D + 2 T, and nothing
@@ -183,6 +184,8 @@ class QuietAfterTheEnd(Invariant):
     def _is_over(self, actor: ActorId, watcher: Node | None, before: int) -> bool:
         world, ended_at = self.world, self.world.ended_at(actor)
         if watcher is None or world.kept_apart(watcher, actor, before):
+            return False
+        if proc_agent_id(proc_of(actor)) in world.misreporting:
             return False
         places = [world.nodes[node] for node in world.place_of(actor) if node in world.nodes]
         if ended_at is None or ended_at >= before or not places:

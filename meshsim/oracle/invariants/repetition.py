@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from meshsim.model.alloc.messages import AllocHeartbeat, RemoteHeartbeat
 from meshsim.model.events import TimerFired
-from meshsim.model.ids import ActorId
+from meshsim.model.ids import ActorId, Node
 from meshsim.model.messages import (
     Envelope,
     GetState,
@@ -59,8 +59,9 @@ class NoEndlessRepetition(Invariant):
     or is lost once for every period until the channel gives up, and not for ever: D / P times and three more. Nor do
     more messages of one kind than that wait for one receiver when a run ends, save keepalives beside polls (Q56 off)
     for a process that is stopped; queries count for each whom they are about, and failures that wait with those that
-    arrived, each as what it says. What the network itself loses by a rule or a fault is not counted, nor what waits
-    where a fault delays or copies messages: a channel gives up what is not acknowledged, and not what is late.
+    arrived, each as what it says. What the network itself loses or copies by a rule or a fault is not counted, nor
+    what waits where a fault delays or copies messages: a channel gives up what is not acknowledged, and not what is
+    late.
 
     What comes back undeliverable does not come back again. Log lines follow what they are about and are not counted;
     what owners pass on (`PassedOn`) is: several may own one mesh, so not here.
@@ -136,6 +137,8 @@ class NoEndlessRepetition(Invariant):
         return ()
 
     def _on_notice(self, record: Record, envelope: Envelope, failure: MeshFailure) -> None:
+        if self._is_copied(envelope):
+            return
         # Without its time, which differs with every poll.
         text = status_text(failure.event.actor_status, 0)
         rank = "" if failure.rank is None else f"rank {failure.rank} "
@@ -175,9 +178,16 @@ class NoEndlessRepetition(Invariant):
 
     def _is_held_back(self, envelope: Envelope) -> bool:
         """Whether the network is made to keep or copy what passes there: it does not give that up, however long."""
-        nodes = [self.world.directory.node_of_actor(actor) for actor in (envelope.sender, envelope.dest)]
-        known = [node for node in nodes if node is not None]
-        return len(known) == 2 and self.world.held_back_between(known[0], known[1])
+        src, dst = self._ends(envelope)
+        return src is not None and dst is not None and self.world.held_back_between(src, dst)
+
+    def _is_copied(self, envelope: Envelope) -> bool:
+        src, dst = self._ends(envelope)
+        return src is not None and dst is not None and self.world.copied_between(src, dst, 0)
+
+    def _ends(self, envelope: Envelope) -> tuple[Node | None, Node | None]:
+        node_of = self.world.directory.node_of_actor
+        return node_of(envelope.sender), node_of(envelope.dest)
 
     def _on_event(self, record: Record) -> Iterable[Violation]:
         note = record.what

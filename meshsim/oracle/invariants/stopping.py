@@ -160,6 +160,8 @@ class _Asked(msgspec.Struct, frozen=True):
     #: What a host was told for its procs: grace, and how many at a time.
     grace_ns: int = 0
     in_flight: int = 1
+    #: The process that it was in then: a host that was off may give another one its id.
+    node: Node | None = None
 
 
 class StopHappens(Invariant):
@@ -223,7 +225,7 @@ class StopHappens(Invariant):
     def deliver(self, record: Record, envelope: Envelope) -> Iterable[Violation]:
         by, message = envelope.dest, envelope.message
         name = actor_name_of(by)
-        if self.world.may_wait_for_others(envelope):
+        if self.world.may_wait_for_others(envelope) or not self.world.has_reached(record, by):
             return ()
         match message:
             case ShutdownHost(timeout_ns=grace_ns, max_in_flight=in_flight):
@@ -241,7 +243,8 @@ class StopHappens(Invariant):
                 if (record.node, stopped) in self._ready and by not in self._shut_down:
                     proc = proc_id(address_of(proc_of(by)), stopped)
                     bound = self._starts.bound_ns(record.node) + self.world.bounds.proc_exit_ns
-                    self._asked.append(_Asked(by, "proc", proc, record.at, record.seq, bound))
+                    node = self.world.directory.node_of_proc(proc)
+                    self._asked.append(_Asked(by, "proc", proc, record.at, record.seq, bound, node=node))
             case Stop() if by in self.world.watched_by:
                 ranks = len(self.world.watched_by[by].mesh.members)
                 bound = self.world.bounds.poll_ns(ranks) if by in self._polling else SLACK_NS
@@ -252,7 +255,8 @@ class StopHappens(Invariant):
 
     def _ask_agent(self, record: Record, envelope: Envelope, kind: Literal["actor", "proc"], about: str) -> None:
         bound = self._load.take(record, envelope) - record.at + SLACK_NS
-        self._asked.append(_Asked(envelope.dest, kind, about, record.at, record.seq, bound))
+        node = Node(record.node)
+        self._asked.append(_Asked(envelope.dest, kind, about, record.at, record.seq, bound, node=node))
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
         for asked in self._asked:
@@ -288,23 +292,24 @@ class StopHappens(Invariant):
         elif asked.kind == "actor":
             actor = ActorId(asked.about)
             if actor in world.actors:
-                yield world.name(actor), place, world.ended_at(actor)
+                facts = None if asked.node is None else world.nodes.get(asked.node)
+                ends = (world.ended_at(actor), None if facts is None else facts.died_at)
+                yield world.name(actor), place, min((end for end in ends if end is not None), default=None)
         elif asked.kind == "procs":
             for node in world.children(Node(asked.about)):
                 if world.directory.kinds[node] == "proc":
                     yield world.directory.name_of_node(node), place, world.nodes[node].died_at
         else:
-            yield from self._proc_ends(ProcId(asked.about), place, asked.by)
+            yield from self._proc_ends(asked, place)
 
-    def _proc_ends(self, proc: ProcId, place: list[Node], by: ActorId) -> Iterator[tuple[str, list[Node], int | None]]:
+    def _proc_ends(self, asked: _Asked, place: list[Node]) -> Iterator[tuple[str, list[Node], int | None]]:
         """The process of a proc; or its actors but for the agent, when it has none of its own."""
-        world = self.world
-        node = world.directory.node_of_proc(proc)
+        world, node = self.world, asked.node
         if node is not None and world.directory.kinds[node] in ("proc", "allocated"):
             yield world.directory.name_of_node(node), place, world.nodes[node].died_at
             return
         for actor in world.actors:
-            if proc_of(actor) == proc and actor != by and pid_of(actor) == 0:
+            if proc_of(actor) == asked.about and actor != asked.by and pid_of(actor) == 0:
                 yield world.name(actor), place, world.ended_at(actor)
 
     def _could(self, by: ActorId, deadline: int) -> bool:

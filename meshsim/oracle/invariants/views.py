@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from meshsim.model.ids import ActorId, ProcId, mesh_agent_id, proc_agent_id, proc_of
+from meshsim.model.ids import ActorId, Node, ProcId, mesh_agent_id, proc_agent_id, proc_of
 from meshsim.model.messages import Envelope, MeshFailed, StateReply, Unsubscribe
 from meshsim.model.notes import (
     Heard,
@@ -31,8 +31,9 @@ class ViewsAgree(Invariant):
 
     *Agent.* Asked after an actor of its proc has ended, it may not answer Running (Q10: a failure under a child's id,
     Q55: an actor that stopped itself). What it calls Stopped or Failed has ended S + C later (Q32: it runs on).
-    *Host.* Asked at a later instant than that at which a process died, it may not answer Running, and what it calls
-    Stopped or Failed is gone 2 X, or 2 T for each batch, later.
+    *Host.* Asked at a later instant than that at which a process died, or at which the host itself runs again if it was
+    stopped then, it may not answer Running, and what it calls Stopped or Failed is gone 2 X, or 2 T for each batch,
+    later.
 
     *Controller.* Asked how its mesh is, it may not have a rank Running that had ended before the last poll that is
     over began (Q18: a dead proc is never recorded), nor have one terminal that is well and has been for the detection
@@ -130,13 +131,18 @@ class ViewsAgree(Invariant):
             return ()  # Nothing is known of it, or it shares a process with others.
         if status.kind is StatusKind.RUNNING:
             sent = self.world.cause_of(record)
-            knew = facts.died_at is not None and sent is not None and sent.at > facts.died_at
+            knew = facts.died_at is not None and sent is not None and sent.at > self._seen_at(node, facts.died_at)
             if facts.reaped is not None and knew:
                 name = self.world.directory.name_of_proc(proc)
                 return self._said(host, f"Running of {name}, whose process had died", proc, record, facts.died_seq)
         elif status.kind in _ENDED and facts.died_at is None:
             self._called_ended.setdefault(proc, (record, status))
         return ()
+
+    def _seen_at(self, node: Node, died_at: int) -> int:
+        """When a host could see that a process of its had died: when it runs again, if it was stopped then."""
+        stalls = self.world.nodes[self.world.directory.hosts[node]].stalls
+        return next((end for begin, end in stalls if begin <= died_at < end), died_at)
 
     def finish(self, ended_ns: int) -> Iterable[Violation]:
         for subject, (record, status) in self._called_ended.items():
