@@ -5,6 +5,7 @@ from __future__ import annotations
 from meshsim.oracle.invariants.answering import AgentsAnswer, ControllersPoll
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.invariants.beginnings import ConfiguredFirst
+from meshsim.oracle.invariants.calling import StopsAreCalledStops
 from meshsim.oracle.invariants.completeness import Completeness
 from meshsim.oracle.invariants.delivery import LastWords, NothingVanishes
 from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
@@ -53,5 +54,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         RightCause,
         GracePeriods,
         FailedSpawnLeavesNothing,
+        StopsAreCalledStops,
     )
 }
