@@ -103,7 +103,7 @@ def test_in_a_batch_the_time_begins_with_the_turn(trace: TraceBuilder) -> None:
 def test_an_agent_is_not_killed_at_its_work(
     trace: TraceBuilder, told_at: float | None, signal_at: float, left: str | None
 ) -> None:
-    """Q5: S is as long as X, and the agent's begins when it is told; what is late on its way is not the host's fault."""
+    """Q5: S is as long as X, and begins when the agent is told; what is late on its way is not the host's fault."""
     _stop(trace)
     step = trace.add(Envelope(CLIENT, HOST_AGENTS[1], TRAINER), node="host1", at=20)
     if told_at is not None:
