@@ -74,6 +74,7 @@ def test_every_invariant_has_an_id_a_sentence_and_an_explanation() -> None:
         "grace-periods",
         "failed-spawn-leaves-nothing",
         "stops-are-called-stops",
+        "stopped-mesh-is-told",
     ]
     for name, invariant in INVARIANTS.items():
         assert invariant.id == name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from meshsim.oracle.invariants.announcing import StoppedMeshIsTold
 from meshsim.oracle.invariants.answering import AgentsAnswer, ControllersPoll
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.invariants.beginnings import ConfiguredFirst
@@ -55,5 +56,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         GracePeriods,
         FailedSpawnLeavesNothing,
         StopsAreCalledStops,
+        StoppedMeshIsTold,
     )
 }
