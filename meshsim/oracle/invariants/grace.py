@@ -169,8 +169,8 @@ class GracePeriods(Invariant):
                 yield self._early(record, "SIGTERM", "nobody had asked for its end")
             elif left > 0:
                 yield self._early(record, "SIGTERM", f"{format_duration(left)} of its time were left")
-            elif (agents := self._left_of_agent(climb, record)) > 0:
-                yield self._early(record, "SIGTERM", f"{format_duration(agents)} of its agent's time were left")
+            else:
+                yield from self._agent_cut_short(climb, record)
         elif number == SIGKILL:
             yield from self._on_kill(record, climb, host)
 
@@ -183,9 +183,9 @@ class GracePeriods(Invariant):
             ends.append(climb.terminated_at + (climb.grace_ns if climb.has_agent else 0))
         return min(ends) - now_ns if ends else None
 
-    def _left_of_agent(self, climb: _Climb, record: Record) -> int:
-        """How much time an agent that was told to stop all still has for its actors: where it can be known, and in
-        time for the grace of its process.
+    def _agent_cut_short(self, climb: _Climb, record: Record) -> Iterable[Violation]:
+        """An agent that was told to stop all still has time for its actors: where that can be known, and in time for
+        the grace of its process.
         """
         node = Node(record.node)
         told = next((told for told in self._stop_alls.values() if told.node == node), None)
@@ -194,10 +194,12 @@ class GracePeriods(Invariant):
         graces = [self.world.config.process_exit_timeout] if climb.stopped_at is not None else []
         graces += [climb.grace_ns] if climb.terminated_at is not None else []
         if told is None or sent is None or min(graces, default=0) < stop_ns:
-            return 0
+            return
         if told.at - sent.at >= AGENT_MARGIN_NS or self.world.stalled_ns(node, sent.at, record.at) > 0:
-            return 0
-        return told.at + stop_ns - record.at
+            return
+        left = told.at + stop_ns - record.at
+        if left > 0:
+            yield self._early(record, "SIGTERM", f"{format_duration(left)} of its agent's time were left", told.seq)
 
     def _on_kill(self, record: Record, climb: _Climb, host: Node) -> Iterable[Violation]:
         config, started = self.world.config, self.world.nodes[Node(record.node)]
@@ -213,10 +215,10 @@ class GracePeriods(Invariant):
         else:
             yield self._early(record, "SIGKILL", "it had not been sent SIGTERM before")
 
-    def _early(self, record: Record, signal: str, why: str) -> Violation:
+    def _early(self, record: Record, signal: str, why: str, *before: int) -> Violation:
         name = self.world.directory.name_of_node(record.node)
         message = f"the process of {name} was sent {signal}, but {why}"
-        return self.violation(name, message, at=record.at, records=(record.seq,))
+        return self.violation(name, message, at=record.at, records=(*before, record.seq))
 
     # --- agents and their actors -----------------------------------------------------------------------------
 
