@@ -17,6 +17,7 @@ from meshsim.oracle.invariants.keepalives import KeepaliveSoundness
 from meshsim.oracle.invariants.leftovers import FailedSpawnLeavesNothing
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
 from meshsim.oracle.invariants.naming import RightCause
+from meshsim.oracle.invariants.output import OutputIsKept
 from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
 from meshsim.oracle.invariants.repetition import NoEndlessRepetition
 from meshsim.oracle.invariants.scope import StopsStayInScope
@@ -57,5 +58,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         FailedSpawnLeavesNothing,
         StopsAreCalledStops,
         StoppedMeshIsTold,
+        OutputIsKept,
     )
 }
