@@ -10,7 +10,7 @@ from trace_builder import AGENTS, CLIENT, HOST_AGENTS, NODES, PROCS, TRAINERS, T
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import PortRef, actor_name_of, proc_name_of
 from meshsim.model.messages import CauseFault, Envelope, RankStatus, ShutdownHost, Stop, StopAll
-from meshsim.trace.records import FaultStruck, ProcessSignalled, ProcessStarted
+from meshsim.trace.records import FaultStruck, ProcessSignalled, ProcessStarted, ProcessStopped
 from meshsim.units import S
 
 SIGTERM, SIGKILL = 15, 9
@@ -93,6 +93,43 @@ def test_in_a_batch_the_time_begins_with_the_turn(trace: TraceBuilder) -> None:
     trace.add(Envelope(HOST_AGENTS[1], AGENTS[1], StopAll("shutdown host")), node=NODES[1], cause=turn, at=25.1)
     _signal(trace, SIGTERM, 27)
     assert _early(trace) == ["the process of workers[1] was sent SIGTERM, but 3s of its time were left"]
+
+
+@pytest.mark.parametrize(
+    ("told_at", "signal_at", "left"),
+    [(20.1, 30, "100ms"), (20.1, 30.1, None), (21.5, 30, None), (None, 30, None)],
+    ids=["at once", "later", "told late", "never told"],
+)
+def test_an_agent_is_not_killed_at_its_work(
+    trace: TraceBuilder, told_at: float | None, signal_at: float, left: str | None
+) -> None:
+    """Q5: S is as long as X, and begins when the agent is told; what is late on its way is not the host's fault."""
+    _stop(trace)
+    step = trace.add(Envelope(CLIENT, HOST_AGENTS[1], TRAINER), node="host1", at=20)
+    if told_at is not None:
+        trace.add(Envelope(HOST_AGENTS[1], AGENTS[1], StopAll("enough")), node=NODES[1], cause=step, at=told_at)
+    _signal(trace, SIGTERM, signal_at)
+    name = f"the process of workers[1] was sent SIGTERM, but {left} of its agent's time were left"
+    assert _early(trace) == ([] if left is None else [name])
+
+
+def test_an_agent_that_is_stopped_cannot_keep_its_time(trace: TraceBuilder) -> None:
+    _stop(trace)
+    step = trace.add(Envelope(CLIENT, HOST_AGENTS[1], TRAINER), node="host1", at=20)
+    trace.add(Envelope(HOST_AGENTS[1], AGENTS[1], StopAll("enough")), node=NODES[1], cause=step, at=20.1)
+    trace.add(ProcessStopped(), node=NODES[1], at=21)
+    _signal(trace, SIGTERM, 30)
+    assert _early(trace) == []
+
+
+def test_an_agent_whose_grace_is_shorter_than_its_actors_time_is_a_matter_of_the_configuration(
+    trace: TraceBuilder,
+) -> None:
+    """T is 5 s here, S is 10 s."""
+    step = _shut_down(trace, at=20)
+    trace.add(Envelope(HOST_AGENTS[1], AGENTS[1], StopAll("shutdown host")), node=NODES[1], cause=step, at=20.1)
+    _signal(trace, SIGTERM, 25.1)
+    assert _early(trace) == []
 
 
 def _starts_late(trace: TraceBuilder) -> None:

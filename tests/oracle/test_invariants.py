@@ -73,6 +73,10 @@ def test_every_invariant_has_an_id_a_sentence_and_an_explanation() -> None:
         "last-words",
         "right-cause",
         "grace-periods",
+        "failed-spawn-leaves-nothing",
+        "stops-are-called-stops",
+        "stopped-mesh-is-told",
+        "output-is-kept",
     ]
     for name, invariant in INVARIANTS.items():
         assert invariant.id == name

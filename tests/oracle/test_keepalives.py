@@ -18,6 +18,7 @@ from trace_builder import (
     verdict,
 )
 
+from meshsim.model.events import ClockSet
 from meshsim.model.hosts.process import ExitStatus
 from meshsim.model.ids import Name, PortRef, actor_name_of
 from meshsim.model.messages import CheckState, Envelope, KeepAlive, KeepaliveGetState
@@ -161,3 +162,14 @@ def test_an_orphan_timeout_below_the_poll_period_is_a_matter_of_the_configuratio
     trace.add(OrphanStopped(TRAINERS[1], 0), node=NODES[1], at=80)
     config = {**CONFIG, "mesh_orphan_timeout": 9 * S}
     assert verdict(trace.end(90), config=config).violations == ()
+
+
+@pytest.mark.parametrize(("kept_at", "has_clock"), [(30, True), (11, False)])
+def test_a_clock_is_part_of_a_finding_that_it_may_have_made(kept_at: float, has_clock: bool) -> None:
+    """O is 60 s: at 80 s the keepalive of 30 s is still good, whatever the wall clock of its agent says."""
+    trace = TraceBuilder().bring_up()
+    clock = trace.add(ClockSet(100 * S), node=NODES[1], at=10)
+    keepalive(trace, at=kept_at)
+    trace.add(OrphanStopped(TRAINERS[1], 71 * S), node=NODES[1], at=80)
+    [(_, _, records)] = found(trace.end(90), "keepalive-soundness")
+    assert (clock in records) is has_clock

@@ -188,6 +188,22 @@ def test_what_was_lost_before_holds_up_a_stream_and_nothing_else(
     assert _left(trace) == expected
 
 
+def test_a_host_that_comes_back_was_not_told(trace: TraceBuilder) -> None:
+    """It takes the creation that the one before had not acknowledged; the stop was for that one. Drawn."""
+    step = _begins(trace, "spawn_procs")
+    _ends(trace, "spawn_procs")
+    trace.dies("host1", KILLED, at=25)
+    trace.add(ProcessStarted("host", "", "", False), node="host1~2", at=26)
+    stop = Envelope(CLIENT, HOST_AGENTS[1], Stop(PROC, "-"))
+    trace.add(MessageLost(stop, "the receiver is gone"), node="client", at=26)
+    told = Envelope(CLIENT, HOST_AGENTS[1], CreateOrUpdate(PROC, 0, ProcSpec()))
+    trace.add(told, node="host1~2", cause=step, at=27)
+    trace.add(ProcessStarted("proc", "host1~2", PROC, True), node="host1~2/extra_0")
+    trace.dies("host1~2", KILLED, at=150)
+    trace.add(ProcessStarted("host", "", "", False), node="host1~3", at=151)
+    assert _left(trace) == []
+
+
 def test_a_host_that_shuts_down_has_its_own_time(trace: TraceBuilder) -> None:
     """How long that may take is `stop-happens` to say."""
     _spawns_procs(trace)

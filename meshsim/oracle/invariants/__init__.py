@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from meshsim.oracle.invariants.announcing import StoppedMeshIsTold
 from meshsim.oracle.invariants.answering import AgentsAnswer, ControllersPoll
 from meshsim.oracle.invariants.base import Invariant
 from meshsim.oracle.invariants.beginnings import ConfiguredFirst
+from meshsim.oracle.invariants.calling import StopsAreCalledStops
 from meshsim.oracle.invariants.completeness import Completeness
 from meshsim.oracle.invariants.delivery import LastWords, NothingVanishes
 from meshsim.oracle.invariants.finality import KernelAgrees, TerminalIsFinal
@@ -15,6 +17,7 @@ from meshsim.oracle.invariants.keepalives import KeepaliveSoundness
 from meshsim.oracle.invariants.leftovers import FailedSpawnLeavesNothing
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
 from meshsim.oracle.invariants.naming import RightCause
+from meshsim.oracle.invariants.output import OutputIsKept
 from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
 from meshsim.oracle.invariants.repetition import NoEndlessRepetition
 from meshsim.oracle.invariants.scope import StopsStayInScope
@@ -53,5 +56,8 @@ INVARIANTS: dict[str, type[Invariant]] = {
         RightCause,
         GracePeriods,
         FailedSpawnLeavesNothing,
+        StopsAreCalledStops,
+        StoppedMeshIsTold,
+        OutputIsKept,
     )
 }

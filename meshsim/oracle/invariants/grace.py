@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from meshsim.model.hosts.ladder import SIGKILL, SIGTERM
+from meshsim.model.hosts.ladder import AGENT_MARGIN_NS, SIGKILL, SIGTERM
 from meshsim.model.ids import (
     HOST_AGENT,
     MESH_AGENT,
@@ -58,11 +58,15 @@ class GracePeriods(Invariant):
     Ready (R after its start, Q39 off), or when its host's agent ends and drops its launcher. Without any of these a
     host sends no signal.
 
+    Nor does it send SIGTERM while the agent that it told to stop all still has time, which is S for its actors and
+    what it takes to exit: an agent that keeps its time would be killed at its work. That is so where the grace is at
+    least S, and the agent was told at once and is not stopped.
+
     An agent that is told to stop an actor aborts it no sooner than S later, and answers nobody before that time is
     over or the actor has ended; judged when the agent was free, as what waits in its mailbox may be older. One that is
     told to stop all aborts and exits no sooner than S later, unless every root actor has ended.
 
-    Known holes: Q63 (shutdown cuts the grace of a stop short).
+    Known holes: Q63 (shutdown cuts the grace of a stop short), Q5 (SIGTERM comes as the agent aborts its actors).
 
     Source: supervision.md 3.8, 8.3, 8.4.
     """
@@ -70,7 +74,7 @@ class GracePeriods(Invariant):
     id = "grace-periods"
     sentence = "Nobody is terminated, killed or aborted before his time is over."
     needs = "Signals that hosts send, or agents that are told to stop actors."
-    quirks = ("Q63",)
+    quirks = ("Q63", "Q5")
     sees = (ProcStatusChanged, ProcessSignalled, ActorStatusChanged, ProcessDied, ProcessReaped, OrphanStopped)
     takes = (Stop, StopAll, ShutdownHost, StateReply, RankStatus)
 
@@ -165,6 +169,8 @@ class GracePeriods(Invariant):
                 yield self._early(record, "SIGTERM", "nobody had asked for its end")
             elif left > 0:
                 yield self._early(record, "SIGTERM", f"{format_duration(left)} of its time were left")
+            else:
+                yield from self._agent_cut_short(climb, record)
         elif number == SIGKILL:
             yield from self._on_kill(record, climb, host)
 
@@ -176,6 +182,24 @@ class GracePeriods(Invariant):
         if climb.terminated_at is not None:
             ends.append(climb.terminated_at + (climb.grace_ns if climb.has_agent else 0))
         return min(ends) - now_ns if ends else None
+
+    def _agent_cut_short(self, climb: _Climb, record: Record) -> Iterable[Violation]:
+        """An agent that was told to stop all still has time for its actors: where that can be known, and in time for
+        the grace of its process.
+        """
+        node = Node(record.node)
+        told = next((told for told in self._stop_alls.values() if told.node == node), None)
+        sent = None if told is None else self.world.cause_of(told)
+        stop_ns = self.world.config.stop_actor_timeout
+        graces = [self.world.config.process_exit_timeout] if climb.stopped_at is not None else []
+        graces += [climb.grace_ns] if climb.terminated_at is not None else []
+        if told is None or sent is None or min(graces, default=0) < stop_ns:
+            return
+        if told.at - sent.at >= AGENT_MARGIN_NS or self.world.stalled_ns(node, sent.at, record.at) > 0:
+            return
+        left = told.at + stop_ns - record.at
+        if left > 0:
+            yield self._early(record, "SIGTERM", f"{format_duration(left)} of its agent's time were left", told.seq)
 
     def _on_kill(self, record: Record, climb: _Climb, host: Node) -> Iterable[Violation]:
         config, started = self.world.config, self.world.nodes[Node(record.node)]
@@ -191,10 +215,10 @@ class GracePeriods(Invariant):
         else:
             yield self._early(record, "SIGKILL", "it had not been sent SIGTERM before")
 
-    def _early(self, record: Record, signal: str, why: str) -> Violation:
+    def _early(self, record: Record, signal: str, why: str, *before: int) -> Violation:
         name = self.world.directory.name_of_node(record.node)
         message = f"the process of {name} was sent {signal}, but {why}"
-        return self.violation(name, message, at=record.at, records=(record.seq,))
+        return self.violation(name, message, at=record.at, records=(*before, record.seq))
 
     # --- agents and their actors -----------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from meshsim.model.events import ClockSet
 from meshsim.model.ids import ActorId, Node, actor_id, proc_agent_id, proc_of
 from meshsim.model.messages import Envelope, KeepAlive, KeepaliveGetState
 from meshsim.model.notes import MonitoringEnded, OrphanStopped
@@ -40,7 +41,7 @@ class KeepaliveSoundness(Invariant):
     sentence = "No healthy actor is reaped while its controller lives."
     needs = "Orphans, keepalives, and a revision that has both."
     quirks = ("Q19", "Q56", "Q45", "Q37", "Q54")
-    sees = (MessageLost, MessageReturned, MonitoringEnded, OrphanStopped)
+    sees = (MessageLost, MessageReturned, MonitoringEnded, OrphanStopped, ClockSet)
     takes = (KeepaliveGetState, KeepAlive)
 
     def __init__(self, world: World) -> None:
@@ -50,11 +51,14 @@ class KeepaliveSoundness(Invariant):
             MessageReturned: self._on_missed,
             MonitoringEnded: self._on_monitoring_ended,
             OrphanStopped: self._on_orphan,
+            ClockSet: self._on_clock_set,
         }
         #: When an agent last took a keepalive for an actor, and by which record.
         self._kept_at: dict[ActorId, tuple[int, int]] = {}
         #: Messages that did not arrive though their receiver lived: when, and between whom.
         self._missed: list[tuple[int, Node, Node]] = []
+        #: By which records the wall clock of a node was set.
+        self._clocks: dict[Node, list[int]] = {}
         #: Controllers that were asked to stop their mesh.
         self._stopping: set[ActorId] = set()
         config = world.config
@@ -73,6 +77,10 @@ class KeepaliveSoundness(Invariant):
         assert isinstance(record.what, MonitoringEnded)
         if record.what.why == "stop":
             self._stopping.add(record.what.controller)
+        return ()
+
+    def _on_clock_set(self, record: Record) -> Iterable[Violation]:
+        self._clocks.setdefault(Node(record.node), []).append(record.seq)
         return ()
 
     def _on_missed(self, record: Record) -> Iterable[Violation]:
@@ -99,13 +107,20 @@ class KeepaliveSoundness(Invariant):
         since, seq = self._kept_at.get(actor, (spawned.at, spawned.seq))
         if self._disturbed(actor, controller, since):
             return []
+        # A keepalive that was still good by the time that passed: whose clocks differ is part of the finding.
+        clocks = self._clocks_of(actor, controller) if record.at - since < world.config.mesh_orphan_timeout else ()
         name = world.name(actor)
         ago = format_duration(record.at - since)
         message = (
             f"{name} was stopped as an orphan {ago} after its last keepalive, "
             f"but {world.name(controller)} was alive and could reach it"
         )
-        return [self.violation(name, message, at=record.at, records=(seq, record.seq))]
+        return [self.violation(name, message, at=record.at, records=(seq, *clocks, record.seq))]
+
+    def _clocks_of(self, actor: ActorId, controller: ActorId) -> tuple[int, ...]:
+        """The records that set the clock of an actor's process, or of its controller's."""
+        nodes = (self.world.directory.node_of_actor(each) for each in (actor, controller))
+        return tuple(sorted(seq for node in nodes if node is not None for seq in self._clocks.get(node, ())))
 
     def _is_gone(self, actor: ActorId) -> bool:
         world = self.world

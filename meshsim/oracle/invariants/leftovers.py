@@ -199,14 +199,14 @@ class FailedSpawnLeavesNothing(Invariant):
 
     def _out_of_reach(self, creation: _Creation, failure: _Failure, deadline: int) -> bool:
         """Whether the agent that made it could not be told by then, or could not do anything any more."""
-        world, agent = self.world, creation.envelope.dest
-        gone_at = world.ended_at(agent)
-        if agent in world.hung or (gone_at is not None and gone_at <= deadline):
+        world, agent, place = self.world, creation.envelope.dest, Node(creation.record.node)
+        ends = [world.ended_at(agent), world.nodes[place].died_at]
+        if agent in world.hung or any(end is not None and end <= deadline for end in ends):
             return True
-        asker, place = world.directory.node_of_actor(failure.ended.by), world.place_of(agent)
-        if asker is None or not place:
+        asker, host = world.directory.node_of_actor(failure.ended.by), world.directory.hosts.get(place)
+        if asker is None:
             return True
         # A message of a stream may wait for any that was lost before it.
         since = failure.began_at if creation.envelope.seq is None else 0
-        ways = [*((asker, each) for each in place), *((host, place[0]) for host in place[1:])]
+        ways = [(asker, place)] if host is None else [(asker, place), (asker, host), (host, place)]
         return any(world.lost_between(a, b, since) for a, b in ways)
