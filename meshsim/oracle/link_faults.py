@@ -83,9 +83,9 @@ class LinkFaults:
         """Whether messages between two processes, in either direction, were stopped at or after `since`."""
         return any(each.kind in CUTTING for each in self._about(a, b, since))
 
-    def copied_between(self, a: Node, b: Node, since: int) -> bool:
-        """Whether messages between two processes, in either direction, arrived more than once at or after `since`."""
-        return any(each.kind == "duplication" for each in self._about(a, b, since))
+    def copied_between(self, a: Node, b: Node) -> bool:
+        """Whether messages between two processes, in either direction, ever arrived more than once."""
+        return any(each.kind == "duplication" for each in self._about(a, b, -1))
 
     def changed_between(self, a: Node, b: Node, since: int) -> bool:
         """Whether what passes between two processes may have come and gone since: a cut of everything that lasted all
