@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from meshsim.faults.kinds import Duplication, Fault, JitterFault, Latency, MessageFault, Reordering
+from meshsim.faults.kinds import Fault, JitterFault, Latency, MessageFault, Reordering
 from meshsim.faults.links import ANY, Sides, is_machine
 from meshsim.model.ids import Node, name_of_host
 from meshsim.oracle.bounds import FOREVER_NS, SLACK_NS
@@ -83,9 +83,9 @@ class LinkFaults:
         """Whether messages between two processes, in either direction, were stopped at or after `since`."""
         return any(each.kind in CUTTING for each in self._about(a, b, since))
 
-    def copied_between(self, a: Node, b: Node, since: int) -> bool:
-        """Whether messages between two processes, in either direction, arrived more than once at or after `since`."""
-        return any(each.kind == "duplication" for each in self._about(a, b, since))
+    def copied_between(self, a: Node, b: Node) -> bool:
+        """Whether messages between two processes, in either direction, ever arrived more than once."""
+        return any(each.kind == "duplication" for each in self._about(a, b, -1))
 
     def changed_between(self, a: Node, b: Node, since: int) -> bool:
         """Whether what passes between two processes may have come and gone since: a cut of everything that lasted all
@@ -97,8 +97,10 @@ class LinkFaults:
         )
 
     def disturbed_between(self, a: Node, b: Node, since: int) -> bool:
-        """Whether any fault of the network was about messages between two processes at or after `since`."""
-        return any(True for _ in self._about(a, b, since))
+        """Whether a fault of the network may have kept messages between two processes from each other in time, at or
+        after `since`. Copies keep nobody: what is copied has arrived.
+        """
+        return any(each.kind != "duplication" for each in self._about(a, b, since))
 
     def _about(self, a: Node, b: Node, since: int) -> Iterator[Struck]:
         for each in self.struck:
@@ -148,7 +150,5 @@ def _lateness_of(fault: Fault) -> int:
     match fault:
         case Latency(by=by) | JitterFault(by=by) | Reordering(window=by):
             return int(by)
-        case Duplication(times=times, apart=apart):
-            return times * int(apart)
         case _:
             return 0

@@ -231,17 +231,17 @@ class World:
         """As `kept_apart`, but for a cut that was there all the time since."""
         return any(self._link_faults.changed_between(a, b, since) for a, b in self._ways(watcher, actor))
 
+    def sent_copies(self, sender: Node, actor: ActorId) -> bool:
+        """Whether a fault ever copied messages on one of these ways."""
+        return any(self._link_faults.copied_between(a, b) for a, b in self._ways(sender, actor))
+
+    def sent_late(self, sender: Node, actor: ActorId) -> bool:
+        """Whether a fault ever delayed or copied messages on one of these ways, or put them in another order."""
+        return any(self._link_faults.held_back_between(a, b) for a, b in self._ways(sender, actor))
+
     def _ways(self, watcher: Node, actor: ActorId) -> list[tuple[Node, Node]]:
         places = self.place_of(actor)
         return [*((watcher, place) for place in places), *((host, places[0]) for host in places[1:])]
-
-    def copied_between(self, a: Node, b: Node, since: int) -> bool:
-        """Whether a fault copied messages between two nodes, in either direction, at or after `since`."""
-        return self._link_faults.copied_between(a, b, since)
-
-    def held_back_between(self, a: Node, b: Node) -> bool:
-        """Whether a fault ever delayed or copied messages between two nodes, or put them in another order."""
-        return self._link_faults.held_back_between(a, b)
 
     def clock_moved(self, node: Node, since: int) -> bool:
         """Whether a fault set the wall clock that a node reads, at or after `since`."""

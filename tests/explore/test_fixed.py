@@ -232,6 +232,10 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
         "plain",
         (DeliveryTimeout(target="host0", at=at(10), one_way=True, share=0.5),),
     ),
+    "keepalives that their own host copies": (
+        "plain-slice",
+        (Duplication(target="host1", at=at(9.844), to=["more[1]"], one_way=True, times=2, apart=at(26)),),
+    ),
     "orphans whose hosts are stopped": (
         "plain",
         (Stall(target="host0", at=at(20)), Stall(target="host1", at=at(20))),

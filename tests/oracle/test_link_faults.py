@@ -10,7 +10,6 @@ from trace_builder import NODES, TRAINERS, TraceBuilder
 
 from meshsim.faults.kinds import (
     DeliveryTimeout,
-    Duplication,
     JitterFault,
     Latency,
     LinkFault,
@@ -90,7 +89,7 @@ def test_what_only_disturbs_is_no_cut() -> None:
         (Diverted("latency", "client -> host1", 20 * S), (NODES[1], CLIENT), False),
         (Diverted("latency", "client -> host1", 10 * S + 999 * MS), (HOST1, CLIENT), False),
         (Diverted("reordering", "client -> host1", 10 * S + 5 * MS), (HOST1, CLIENT), True),
-        (Diverted("duplication", "client -> host1", 10 * S), (HOST1, CLIENT), True),
+        (Diverted("duplication", "client -> host1", 20 * S), (HOST1, CLIENT), False),
         (Diverted("loss", "client -> host1", 10 * S), (HOST1, CLIENT), False),
     ],
 )
@@ -111,7 +110,6 @@ def test_a_decision_about_a_message_is_a_fault_of_its_way(
         (Latency(target="client", to=["host1"], by=at(7)), 27),
         (JitterFault(target="client", to=["host1"], by=at(7)), 27),
         (Reordering(target="client", to=["host1"], window=at(7)), 27),
-        (Duplication(target="client", to=["host1"], times=2, apart=at(3)), 26),
         (Loss(target="client", to=["host1"]), 20),
         (Partition(target="client", to=["host1"]), 20),
     ],
@@ -141,6 +139,16 @@ def test_a_cut_of_everything_is_one_silence(fault: LinkFault, is_anew: bool) -> 
 
     assert world.kept_apart_anew(CLIENT, TRAINERS[1], 20 * S) is is_anew
     assert world.kept_apart(CLIENT, TRAINERS[1], 20 * S)
+
+
+@pytest.mark.parametrize("sides", ["client -> host1", "host1 -> workers[1]"])
+def test_who_is_sent_copies_is_kept_from_nobody(sides: str) -> None:
+    """Also if it is its own host that makes them."""
+    world = world_after((10, FaultStruck(0, "duplication", sides)))
+
+    assert [world.sent_copies(CLIENT, trainer) for trainer in TRAINERS] == [False, True]
+    assert [world.sent_late(CLIENT, trainer) for trainer in TRAINERS] == [False, True]
+    assert not world.kept_apart(CLIENT, TRAINERS[1], 0)
 
 
 def test_a_decision_about_an_order_is_no_fault() -> None:

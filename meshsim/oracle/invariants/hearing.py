@@ -183,11 +183,10 @@ class AtMostOnce(Invariant):
 
     def _is_sent_copies(self, heard: Heard) -> bool:
         """Whether a fault of the network sends a listener twice what the controller says once."""
-        spawned, directory = self.world.meshes.get(heard.mesh), self.world.directory
+        spawned = self.world.meshes.get(heard.mesh)
         controller = None if spawned is None else spawned.mesh.controller
-        nodes = [directory.node_of_actor(actor) for actor in (heard.listener, controller) if actor is not None]
-        known = [node for node in nodes if node is not None]
-        return len(known) == 2 and self.world.copied_between(known[0], known[1], 0)
+        sender = None if controller is None else self.world.directory.node_of_actor(controller)
+        return sender is not None and self.world.sent_copies(sender, heard.listener)
 
     def _is_news_since(self, heard: Heard, before: Record) -> bool:
         """Whether something has happened since that makes the same words mean something else."""

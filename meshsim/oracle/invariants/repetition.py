@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from meshsim.model.alloc.messages import AllocHeartbeat, RemoteHeartbeat
 from meshsim.model.events import TimerFired
-from meshsim.model.ids import ActorId, Node
+from meshsim.model.ids import ActorId
 from meshsim.model.messages import (
     Envelope,
     GetState,
@@ -178,16 +178,12 @@ class NoEndlessRepetition(Invariant):
 
     def _is_held_back(self, envelope: Envelope) -> bool:
         """Whether the network is made to keep or copy what passes there: it does not give that up, however long."""
-        src, dst = self._ends(envelope)
-        return src is not None and dst is not None and self.world.held_back_between(src, dst)
+        sender = self.world.directory.node_of_actor(envelope.sender)
+        return sender is not None and self.world.sent_late(sender, envelope.dest)
 
     def _is_copied(self, envelope: Envelope) -> bool:
-        src, dst = self._ends(envelope)
-        return src is not None and dst is not None and self.world.copied_between(src, dst, 0)
-
-    def _ends(self, envelope: Envelope) -> tuple[Node | None, Node | None]:
-        node_of = self.world.directory.node_of_actor
-        return node_of(envelope.sender), node_of(envelope.dest)
+        sender = self.world.directory.node_of_actor(envelope.sender)
+        return sender is not None and self.world.sent_copies(sender, envelope.dest)
 
     def _on_event(self, record: Record) -> Iterable[Violation]:
         note = record.what
