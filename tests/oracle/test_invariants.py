@@ -77,6 +77,7 @@ def test_every_invariant_has_an_id_a_sentence_and_an_explanation() -> None:
         "stops-are-called-stops",
         "stopped-mesh-is-told",
         "output-is-kept",
+        "hosts-end-with-their-owner",
     ]
     for name, invariant in INVARIANTS.items():
         assert invariant.id == name

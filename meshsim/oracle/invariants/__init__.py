@@ -18,6 +18,7 @@ from meshsim.oracle.invariants.leftovers import FailedSpawnLeavesNothing
 from meshsim.oracle.invariants.lifetime import NoProcessLeft, NothingOutlivesItsOwner
 from meshsim.oracle.invariants.naming import RightCause
 from meshsim.oracle.invariants.output import OutputIsKept
+from meshsim.oracle.invariants.ownership import HostsEndWithTheirOwner
 from meshsim.oracle.invariants.quiescence import QuietAfterTheEnd
 from meshsim.oracle.invariants.repetition import NoEndlessRepetition
 from meshsim.oracle.invariants.scope import StopsStayInScope
@@ -59,5 +60,6 @@ INVARIANTS: dict[str, type[Invariant]] = {
         StopsAreCalledStops,
         StoppedMeshIsTold,
         OutputIsKept,
+        HostsEndWithTheirOwner,
     )
 }
