@@ -15,7 +15,7 @@ from meshsim.run import Limits, run_plan
 from meshsim.run.interrupting import interrupting
 from meshsim.scenario.plan import Plan, plan
 from meshsim.scenario.schema import Actors, CastOp, Procs, Scenario, Topology
-from meshsim.units import MS, S, Duration
+from meshsim.units import MS, Duration, S
 
 #: A loop that begins anew whatever goes wrong in it.
 CODE = """
