@@ -93,9 +93,9 @@ def warn(plans: Sequence[Plan]) -> None:
             err(f"warning: {', '.join(f'{letter} is {name}' for letter, name in letters.items())}")
         return
     for rule, found in sources.items():
-        source, numbers = next(iter(found.items()))
+        source, those = next(iter(found.items()))
         more = f", and {len(found) - 1} more: `meshsim bounds FILE` has their numbers" if len(found) > 1 else ""
-        err(f"warning: {rule} Not so in {source}: {numbers}{more}")
+        err(f"warning: {rule} Not so in {source}: {those}{more}")
 
 
 def _print(plan: Plan) -> None:

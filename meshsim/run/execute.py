@@ -107,7 +107,7 @@ def run_plan(
             limited = LimitedBackend(worker, limits)
             conductor = _conductor(plan, worker, limited)
             try:
-                with limited.watch(conductor):
+                with limited.watch(conductor, time_scale=pace.time_scale if backend == "live" else None):
                     conductor.run()
             finally:
                 records = conductor.records

@@ -16,6 +16,7 @@ import msgspec
 
 from meshsim.drive.backend import Backend, BackendError, NodeRaisedError
 from meshsim.run.interrupting import StuckError, interrupting
+from meshsim.trace.records import RunEnded
 from meshsim.units import S, format_duration
 
 if TYPE_CHECKING:
@@ -73,18 +74,24 @@ class LimitedBackend:
         self.reap = backend.reap
         self.close = backend.close
 
-    def watch(self, conductor: Conductor) -> AbstractContextManager[object]:
+    def watch(self, conductor: Conductor, *, time_scale: float | None = None) -> AbstractContextManager[object]:
         """Look at what happens between steps, too: faults strike and messages are lost while no node is asked.
+
+        `time_scale`: wall time for virtual time, where virtual time passes with it, though nothing happens.
 
         Returns:
             A context for the run, in which a step that never returns is interrupted, if nodes are objects here.
         """
         self.count_records = conductor.records.__len__
         conductor.watchers.append(self._on_record)
-        if self._virtual_ns < int(conductor.plan.horizon):
-            # What is due at this very time happens still.
-            alarm = conductor.env.timeout(self._virtual_ns + 1)
-            alarm.callbacks.append(lambda _: self._check(self._virtual_ns + 1))
+        # What is due at this very time happens still.
+        alarms_ns = [self._virtual_ns + 1]
+        if time_scale is not None:
+            alarms_ns.append(int(self._limits.wall_s / time_scale * S) + 1)
+        for at_ns in alarms_ns:
+            if at_ns <= int(conductor.plan.horizon):
+                alarm = conductor.env.timeout(at_ns, at_ns)
+                alarm.callbacks.append(lambda event: self._check(event.value))
         return interrupting(self) if self.name == "sim" else nullcontext()
 
     def is_stuck(self) -> bool:
@@ -118,7 +125,8 @@ class LimitedBackend:
             raise self._late(error, now_ns) from error
 
     def _on_record(self, record: Record) -> None:
-        self._check(record.at)
+        if not isinstance(record.what, RunEnded):  # That run is done.
+            self._check(record.at)
 
     def _late(self, error: BackendError, now_ns: int) -> BackendError:
         """What a step failed with, under the name of the limit if a process was waited for until that was reached."""

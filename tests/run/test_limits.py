@@ -13,6 +13,7 @@ from small_worlds import at, mesh
 from meshsim.faults.kinds import ClockJump, Latency, Repeat
 from meshsim.run import Limits, run_plan
 from meshsim.run.interrupting import interrupting
+from meshsim.run.pace import Pace
 from meshsim.scenario.plan import Plan, plan
 from meshsim.scenario.schema import Actors, CastOp, Procs, Scenario, Topology
 from meshsim.units import MS, Duration, S
@@ -76,6 +77,23 @@ def test_virtual_time_has_a_limit_where_nothing_happens(limit_s: int, outcome: s
     result = run_plan(quiet(), "sim", limits=Limits(virtual_ns=limit_s * S))
 
     assert (result.verdict.outcome, result.verdict.reason) == (outcome, reason)
+
+
+def test_a_run_that_is_done_is_over_no_limit() -> None:
+    """Its last record is one too many, and changes nothing."""
+    records = run_plan(quiet(), "sim").records
+
+    assert run_plan(quiet(), "sim", limits=Limits(records=len(records) - 1)).verdict.outcome == "passed"
+    assert run_plan(quiet(), "sim", limits=Limits(records=len(records) - 2)).verdict.outcome == "inconclusive"
+
+
+@pytest.mark.procs
+def test_wall_time_has_a_limit_where_nothing_happens() -> None:
+    """On `live` it passes all the same: here ten times as fast as the scenario's."""
+    result = run_plan(quiet(), "live", limits=Limits(wall_s=1), pace=Pace(time_scale=0.1))
+
+    assert result.verdict.outcome == "inconclusive"
+    assert result.verdict.reason == "limit reached: 1 s of wall time, at 10.000s of virtual time"
 
 
 def test_what_is_due_at_the_limit_of_virtual_time_happens() -> None:
