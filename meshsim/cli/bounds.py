@@ -78,14 +78,13 @@ def warn(plans: Sequence[Plan]) -> None:
     Of few files each warning is a line, and the last line says what their letters are; of many each rule is one.
     """
     lines: dict[str, str] = {}
-    sources: dict[str, list[str]] = {}
+    sources: dict[str, dict[str, str]] = {}
     for plan in {(each.source, plan_label(each)): each for each in plans}.values():  # Seeds change nothing.
         for warning in warnings_of(plan):
             if not warning.by_default:
                 lines.setdefault(f"{plan.source}: warning: {warning.text}", warning.formula)
-                found = sources.setdefault(f"{warning.rule}: {warning.sentence}", [])
-                if plan.source not in found:
-                    found.append(plan.source)
+                numbers = sources.setdefault(f"{warning.rule}: {warning.sentence}", {})
+                numbers.setdefault(plan.source, warning.numbers)
     if len({source for found in sources.values() for source in found}) <= _FILES_MAX:
         for line in lines:
             err(line)
@@ -94,8 +93,9 @@ def warn(plans: Sequence[Plan]) -> None:
             err(f"warning: {', '.join(f'{letter} is {name}' for letter, name in letters.items())}")
         return
     for rule, found in sources.items():
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        err(f"warning: {rule} Not so in {found[0]}{more}; `meshsim bounds FILE` has the numbers")
+        source, those = next(iter(found.items()))
+        more = f", and {len(found) - 1} more: `meshsim bounds FILE` has their numbers" if len(found) > 1 else ""
+        err(f"warning: {rule} Not so in {source}: {those}{more}")
 
 
 def _print(plan: Plan) -> None:

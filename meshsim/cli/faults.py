@@ -96,6 +96,8 @@ def faults(
             for each in chosen
         ]
         table(("kind", "on", "strikes", "backends", "parameters (* must be given)", "what happens"), rows)
+        say()
+        say("`meshsim faults KIND` says more of one kind, with an example to paste")
     else:
         _say(chosen[0])
     return PASSED

@@ -209,5 +209,5 @@ class Known(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     #: Quirk of the modelled system that explains it, e.g. `Q18`.
     quirk: str
     reason: str
-    #: Restrict to violations whose subject contains this text.
+    #: Restrict to violations whose subject has this name in it, as a whole: `host1` is not `host10`.
     subject: str | None = None

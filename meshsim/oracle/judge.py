@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal, get_args
 
@@ -184,7 +185,14 @@ def _ended_ns(records: Sequence[Record]) -> int:
 
 
 def _fits(known: Known, violation: Violation) -> bool:
-    return violation.invariant == known.invariant and (known.subject is None or known.subject in violation.subject)
+    return violation.invariant == known.invariant and (
+        known.subject is None or _has_name(violation.subject, known.subject)
+    )
+
+
+def _has_name(subject: str, name: str) -> bool:
+    """Whether the name is there as a whole: `trainer` is in `trainer[1]`, and not in `trainers`."""
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", subject) is not None
 
 
 def _sorted_by_known(known: tuple[Known, ...], found: list[Violation]) -> tuple[list[Violation], list[Violation]]:

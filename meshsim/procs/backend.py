@@ -95,6 +95,7 @@ class LockstepBackend:
         *,
         run_id: str,
         deadline_s: float = 30.0,
+        answer_s: float | None = None,
         pin: bool = True,
         scratch: Path | None = None,
         node_type: NodeType | None = None,
@@ -105,6 +106,7 @@ class LockstepBackend:
             program: code that nodes need; its modules must be importable in a fresh interpreter with this `sys.path`.
             run_id: marks every process of the run in its environment.
             deadline_s: wall time that anything asked of a process may take.
+            answer_s: the same for nodes alone, if it is less.
             pin: keep the runner and all processes on one core, as only one of them is awake at a time.
             scratch: a directory, there or still to be made, that is removed if the runner dies before `close`; its name
                 must contain the run id.
@@ -122,6 +124,7 @@ class LockstepBackend:
 
             node_type = NodeMachine
         self._deadline_s = deadline_s
+        self._answer_s = deadline_s if answer_s is None else min(answer_s, deadline_s)
         #: Where cores go for the moment that they are needed; made when one is.
         self._scratch = scratch or Path(tempfile.gettempdir(), f"meshsim-{run_id}")
         self._keeps_scratch = scratch is not None
@@ -337,7 +340,7 @@ class LockstepBackend:
 
     def _met(self, node: Node, pid: int, descriptors: list[int]) -> NodePeer:
         """A new process, among the peers from now on, once it can be asked."""
-        peer = self._peers[node] = NodePeer(node, pid, descriptors, self._deadline_s)
+        peer = self._peers[node] = NodePeer(node, pid, descriptors, self._answer_s)
         peer.hear(REPLIES, "that it is ready")
         return peer
 

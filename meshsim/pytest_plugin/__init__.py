@@ -80,8 +80,11 @@ def pytest_configure_node(node: object) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """A hook of pytest-xdist: with `--dist loadgroup` real processes stay on one worker."""
-    if config.getoption("dist") != "loadgroup":
+    """A hook of pytest-xdist: real processes stay on one worker, with `--dist loadgroup`, and where there are scenarios
+    with the distribution that `-n` stands for, too. Whoever asks for another one gets it.
+    """
+    dist = config.getoption("dist")
+    if dist != "loadgroup" and not (dist == "load" and config.getini(INI)):
         return None
     from meshsim.pytest_plugin.scheduling import KeepsProcessesTogether
 

@@ -13,7 +13,7 @@ _PROCESSES = re.compile(r"\.toml::.*\[(?:.*-)?(?:lockstep|live)-seed\d+\]\Z", re
 
 
 class KeepsProcessesTogether(LoadGroupScheduling):  # type: ignore[misc]  # has no types
-    """As `--dist loadgroup`; our items need no mark.
+    """As `--dist loadgroup`; our items need no mark. Whatever has no group is handed out one by one, as with `load`.
 
     With pytest 9.2 the mark `xdist_group` does nothing: pytest-xdist 3.8 writes the group to a field that is no longer
     read. Source: pytest-xdist issue 1386. Tests that are marked `procs` are in the same group where it works.

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 #: Id under which a difference between the backends is reported, beside the ids of invariants.
 BACKENDS_AGREE = "backends-agree"
 
+#: A node in `lockstep` may take so long for a step, whatever the limit of wall time. Seconds. Source: chosen here.
+_ANSWER_MIN_S = 1.0
+
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     """One execution of one plan on one backend."""
@@ -99,12 +102,13 @@ def run_plan(
     timing: Timing | None = None
     verdict: Verdict | None = None
     try:
-        with closing(_backend(backend, program_of(plan), pace)) as worker:
-            limited = LimitedBackend(worker, limits or Limits())
+        limits = limits or Limits()
+        with closing(_backend(backend, program_of(plan), pace, limits)) as worker:
+            limited = LimitedBackend(worker, limits)
             conductor = _conductor(plan, worker, limited)
-            limited.count_records = conductor.records.__len__
             try:
-                conductor.run()
+                with limited.watch(conductor, time_scale=pace.time_scale if backend == "live" else None):
+                    conductor.run()
             finally:
                 records = conductor.records
                 stderr = _outputs(worker, records)
@@ -212,7 +216,7 @@ def reproduce_command(plan: Plan, backend: str, time_scale: float = 1.0) -> str:
     return shlex.join(words)
 
 
-def _backend(name: str, program: Program, pace: Pace) -> Backend:
+def _backend(name: str, program: Program, pace: Pace, limits: Limits) -> Backend:
     if name == "sim":
         from meshsim.sim import SimBackend
 
@@ -223,7 +227,7 @@ def _backend(name: str, program: Program, pace: Pace) -> Backend:
     run_id = f"{os.getpid()}-{secrets.token_hex(4)}"
     if name == "live":
         return LiveBackend(program, run_id=run_id, time_scale=pace.time_scale)
-    return LockstepBackend(program, run_id=run_id)
+    return LockstepBackend(program, run_id=run_id, answer_s=max(limits.wall_s, _ANSWER_MIN_S))
 
 
 def _conductor(plan: Plan, worker: Backend, limited: LimitedBackend) -> Conductor:

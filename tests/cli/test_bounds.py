@@ -116,7 +116,8 @@ def test_many_files_have_one_warning_for_each_rule(meshsim: Command, folder: Pat
 
     assert said.err.splitlines() == [
         "meshsim: warning: watchdog-outlasts-a-poll: A watchdog waits for longer than a poll with one silent host and "
-        "one silent agent. Not so in sc/badly-0.toml and 3 more; `meshsim bounds FILE` has the numbers"
+        "one silent agent. Not so in sc/badly-0.toml: 20s against 10s + 1m + 30s = 1m 40s, and 3 more: "
+        "`meshsim bounds FILE` has their numbers"
     ]
 
 

@@ -37,10 +37,11 @@ def test_every_kind_is_a_row(meshsim: Command) -> None:
     """Also where no scenarios are."""
     said = meshsim("faults")
 
-    header, *rows = said.out.splitlines()
+    header, *rows, blank, more = said.out.splitlines()
     assert (said.code, said.err) == (0, "")
     assert header.split()[:3] == ["kind", "on", "strikes"]
     assert [row.split()[0] for row in rows] == KINDS
+    assert (blank, more) == ("", "`meshsim faults KIND` says more of one kind, with an example to paste")
 
 
 def test_one_kind_says_all_that_there_is_to_say(meshsim: Command, folder: Path) -> None:

@@ -75,6 +75,13 @@ def test_a_difference_names_part_and_both_lines() -> None:
     assert str(found) == "part: 'two' instead of nothing more"
 
 
+def test_a_line_without_its_times_is_shown_as_it_is() -> None:
+    """A run that says nothing has its reason without them."""
+    (found,) = differences(Account({}), with_line("verdict", Line("inconclusive: late by <time>")), 0)
+
+    assert str(found) == "verdict: 'inconclusive: late by <time>' instead of nothing more"
+
+
 def test_findings_are_parts_of_their_own() -> None:
     """Which one of several it is about is left out: with the lateness another one is found."""
     records = run_sim(mesh(horizon_s=1)).records

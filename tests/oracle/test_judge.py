@@ -50,6 +50,14 @@ def test_a_listed_violation_of_another_subject_absorbs_nothing(trace: TraceBuild
     assert [violation.invariant for violation in result.violations] == ["at-most-once", "known[0]"]
 
 
+@pytest.mark.parametrize(("subject", "outcome"), [("client", "passed"), ("clien", "violated"), ("lient", "violated")])
+def test_a_subject_is_named_as_a_whole(trace: TraceBuilder, subject: str, outcome: str) -> None:
+    """`host1` would otherwise stand for `host10` too, and hide what goes wrong there."""
+    known = msgspec.structs.replace(TWICE, subject=subject)
+
+    assert verdict(trace.end(60), known=(known,)).outcome == outcome
+
+
 def test_a_known_finding_that_does_not_occur_fails() -> None:
     """A quirk that has gone away must leave the scenario, too."""
     records = TraceBuilder().bring_up().end(60)

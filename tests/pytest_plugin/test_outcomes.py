@@ -286,12 +286,12 @@ def test_a_run_that_has_no_time_left_is_inconclusive(request: pytest.FixtureRequ
 
 @pytest.mark.procs
 @pytest.mark.xdist_group("procs")
-def test_workers_agree_and_real_processes_share_one(project: Project) -> None:
+@pytest.mark.parametrize("words", [("-n", "2"), ("-n", "2", "--dist", "loadgroup")], ids=["plain", "loadgroup"])
+def test_workers_agree_and_real_processes_share_one(project: Project, words: tuple[str, ...]) -> None:
     """The same items in the same order on both, fresh seeds included, and no two real runs at once."""
     project.scenario(KILL_ONE)
-    words = ("-n", "2", "--dist", "loadgroup", "--meshsim-seeds", "3", "-v")
 
-    result = project.pytest_process(*words)
+    result = project.pytest_process(*words, "--meshsim-seeds", "3", "-v")
 
     result.assert_outcomes(passed=6)
     workers = [line.split()[0] for line in result.stdout.lines if "PASSED" in line and "lockstep" in line]

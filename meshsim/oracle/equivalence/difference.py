@@ -40,8 +40,8 @@ def _same(left: Line, right: Line, late_ns: int) -> bool:
 
 
 def _words(line: Line | None) -> str | None:
-    if line is None:
-        return None
+    if line is None or not line.times:
+        return None if line is None else line.text  # A verdict leaves its times out.
     times = iter(line.times)
     pieces = line.text.split("<time>")
     return pieces[0] + "".join(f"{next(times) / 1e9:g}s{piece}" for piece in pieces[1:])
