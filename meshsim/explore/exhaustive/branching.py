@@ -8,20 +8,25 @@ from contextlib import closing
 import msgspec
 
 from meshsim.drive.backend import BackendError, NodeRaisedError
+from meshsim.drive.world import World
 from meshsim.explore.exhaustive.alike import Alike, alike_of
 from meshsim.explore.exhaustive.cases import Bounds, Case
 from meshsim.explore.exhaustive.ties import WatchedOrder
+from meshsim.explore.exhaustive.timeless import is_timeless
 from meshsim.explore.exhaustive.watching import EnoughError, Watch, WatchedBackend, WatchedConductor
 from meshsim.explore.finding import Finding, findings_of
 from meshsim.explore.running import LIMITS
 from meshsim.explore.state import Renaming, digest_of, history, renamings_of
+from meshsim.faults.kinds import Fault, targets_of
+from meshsim.oracle.bounds import FOREVER_NS
 from meshsim.oracle.judge import judge
 from meshsim.run.brief import brief_of
 from meshsim.run.execute import given_up
 from meshsim.run.limits import LimitedBackend
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
-from meshsim.trace.records import Record
+from meshsim.trace.directory import Directory
+from meshsim.trace.records import ProcessDied, Record
 from meshsim.units import NS
 
 
@@ -80,7 +85,7 @@ class Brancher:
                 verdict = judge(brief_of(undecided), records)
         if watch.missed:
             return Branched(missed=True)
-        cases = tuple(each for each in self._next(case, order, records) if each.since <= watch.until_ns)
+        cases = tuple(each for each in self._next(case, order, conductor) if each.since <= watch.until_ns)
         if verdict is None:
             return Branched(states=tuple(watch.states), cases=cases)
         taken = history(records, conductor.directory, timed=False)
@@ -93,10 +98,10 @@ class Brancher:
 
     # --- what else it could have done ----------------------------------------------------------------------
 
-    def _next(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
-        yield from self._other_orders(case, order, records)
+    def _next(self, case: Case, order: WatchedOrder, world: World) -> Iterator[Case]:
+        yield from self._other_orders(case, order, world.records)
         if len(case.faults) < self._bounds.at_most:
-            yield from self._more_faults(case, order, records)
+            yield from self._more_faults(case, order, world.records, world.directory)
 
     def _other_orders(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
         """Ties behind the last departure; at an instant where all depends on all, those before it as well."""
@@ -109,16 +114,21 @@ class Brancher:
                 for other in tie.others(all_=is_entangled or not self._latency_ns):
                     yield case.ordering((*case.orders[: tie.decided], other))
 
-    def _more_faults(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
+    def _more_faults(
+        self, case: Case, order: WatchedOrder, records: Sequence[Record], directory: Directory
+    ) -> Iterator[Case]:
         """Faults behind the last departure, in every gap. An order that ranks came in tells them apart as well."""
         touched = [fault.target for fault in case.faults]
         ties = [tie for tie in order.ties if tie.others(all_=False)]
         since_ns, is_tie = case.since, case.ends_in_tie
         times = [each for each in self._times(records) if each > since_ns or (each == since_ns and not is_tie)]
-        told_apart = {at_ns: [*touched, *(each for tie in ties if tie.at_ns < at_ns for each in tie.labels)] for at_ns in times}
+        told_apart = {
+            at_ns: [*touched, *(label for tie in ties if tie.at_ns < at_ns for label in tie.labels)] for at_ns in times
+        }
         for fault in self._bounds.menu:
+            gone_ns = _gone_ns(fault, directory, records)
             for at_ns in times:
-                if self._alike.is_first(fault, told_apart[at_ns]):
+                if at_ns <= gone_ns and self._alike.is_first(fault, told_apart[at_ns]):
                     yield case.placing(fault, at_ns)
 
     def _times(self, records: Sequence[Record]) -> list[int]:
@@ -134,3 +144,12 @@ class Brancher:
                 times.append(before_ns + NS)
             times.append(next_ns)
         return [at_ns for at_ns in dict.fromkeys(times) if begin_ns <= at_ns < end_ns]
+
+
+def _gone_ns(fault: Fault, directory: Directory, records: Sequence[Record]) -> int:
+    """When everybody is gone whom a fault of an actor or a process could strike: behind that it is missed."""
+    if not is_timeless((fault,)):
+        return FOREVER_NS
+    nodes = {directory.node(target) for target in targets_of(fault)}
+    died = {record.node: record.at for record in records if isinstance(record.what, ProcessDied)}
+    return max(died.get(node or "", FOREVER_NS) for node in nodes)

@@ -20,6 +20,8 @@ from meshsim.scenario.plan import Plan
 
 #: How many cases a worker is given at a time. Source: chosen here: a tenth of a second or two.
 _PIECE = 32
+#: How many cases are run before what they came to is known to all workers. Source: chosen here: some seconds of work.
+_AT_ONCE = 512
 #: How many times the rest is sounded. Source: chosen here: as many runs as one piece of work.
 _PROBES = 32
 
@@ -106,7 +108,7 @@ class _Search:
     def run(self, jobs: int, limit: int | None, goes_on: Callable[[], bool], *, until_first: bool) -> None:
         result = self.result
         while self._upcoming and (limit is None or result.runs < limit) and not (until_first and result.findings):
-            count = len(self._upcoming) if limit is None else min(len(self._upcoming), limit - result.runs)
+            count = _AT_ONCE if limit is None else min(_AT_ONCE, limit - result.runs)
             generation, rest = self._upcoming[:count], self._upcoming[count:]
             self._upcoming = []
             pieces = _pieces(generation)
