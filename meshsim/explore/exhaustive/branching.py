@@ -11,14 +11,13 @@ from meshsim.drive.backend import BackendError, NodeRaisedError
 from meshsim.drive.world import World
 from meshsim.explore.exhaustive.alike import Alike, alike_of
 from meshsim.explore.exhaustive.cases import Bounds, Case
+from meshsim.explore.exhaustive.striking import Targets
 from meshsim.explore.exhaustive.ties import WatchedOrder
-from meshsim.explore.exhaustive.timeless import is_timeless
 from meshsim.explore.exhaustive.watching import EnoughError, Watch, WatchedBackend, WatchedConductor
 from meshsim.explore.finding import Finding, findings_of
 from meshsim.explore.running import LIMITS
 from meshsim.explore.state import Renaming, digest_of, history, renamings_of
-from meshsim.faults.kinds import Fault, targets_of
-from meshsim.oracle.bounds import FOREVER_NS
+from meshsim.model.config import Config
 from meshsim.oracle.judge import judge
 from meshsim.run.brief import brief_of
 from meshsim.run.execute import given_up
@@ -26,7 +25,7 @@ from meshsim.run.limits import LimitedBackend
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
 from meshsim.trace.directory import Directory
-from meshsim.trace.records import ProcessDied, Record
+from meshsim.trace.records import Record
 from meshsim.units import NS
 
 
@@ -54,6 +53,7 @@ class Brancher:
         self._bounds = bounds
         self._alike = alike_of(plan) if bounds.folded else Alike()
         self._renamings: tuple[Renaming, ...] = renamings_of(self._alike.groups)
+        self._ack_ns = Config.of(plan.config, plan.quirks_off).message_ack_time_interval
         links = [link.latency for link in plan.network.links if link.latency is not None]
         #: What follows from anything reaches another node after this time at the earliest.
         self._latency_ns = min(int(plan.network.latency), *map(int, links)) if links else int(plan.network.latency)
@@ -121,15 +121,19 @@ class Brancher:
         touched = [fault.target for fault in case.faults]
         ties = [tie for tie in order.ties if tie.others(all_=False)]
         since_ns, is_tie = case.since, case.ends_in_tie
-        times = [each for each in self._times(records) if each > since_ns or (each == since_ns and not is_tie)]
-        told_apart = {
-            at_ns: [*touched, *(label for tie in ties if tie.at_ns < at_ns for label in tie.labels)] for at_ns in times
-        }
+        gaps, targets = self._times(records), Targets(directory, records, self._ack_ns)
         for fault in self._bounds.menu:
-            gone_ns = _gone_ns(fault, directory, records)
-            for at_ns in times:
-                if at_ns <= gone_ns and self._alike.is_first(fault, told_apart[at_ns]):
+            first_ns, last_ns = since_ns + is_tie, targets.gone_since(fault)
+            for at_ns in sorted({*gaps, *targets.acknowledged_at(fault)}):
+                if not (self._is_in_window(at_ns) and first_ns <= at_ns <= last_ns):
+                    continue
+                came = [label for tie in ties if tie.at_ns < at_ns for label in tie.labels]
+                if self._alike.is_first(fault, [*touched, *came]):
                     yield case.placing(fault, at_ns)
+
+    def _is_in_window(self, at_ns: int) -> bool:
+        begin_ns, end_ns = self._bounds.window
+        return begin_ns <= at_ns < end_ns
 
     def _times(self, records: Sequence[Record]) -> list[int]:
         """One time for each gap, right before what is due at its end; at its beginning too, if it is long.
@@ -143,13 +147,4 @@ class Brancher:
             if next_ns - before_ns > self._latency_ns or next_ns >= end_ns:
                 times.append(before_ns + NS)
             times.append(next_ns)
-        return [at_ns for at_ns in dict.fromkeys(times) if begin_ns <= at_ns < end_ns]
-
-
-def _gone_ns(fault: Fault, directory: Directory, records: Sequence[Record]) -> int:
-    """When everybody is gone whom a fault of an actor or a process could strike: behind that it is missed."""
-    if not is_timeless((fault,)):
-        return FOREVER_NS
-    nodes = {directory.node(target) for target in targets_of(fault)}
-    died = {record.node: record.at for record in records if isinstance(record.what, ProcessDied)}
-    return max(died.get(node or "", FOREVER_NS) for node in nodes)
+        return times

@@ -50,6 +50,7 @@ def is_timeless(faults: Sequence[Fault]) -> bool:
     """Whether times may be left aside in runs with these faults."""
     return all(isinstance(fault, _TIMELESS) for fault in faults)
 
+
 #: The time of a failure: in a machine, in a message to come (a text inside a text), and printed.
 _OCCURRED = re.compile(rb'occurred_at(?:_ns\\*":(\d+)|: SystemTime \{ tv_sec: (\d+), tv_nsec: (\d+) \})')
 

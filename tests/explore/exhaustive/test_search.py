@@ -18,6 +18,7 @@ from meshsim.explore.finding import Signature, findings_of
 from meshsim.explore.state import digest_of, history, renamings_of
 from meshsim.faults.kinds import Exit, Fault, Raise, Stall
 from meshsim.model.actors.registry import default_program
+from meshsim.model.messages import Envelope
 from meshsim.oracle.judge import judge
 from meshsim.run import run_plan
 from meshsim.run.execute import brief_of
@@ -97,7 +98,9 @@ def by_brute_force(
             continue
         classes.add(digest_of(history(records, conductor.directory, timed=False), renamings=renamings))
         signatures |= {each.signature for each in findings_of(plan, records, judge(brief_of(plan), records))}
-        instants |= {record.at for record in records if window[0] <= record.at < window[1]}
+        # What is delivered is acknowledged half a second later; nothing is recorded then.
+        delivered = {record.at + 500 * MS for record in records if isinstance(record.what, Envelope)}
+        instants |= {at_ns for at_ns in {record.at for record in records} | delivered if window[0] <= at_ns < window[1]}
     if at_most:
         since = max((int(fault.at) for fault in plan.faults if fault.at is not None), default=0)
         for at_ns in sorted({max(window[0], instant + by) for instant in instants for by in (0, 1)}):
