@@ -21,7 +21,7 @@ from meshsim.model.config import Config
 from meshsim.oracle.judge import judge
 from meshsim.run.brief import brief_of
 from meshsim.run.execute import given_up
-from meshsim.run.limits import LimitedBackend
+from meshsim.run.limits import LimitedBackend, Limits
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
 from meshsim.trace.directory import Directory
@@ -48,7 +48,8 @@ class Branched(msgspec.Struct, frozen=True, kw_only=True):
 class Brancher:
     """Runs cases of one plan."""
 
-    def __init__(self, plan: Plan, bounds: Bounds) -> None:
+    def __init__(self, plan: Plan, bounds: Bounds, limits: Limits = LIMITS) -> None:
+        self.limits = limits
         self._plan = plan
         self._bounds = bounds
         self._alike = alike_of(plan) if bounds.folded else Alike()
@@ -67,7 +68,7 @@ class Brancher:
         order = WatchedOrder(case.orders, self._bounds.window)
         with closing(WatchedBackend(program_of(plan))) as backend:
             undecided = msgspec.structs.replace(plan, decisions=self._plan.decisions)
-            limited = LimitedBackend(backend, LIMITS)
+            limited = LimitedBackend(backend, self.limits)
             conductor = order.conductor = WatchedConductor(undecided, limited, order)
             records = conductor.records
             limited.count_records = records.__len__
