@@ -22,7 +22,7 @@ from meshsim.scenario.plan import Plan
 #: How many cases a worker is given at a time, at least. Source: chosen here: a tenth of a second or two.
 _PIECE = 16
 #: How many cases are run before what they came to is known to all workers. Source: chosen here: some seconds of work.
-_AT_ONCE = 512
+_AT_ONCE = 256
 #: How many times the rest is sounded. Source: chosen here: as many runs as one piece of work.
 _PROBES = 32
 

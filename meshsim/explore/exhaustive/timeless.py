@@ -69,7 +69,7 @@ class Timeless:
         #: What has become of each machine.
         self._machines: dict[Node, bytes] = {}
         #: Deliveries since the last pause that was long enough for all of them to be acknowledged.
-        self._fresh: list[tuple[int, str]] = []
+        self._fresh: list[tuple[int, str, str]] = []
 
     def digests(self, next_ns: int, more: Sequence[str] = ()) -> tuple[bytes, bytes]:
         """16 bytes of the state at the present instant, and right before the next one at which anything happens.
@@ -83,7 +83,7 @@ class Timeless:
         now, later = state, state.copy()
         for at_ns, digest in ((now_ns, now), (next_ns - 1, later)):
             if at_ns < last_ns + self._ack_ns:
-                digest.update(_encoded(self._fresh))
+                digest.update(_encoded(sorted(self._fresh, key=lambda each: each[1])))
         return now.digest(), later.digest()
 
     def _state(self, more: Sequence[str]) -> blake2b:
@@ -136,7 +136,7 @@ class Timeless:
             if isinstance(record.what, Envelope):
                 if self._fresh and record.at - self._fresh[-1][0] >= self._ack_ns:
                     self._fresh = []
-                self._fresh.append((record.at, f"{node} {text}"))
+                self._fresh.append((record.at, node, text))
         self._seen = len(records)
         for node in backend.touched:
             self._machines[node] = node.encode() + _encoded(backend.nodes[node].snapshot())

@@ -1,4 +1,8 @@
-"""A run that is watched instant by instant, and broken off when the rest of it is known."""
+"""A run that is watched instant by instant, and broken off when the rest of it is known.
+
+What is looked at is the state at the end of an instant, if something could have been taken in another order there, or
+if it is quiet for a while: in between what a fault leads to is still on its way.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +116,8 @@ class Watch:
         faults = sorted(str(msgspec.structs.replace(each, target="", at=None)) for each in self._case.faults)
         if is_tied or self._timeless is None:
             taken = history(self._conductor.records, self._conductor.directory, timed=True)
-            self._note(at_ns, digest_of(taken, faults, self._renamings))
+            # Ranks may be alike but for the order in which equal times behind the window are taken.
+            self._note(at_ns, digest_of(taken, faults, self._renamings), is_same=False)
         if self._timeless is not None:
             now, later = self._timeless.digests(next_ns, faults)
             self._note(at_ns, now)
@@ -124,7 +129,7 @@ class Watch:
             raise EnoughError
 
     def _note(self, at_ns: int, state: bytes, *, is_same: bool = True) -> None:
-        """What the state was; `is_same`: a run that had the same is of the same class from there."""
+        """What the state was. One that was seen tells what else the run could do; if it `is_same`, also its rest."""
         self.states.append((at_ns, state))
         if state in self._seen:
             self.until_ns = min(self.until_ns, at_ns)

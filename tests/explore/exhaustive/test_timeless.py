@@ -8,25 +8,37 @@ import msgspec
 import pytest
 from small_worlds import at, mesh
 
+from meshsim.drive.agenda import Entry
 from meshsim.explore.exhaustive.timeless import Timeless, is_timeless
 from meshsim.explore.exhaustive.watching import WatchedBackend, WatchedConductor
 from meshsim.faults.kinds import ClockJump, Exit, Fault, Hang, Partition, Raise, Signal, Stall
 from meshsim.model.actors.registry import default_program
 from meshsim.scenario.plan import with_profile
-from meshsim.units import MS
+from meshsim.units import MS, S
 
 #: Polled from 2.012 s to 2.016 s, again from 4.016 s to 4.020 s; in between nothing happens.
 WORLD = with_profile(mesh(horizon_s=6), "fixed")
 
 
+class LastAt:
+    """Takes the last that may go first at one instant."""
+
+    def __init__(self, at_ns: int) -> None:
+        self._at_ns = at_ns
+
+    def choose(self, at_ns: int, entries: Sequence[Entry]) -> int:
+        return len(entries) - 1 if at_ns == self._at_ns else 0
+
+
 def digests(
-    seconds: float, faults: Sequence[Fault], *, next_s: float = 0, more: Sequence[str] = ()
+    seconds: float, faults: Sequence[Fault], *, next_s: float = 0, more: Sequence[str] = (), last_at_ns: int = -1
 ) -> tuple[bytes, bytes]:
-    """The state at a time, and right before the next one at which anything happens: half a millisecond when not given."""
+    """The state at a time, and right before anything happens: half a millisecond later, if it is not said when."""
     plan = msgspec.structs.replace(WORLD, horizon=at(seconds), faults=tuple(faults))
     backend = WatchedBackend(default_program())
-    conductor = WatchedConductor(plan, backend)
-    conductor.window = (0, 0)
+    conductor = WatchedConductor(plan, backend, LastAt(last_at_ns))
+    conductor.window = (last_at_ns, last_at_ns + 1)
+    conductor.on_instant = lambda at_ns, next_ns: None
     conductor.run()
     return Timeless(conductor, backend).digests(int(at(next_s)) or conductor.now_ns + MS // 2, more)
 
@@ -97,6 +109,14 @@ def test_acknowledgements_that_are_due_make_a_difference_until_then() -> None:
     assert one[0] != other[0]
     assert one[1] == other[1]
     assert one[0] != one[1]
+
+
+@pytest.mark.parametrize(("asked_ns", "is_same"), [(2_013 * MS, True), (2_015 * MS, False)])
+def test_who_is_due_first_makes_a_difference(asked_ns: int, is_same: bool) -> None:
+    """Procs that take something in another order have taken the same; if they answer, the answers have that order."""
+    seconds = asked_ns / S + 0.0005
+
+    assert (digests(seconds, [], last_at_ns=asked_ns) == digests(seconds, [])) is is_same
 
 
 def test_what_is_said_of_a_run_is_part_of_its_state() -> None:
