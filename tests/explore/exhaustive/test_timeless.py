@@ -119,6 +119,13 @@ def test_who_is_due_first_makes_a_difference(asked_ns: int, is_same: bool) -> No
     assert (digests(seconds, [], last_at_ns=asked_ns) == digests(seconds, [])) is is_same
 
 
+def test_what_was_taken_in_another_order_is_another_history() -> None:
+    """Also when nobody is the wiser: the owner has the answers of both procs, and all machines are as they were."""
+    asked_ns = 2_016 * MS
+
+    assert digests(3.0, [], last_at_ns=asked_ns)[1] != digests(3.0, [])[1]
+
+
 def test_what_is_said_of_a_run_is_part_of_its_state() -> None:
     assert digests(3.0, [], more=["a"]) != digests(3.0, [], more=["b"])
 
