@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from time import perf_counter
 
-from meshsim.cli import PASSED, VIOLATED
+from meshsim.cli import INCONCLUSIVE, PASSED, VIOLATED
 from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
+from meshsim.cli.keeping import keep
 from meshsim.explore.exhaustive.menu import MenuError, menu_of
 from meshsim.explore.exhaustive.search import Exhausted, explore_exhaustively
+from meshsim.explore.finding import Finding, Signature
+from meshsim.explore.understanding import Lead
+from meshsim.run.limits import Limits
 from meshsim.scenario.plan import Plan, plan_label
 from meshsim.units import DurationError, format_duration, parse_duration
 
@@ -29,8 +34,10 @@ def exhaust(
     time_s: float | None,
     jobs: int,
     until_first: bool,
+    limits: Limits,
+    out: Path | None,
 ) -> int:
-    """Search each plan; the exit code.
+    """Search each plan, and keep what is found if there is a folder for it; the exit code.
 
     Raises:
         UsageError: an option is wrong for a plan.
@@ -39,7 +46,8 @@ def exhaust(
         raise UsageError("--strategy exhaustive: expected --faults with the kinds that make the menu")
     if at_most < 0:
         raise UsageError(f"--at-most: expected at least 0, got {at_most}")
-    code = PASSED
+    found: dict[Signature, Finding] = {}
+    lost = 0
     begun_s = perf_counter()
     for plan in plans:
         window = _window(within, plan)
@@ -60,12 +68,18 @@ def exhaust(
             limit=runs,
             goes_on=lambda: time_s is None or perf_counter() - begun_s < time_s,
             until_first=until_first,
+            limits=limits,
             tell=_Progress(),
         )
         _tell(result)
-        if result.findings:
-            code = VIOLATED
-    return code
+        lost += len(result.lost)
+        for finding in result.findings:
+            found.setdefault(finding.signature, finding)
+    if out is not None and found:
+        keep([Lead(finding) for finding in found.values()], out, jobs=jobs)
+    if found:
+        return VIOLATED
+    return INCONCLUSIVE if lost else PASSED
 
 
 class _Progress:

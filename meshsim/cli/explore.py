@@ -15,15 +15,15 @@ from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
 from meshsim.cli.exhaustive import exhaust
+from meshsim.cli.keeping import keep
 from meshsim.cli.load import plans_of
 from meshsim.cli.values import duration_ns, positive
 from meshsim.explore.explorer import Exploration, NothingToDoError, Task
 from meshsim.explore.explorer import explore as explore_plans
-from meshsim.explore.understanding import Lead, NotUnderstood, understand
+from meshsim.explore.understanding import Lead
 from meshsim.faults.menu import MENU
 from meshsim.model.quirks import ProfileName
 from meshsim.model.tags import tag_of
-from meshsim.run.directory import prepare, write_whole
 from meshsim.run.limits import Limits
 from meshsim.scenario.matrix import variant_label
 from meshsim.scenario.plan import Plan
@@ -44,7 +44,7 @@ def explore(
     runs: int | None = None,
     time: str | None = None,
     jobs: int = 1,
-    seed: int = 0,
+    seed: int | None = None,
     until_first: bool = False,
     targets: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
     at_most: int | None = None,
@@ -76,7 +76,7 @@ def explore(
     jobs
         How many processes run cases at the same time.
     seed
-        What all luck comes from; `exhaustive` has none.
+        What all luck comes from, 0 when not given; not for `exhaustive`, which has none.
     until_first
         Stop when something is found.
     targets
@@ -98,8 +98,8 @@ def explore(
     plans = to_explore(scenarios, profile)
     positive("--ways", ways)
     if strategy == "exhaustive":
-        if out is not None:
-            raise UsageError("--out: not for --strategy exhaustive, which draws nothing; its table has all it found")
+        if seed is not None:
+            raise UsageError("--seed: not for --strategy exhaustive, which draws nothing")
         return exhaust(
             plans,
             kinds_of(faults or []),
@@ -110,6 +110,8 @@ def explore(
             time_s=None if time is None else duration_ns("--time", time) / S,
             jobs=positive("--jobs", jobs),
             until_first=until_first,
+            limits=_limits(max_wall),
+            out=out,
         )
     for option, value in (("--targets", targets), ("--at-most", at_most), ("--within", within)):
         if value is not None:
@@ -117,13 +119,13 @@ def explore(
     task = Task(
         plans=plans,
         strategy=strategy,
-        seed=seed,
+        seed=0 if seed is None else seed,
         kinds=kinds_of(faults or []),
         runs=_RUNS if runs is None and time is None else None if runs is None else positive("--runs", runs),
         time_s=None if time is None else duration_ns("--time", time) / S,
         jobs=positive("--jobs", jobs),
         until_first=until_first,
-        limits=Limits(wall_s=duration_ns("--max-wall", max_wall) / S, records=1_000_000),
+        limits=_limits(max_wall),
     )
     try:
         with _progress(task) as tell:
@@ -132,8 +134,13 @@ def explore(
         raise UsageError(f"--faults: {error}") from None
     _tell_result(result)
     if out is not None and result.found:
-        _keep(result, out, task.jobs, ways)
+        leads = [Lead(found.finding, tuple(found.others.cases)) for found in result.found.values()]
+        keep(leads, out, jobs=task.jobs, ways=ways)
     return VIOLATED if result.found else PASSED
+
+
+def _limits(max_wall: str) -> Limits:
+    return Limits(wall_s=duration_ns("--max-wall", max_wall) / S, records=1_000_000)
 
 
 def to_explore(paths: list[Path], profile: ProfileName | None) -> tuple[Plan, ...]:
@@ -175,25 +182,6 @@ def _tell_result(result: Exploration) -> None:
         f"{result.runs} runs ({outcomes}), {result.runs_per_s:.0f} runs/s, {len(result.found)} distinct findings, "
         f"{len(result.coverage)} features of the model reached"
     )
-
-
-def _keep(result: Exploration, out: Path, jobs: int, ways: int) -> None:
-    """Write a scenario file for each finding, or for each way to it."""
-    prepare(out)
-    say(f"shrinking {len(result.found)} findings:")
-    rows = []
-    leads = [Lead(found.finding, tuple(found.others.cases)) for found in result.found.values()]
-    for each in understand(leads, ways=ways, jobs=jobs, folder=str(out)):
-        if isinstance(each, NotUnderstood):
-            err(f"{each.signature}: not shrunk: {each.why}")
-            continue
-        path = out / f"{each.name}.toml"
-        write_whole(path, each.text)
-        if each.trouble:
-            err(f"{path}: {each.trouble}")
-        left = f"{each.faults} of {each.faults_before}", f"{each.decisions} of {each.decisions_before}"
-        rows.append((str(path), *left, str(each.quirks)))
-    table(("file", "faults", "decisions", "quirks"), rows, right=("faults", "decisions"))
 
 
 @contextmanager

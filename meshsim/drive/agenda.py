@@ -33,7 +33,8 @@ class Agenda:
         lane_of: Callable[[Entry], Hashable | None] = lambda _: None,
     ) -> None:
         self._env = env
-        self._tie_order = tie_order
+        #: Who goes first at an instant; first in, first out if there is none. May change between two instants.
+        self.tie_order = tie_order
         self._lane_of = lane_of
         self._buckets: dict[int, deque[Entry]] = {}
         #: The instant that is being swept.
@@ -64,7 +65,7 @@ class Agenda:
     def _sweep(self, _: simpy.Event) -> None:
         self.now_ns = now_ns = int(self._env.now)
         bucket = self._buckets[now_ns]
-        if self._tie_order is None:
+        if self.tie_order is None:
             pop = bucket.popleft
             while bucket:
                 function, arguments = pop()
@@ -72,7 +73,7 @@ class Agenda:
         else:
             while bucket:
                 eligible = self._first_of_each_lane(bucket)
-                index = eligible[self._tie_order.choose(now_ns, [bucket[index] for index in eligible])]
+                index = eligible[self.tie_order.choose(now_ns, [bucket[index] for index in eligible])]
                 function, arguments = bucket[index]
                 del bucket[index]
                 function(*arguments)
@@ -95,7 +96,7 @@ class Agenda:
         Only where the order of equal times is first in, first out: another order has to be asked.
         """
         bucket = self._buckets[self.now_ns]
-        if self._tie_order is None and bucket and bucket[0][0] is function and bucket[0][1][1] == dst:
+        if self.tie_order is None and bucket and bucket[0][0] is function and bucket[0][1][1] == dst:
             return bucket.popleft()[1]
         return None
 

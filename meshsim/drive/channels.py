@@ -179,15 +179,13 @@ class Channels:
                     yield waiting.item
 
     def remembered(self) -> list[object]:
-        """Everything about the channels that have to do with what may still come."""
-        return [
-            *sorted(self.closed),
-            *(
-                (hop, sender.link.value, sender.wake_ns, sender.dialling_ns if sender.link is Link.DIALLING else -1)
-                + tuple((each.item.since_ns, each.item.delivery < 0, each.item.envelope) for each in sender.waiting)
-                for hop, sender in sorted(self._senders.items())
-            ),
-        ]
+        """Everything about channels that decides about what may still come, in an order that is always the same."""
+        remembered: list[object] = [sorted(self.closed)]
+        for hop, sender in sorted(self._senders.items()):
+            dialling_ns = sender.dialling_ns if sender.link is Link.DIALLING else _NONE
+            waiting = [(each.item.since_ns, each.item.is_open, each.item.envelope) for each in sender.waiting]
+            remembered.append((hop, sender.link.value, sender.wake_ns, dialling_ns, waiting))
+        return remembered
 
     def _handle(self, hop: Hop, event: SenderEvent[Underway], now_ns: int) -> list[SenderCommand[Underway]]:
         sender = self._sender(hop)

@@ -40,6 +40,38 @@ def test_counterexamples_are_listed(meshsim: Command) -> None:
     assert "at-most-once of client" in out
 
 
+def test_counterexamples_are_kept_as_scenarios_that_pass(
+    meshsim: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One file for each row; it is found wrong by its invariant, so it passes."""
+    monkeypatch.chdir(tmp_path)
+    code, out, err = explore(meshsim, *BOUNDS, *WITHIN, "--until-first", "--jobs", "2", "--out", "found")
+
+    files = sorted(Path("found").glob("*.toml"))
+    assert (code, err) == (1, "")
+    assert f"shrinking {len(files)} findings:" in out
+    assert files
+    assert [file.name for file in files if str(file) not in out] == []
+    again = meshsim("run", "found", "--backend", "sim", "--out", "again")
+    assert again.code == 0, again.out + again.err
+
+
+def test_nothing_found_writes_nothing(meshsim: Command, tmp_path: Path) -> None:
+    code, _, _ = explore(meshsim, *BOUNDS, *WITHIN, "--profile", "fixed", "--out", str(tmp_path / "found"))
+
+    assert code == 0
+    assert not (tmp_path / "found").exists()
+
+
+def test_a_search_with_runs_that_were_given_up_decides_nothing(meshsim: Command) -> None:
+    """No run takes less than a nanosecond."""
+    code, out, err = explore(meshsim, *BOUNDS, *WITHIN, "--profile", "fixed", "--max-wall", "1ns")
+
+    assert "lost: limit reached: 1e-09 s of wall time" in err
+    assert "0 classes explored, 0 left, 1 lost (1 runs" in out
+    assert code == 3
+
+
 def test_a_search_that_stops_early_estimates_the_rest(meshsim: Command) -> None:
     code, out, _ = explore(meshsim, *BOUNDS, *WITHIN, "--profile", "fixed", "--runs", "5")
 
@@ -57,6 +89,8 @@ def test_a_search_that_stops_early_estimates_the_rest(meshsim: Command) -> None:
         ((*BOUNDS, "--within", "20s..10s"), "--within: expected a beginning, and a later end up to the horizon, 36s"),
         ((*BOUNDS, "--within", "10s..50s"), "--within: expected a beginning, and a later end up to the horizon, 36s"),
         (("--faults", "exit", "--at-most", "-1"), "--at-most: expected at least 0, got -1"),
+        ((*BOUNDS, "--seed", "0"), "--seed: not for --strategy exhaustive, which draws nothing"),
+        ((*BOUNDS, "--max-wall", "soon"), "--max-wall: expected a duration such as"),
     ],
 )
 def test_what_makes_no_bound_is_refused(meshsim: Command, words: tuple[str, ...], message: str) -> None:

@@ -14,14 +14,24 @@ of its own (`branching`). So every combination comes up once, and every run in b
                           fault is then a tie with what would follow anyway, and ties have all their orders. A gap that
                           is longer than the shortest latency has another one at its beginning: what follows is over
                           before anything else is due. No fault strikes between two things due at the same instant.
+                          Nor does anybody record that a process acknowledges what it took: a fault on it finds another
+                          world from then on, and is placed there as well (`striking`).
+    which targets         Who is known to be dead is not struck again.
     which ranks           Ranks that nothing has told apart may change places; of such placements only the first is
                           made (`alike`).
-    which states          A case whose last departure leads to a state that another case was in is judged, and not gone
-                          into again (`meshsim.explore.state`).
+    which states          A run that is in a state in which another one was, times that are past aside (`timeless`),
+                          is broken off there: the rest of it is known, and so is what else it could do (`watching`). A
+                          case that took the same in another order and was none the wiser, or that is another one with
+                          places changed, is run to its end and judged, but not gone into (`meshsim.explore.state`).
 
 Outside the window ties are broken first in, first out, also those of what a fault in the window leads to.
 
 What is counted are *classes*: different histories, times and changed places aside. `0 left` says that no case is left.
 
-Ranks are alike up to the order in which equal times before the window are taken, and up to the texts that name them.
+A class was judged in one at least of the timings that lead to it.
+
+Ranks are alike up to the order in which equal times outside the window are taken, and up to the texts that name them.
+
+Cases are run in portions, and within one in pieces of work. A run knows the states of earlier portions, and of its own
+piece: so what is found and counted depends neither on the number of processes nor on how fast they are.
 """

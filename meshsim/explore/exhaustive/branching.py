@@ -8,19 +8,23 @@ from contextlib import closing
 import msgspec
 
 from meshsim.drive.backend import BackendError, NodeRaisedError
+from meshsim.drive.world import World
 from meshsim.explore.exhaustive.alike import Alike, alike_of
 from meshsim.explore.exhaustive.cases import Bounds, Case
+from meshsim.explore.exhaustive.striking import Targets
 from meshsim.explore.exhaustive.ties import WatchedOrder
 from meshsim.explore.exhaustive.watching import EnoughError, Watch, WatchedBackend, WatchedConductor
 from meshsim.explore.finding import Finding, findings_of
 from meshsim.explore.running import LIMITS
 from meshsim.explore.state import Renaming, digest_of, history, renamings_of
+from meshsim.model.config import Config
 from meshsim.oracle.judge import judge
 from meshsim.run.brief import brief_of
 from meshsim.run.execute import given_up
-from meshsim.run.limits import LimitedBackend
+from meshsim.run.limits import LimitedBackend, Limits
 from meshsim.run.program import program_of
 from meshsim.scenario.plan import Plan
+from meshsim.trace.directory import Directory
 from meshsim.trace.records import Record
 from meshsim.units import NS
 
@@ -44,11 +48,13 @@ class Branched(msgspec.Struct, frozen=True, kw_only=True):
 class Brancher:
     """Runs cases of one plan."""
 
-    def __init__(self, plan: Plan, bounds: Bounds) -> None:
+    def __init__(self, plan: Plan, bounds: Bounds, limits: Limits = LIMITS) -> None:
+        self.limits = limits
         self._plan = plan
         self._bounds = bounds
         self._alike = alike_of(plan) if bounds.folded else Alike()
         self._renamings: tuple[Renaming, ...] = renamings_of(self._alike.groups)
+        self._ack_ns = Config.of(plan.config, plan.quirks_off).message_ack_time_interval
         links = [link.latency for link in plan.network.links if link.latency is not None]
         #: What follows from anything reaches another node after this time at the earliest.
         self._latency_ns = min(int(plan.network.latency), *map(int, links)) if links else int(plan.network.latency)
@@ -62,7 +68,7 @@ class Brancher:
         order = WatchedOrder(case.orders, self._bounds.window)
         with closing(WatchedBackend(program_of(plan))) as backend:
             undecided = msgspec.structs.replace(plan, decisions=self._plan.decisions)
-            limited = LimitedBackend(backend, LIMITS)
+            limited = LimitedBackend(backend, self.limits)
             conductor = order.conductor = WatchedConductor(undecided, limited, order)
             records = conductor.records
             limited.count_records = records.__len__
@@ -80,7 +86,7 @@ class Brancher:
                 verdict = judge(brief_of(undecided), records)
         if watch.missed:
             return Branched(missed=True)
-        cases = tuple(each for each in self._next(case, order, records) if each.since <= watch.until_ns)
+        cases = tuple(each for each in self._next(case, order, conductor) if each.since <= watch.until_ns)
         if verdict is None:
             return Branched(states=tuple(watch.states), cases=cases)
         taken = history(records, conductor.directory, timed=False)
@@ -93,10 +99,10 @@ class Brancher:
 
     # --- what else it could have done ----------------------------------------------------------------------
 
-    def _next(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
-        yield from self._other_orders(case, order, records)
+    def _next(self, case: Case, order: WatchedOrder, world: World) -> Iterator[Case]:
+        yield from self._other_orders(case, order, world.records)
         if len(case.faults) < self._bounds.at_most:
-            yield from self._more_faults(case, order, records)
+            yield from self._more_faults(case, order, world.records, world.directory)
 
     def _other_orders(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
         """Ties behind the last departure; at an instant where all depends on all, those before it as well."""
@@ -109,17 +115,26 @@ class Brancher:
                 for other in tie.others(all_=is_entangled or not self._latency_ns):
                     yield case.ordering((*case.orders[: tie.decided], other))
 
-    def _more_faults(self, case: Case, order: WatchedOrder, records: Sequence[Record]) -> Iterator[Case]:
+    def _more_faults(
+        self, case: Case, order: WatchedOrder, records: Sequence[Record], directory: Directory
+    ) -> Iterator[Case]:
         """Faults behind the last departure, in every gap. An order that ranks came in tells them apart as well."""
         touched = [fault.target for fault in case.faults]
         ties = [tie for tie in order.ties if tie.others(all_=False)]
         since_ns, is_tie = case.since, case.ends_in_tie
-        times = [each for each in self._times(records) if each > since_ns or (each == since_ns and not is_tie)]
-        told_apart = {at_ns: [*touched, *(each for tie in ties if tie.at_ns < at_ns for each in tie.labels)] for at_ns in times}
+        gaps, targets = self._times(records), Targets(directory, records, self._ack_ns)
         for fault in self._bounds.menu:
-            for at_ns in times:
-                if self._alike.is_first(fault, told_apart[at_ns]):
+            first_ns, last_ns = since_ns + is_tie, targets.gone_since(fault)
+            for at_ns in sorted({*gaps, *targets.acknowledged_at(fault)}):
+                if not (self._is_in_window(at_ns) and first_ns <= at_ns <= last_ns):
+                    continue
+                came = [label for tie in ties if tie.at_ns < at_ns for label in tie.labels]
+                if self._alike.is_first(fault, [*touched, *came]):
                     yield case.placing(fault, at_ns)
+
+    def _is_in_window(self, at_ns: int) -> bool:
+        begin_ns, end_ns = self._bounds.window
+        return begin_ns <= at_ns < end_ns
 
     def _times(self, records: Sequence[Record]) -> list[int]:
         """One time for each gap, right before what is due at its end; at its beginning too, if it is long.
@@ -133,4 +148,4 @@ class Brancher:
             if next_ns - before_ns > self._latency_ns or next_ns >= end_ns:
                 times.append(before_ns + NS)
             times.append(next_ns)
-        return [at_ns for at_ns in dict.fromkeys(times) if begin_ns <= at_ns < end_ns]
+        return times

@@ -15,11 +15,14 @@ from meshsim.explore.exhaustive.estimate import estimated
 from meshsim.explore.finding import Finding, Signature
 from meshsim.explore.running import LIMITS
 from meshsim.faults.kinds import Fault
+from meshsim.run.limits import Limits
 from meshsim.run.workers import WorkerDiedError, Workers
 from meshsim.scenario.plan import Plan
 
-#: How many cases a worker is given at a time. Source: chosen here: a tenth of a second or two.
-_PIECE = 32
+#: How many cases a worker is given at a time, at least. Source: chosen here: a tenth of a second or two.
+_PIECE = 16
+#: How many cases are run before what they came to is known to all workers. Source: chosen here: some seconds of work.
+_AT_ONCE = 256
 #: How many times the rest is sounded. Source: chosen here: as many runs as one piece of work.
 _PROBES = 32
 
@@ -69,6 +72,7 @@ def explore_exhaustively(
     folded: bool = True,
     settled: bool = True,
     until_first: bool = False,
+    limits: Limits = LIMITS,
     tell: Callable[[Exhausted], None] = lambda _: None,
 ) -> Exhausted:
     """Run everything within the bounds, on `sim`; the same result whatever the number of jobs.
@@ -84,11 +88,12 @@ def explore_exhaustively(
         folded: whether ranks that are alike are folded.
         settled: whether a state that came about in another order, and is the same, is gone into once; then classes
             that go on from the others are not counted.
-        until_first: whether to stop behind the first generation that finds something.
+        until_first: whether to stop behind the first portion of cases that finds something.
+        limits: of each run; one that reaches a limit is lost.
         tell: called after each piece of work.
     """
     bounds = Bounds(menu=tuple(menu), at_most=at_most, window=window, folded=folded, settled=settled)
-    search = _Search(Brancher(plan, bounds), tell)
+    search = _Search(Brancher(plan, bounds, limits), tell)
     search.run(jobs, limit, goes_on, until_first=until_first)
     return search.result
 
@@ -106,10 +111,10 @@ class _Search:
     def run(self, jobs: int, limit: int | None, goes_on: Callable[[], bool], *, until_first: bool) -> None:
         result = self.result
         while self._upcoming and (limit is None or result.runs < limit) and not (until_first and result.findings):
-            count = len(self._upcoming) if limit is None else min(len(self._upcoming), limit - result.runs)
+            count = _AT_ONCE if limit is None else min(_AT_ONCE, limit - result.runs)
             generation, rest = self._upcoming[:count], self._upcoming[count:]
             self._upcoming = []
-            pieces = _pieces(generation)
+            pieces = pieces_of(generation)
             done = 0
             for piece in _run_all(self._brancher, pieces, self._states, jobs, goes_on):
                 done += 1
@@ -177,7 +182,7 @@ def _run_all(
         return
     answers: dict[int, list[Branched] | str] = {}
     done = 0
-    patience_s = _PIECE * LIMITS.wall_s
+    patience_s = max(map(len, pieces)) * brancher.limits.wall_s
     with Workers(min(jobs, len(pieces)), _Bench(brancher, pieces, states), patience_s=patience_s) as crew:
         for index, answer in crew.run(len(pieces), lambda _: goes_on()):
             answers[index] = str(answer) if isinstance(answer, WorkerDiedError) else pickle.loads(answer)
@@ -186,7 +191,7 @@ def _run_all(
                 done += 1
 
 
-def _pieces(cases: Sequence[Case]) -> list[list[Case]]:
+def pieces_of(cases: Sequence[Case]) -> list[list[Case]]:
     """Cases in pieces of work; those that differ in nothing but when the last fault strikes are not parted."""
     pieces: list[list[Case]] = []
     before = None

@@ -14,7 +14,7 @@ import msgspec
 
 from meshsim.drive.agenda import Entry
 from meshsim.drive.deciding import DecidedOrder, Labels
-from meshsim.explore.concerning import is_timer, nodes_of
+from meshsim.explore.concerning import hop_of, is_message, is_timer, nodes_of
 from meshsim.model.ids import Node
 from meshsim.scenario.decisions import First
 from meshsim.trace.records import (
@@ -104,7 +104,7 @@ class WatchedOrder:
         chosen = self._order.choose(at_ns, entries)
         if len(entries) > 1:
             labels = tuple(self._labels.of(at_ns, entries))
-            nodes = tuple(_concerned(entry, self.conductor.processes.reachable) for entry in entries)
+            nodes = tuple(concerned(entry, self.conductor.processes.reachable) for entry in entries)
             tie = Tie(at_ns, labels, nodes, _in_turn(entries), decided)
             self.ties.append(tie)
             if tie.others(all_=False):
@@ -129,12 +129,15 @@ class WatchedOrder:
         return False
 
 
-def _concerned(entry: Entry, reachable: Mapping[Node, bool]) -> frozenset[str] | None:
+def concerned(entry: Entry, reachable: Mapping[Node, bool]) -> frozenset[str] | None:
     """The nodes that take part in what is due; none for what may concern any."""
+    hop = hop_of(entry)
+    if hop is not None:
+        return frozenset(hop)
     nodes = nodes_of(entry)
     if nodes is None:
         return None
-    return frozenset(nodes[:1] if reachable.get(nodes[0], False) else nodes)
+    return frozenset(nodes[:1] if is_message(entry) and reachable.get(nodes[0], False) else nodes)
 
 
 def _in_turn(entries: Sequence[Entry]) -> tuple[bool, ...]:

@@ -18,17 +18,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from meshsim.explore.concerning import nodes_of
+from meshsim.explore.exhaustive.ties import concerned
 from meshsim.explore.state import pending_text, taken_line
 from meshsim.faults import kinds
 from meshsim.faults.kinds import Fault
 from meshsim.model.config import Config
 from meshsim.model.ids import Node
 from meshsim.model.messages import Envelope
+from meshsim.units import S
 
 if TYPE_CHECKING:
     from meshsim.drive.agenda import Entry
@@ -47,8 +50,9 @@ def is_timeless(faults: Sequence[Fault]) -> bool:
     """Whether times may be left aside in runs with these faults."""
     return all(isinstance(fault, _TIMELESS) for fault in faults)
 
-#: As pending messages have it inside texts, too.
-_OCCURRED = re.compile(rb'\\*"occurred_at_ns\\*":(\d+)')
+
+#: The time of a failure: in a machine, in a message to come (a text inside a text), and printed.
+_OCCURRED = re.compile(rb'occurred_at(?:_ns\\*":(\d+)|: SystemTime \{ tv_sec: (\d+), tv_nsec: (\d+) \})')
 
 
 class Timeless:
@@ -65,7 +69,7 @@ class Timeless:
         #: What has become of each machine.
         self._machines: dict[Node, bytes] = {}
         #: Deliveries since the last pause that was long enough for all of them to be acknowledged.
-        self._fresh: list[tuple[int, str]] = []
+        self._fresh: list[tuple[int, str, str]] = []
 
     def digests(self, next_ns: int, more: Sequence[str] = ()) -> tuple[bytes, bytes]:
         """16 bytes of the state at the present instant, and right before the next one at which anything happens.
@@ -79,13 +83,13 @@ class Timeless:
         now, later = state, state.copy()
         for at_ns, digest in ((now_ns, now), (next_ns - 1, later)):
             if at_ns < last_ns + self._ack_ns:
-                digest.update(_encoded(self._fresh))
+                digest.update(_encoded(sorted(self._fresh, key=lambda each: each[1])))
         return now.digest(), later.digest()
 
     def _state(self, more: Sequence[str]) -> blake2b:
         conductor = self._conductor
         due, timers = conductor.pending()
-        coming = sorted(((at_ns, _first(entry), pending_text(at_ns, entry)) for at_ns, entry in due), key=_place)
+        coming = self._in_order(due)
         waiting = [(_first(entry), pending_text(0, entry)) for entry in conductor.processes.held()]
         state = blake2b(digest_size=16)
         for node in sorted(self._taken):
@@ -109,6 +113,17 @@ class Timeless:
         )
         return state
 
+    def _in_order(self, due: Sequence[tuple[int, Entry]]) -> list[str]:
+        """What is to come, in an order that is the same whenever the orders of what depends on each other are."""
+        reachable = self._conductor.processes.reachable
+        texts: list[str] = []
+        for at_ns, entries in groupby(due, key=lambda each: each[0]):
+            several = [(concerned(entry, reachable), pending_text(at_ns, entry)) for _, entry in entries]
+            if all(nodes is not None and len(nodes) == 1 for nodes, _ in several):
+                several.sort(key=lambda each: min(each[0] or ()))
+            texts += [text for _, text in several]
+        return texts
+
     def _catch_up(self) -> None:
         conductor, backend = self._conductor, self._backend
         records = conductor.records
@@ -121,7 +136,7 @@ class Timeless:
             if isinstance(record.what, Envelope):
                 if self._fresh and record.at - self._fresh[-1][0] >= self._ack_ns:
                     self._fresh = []
-                self._fresh.append((record.at, f"{node} {text}"))
+                self._fresh.append((record.at, node, text))
         self._seen = len(records)
         for node in backend.touched:
             self._machines[node] = node.encode() + _encoded(backend.nodes[node].snapshot())
@@ -131,19 +146,20 @@ class Timeless:
 def _without_times(parts: Sequence[bytes]) -> bytes:
     """Encoded state in which times of failures are numbered: they are compared with each other and printed, no more."""
     text = b"\n".join(parts)
-    times = sorted({int(found) for found in _OCCURRED.findall(text)})
-    if not times:
+    if b"occurred_at" not in text:
         return text
-    return _OCCURRED.sub(lambda found: b"failure %d" % times.index(int(found[1])), text)
+    times = sorted({_time_of(found) for found in _OCCURRED.finditer(text)})
+    return _OCCURRED.sub(lambda found: b"failure %d" % times.index(_time_of(found)), text)
+
+
+def _time_of(found: re.Match[bytes]) -> int:
+    at_ns, seconds, ns = found.groups()
+    return int(at_ns) if at_ns else int(seconds) * S + int(ns)
 
 
 def _first(entry: Entry) -> str:
     """The node that something is due for."""
     return (nodes_of(entry) or ("",))[0]
-
-
-def _place(coming: tuple[int, str, str]) -> tuple[int, str]:
-    return coming[:2]
 
 
 _encoded = msgspec.json.Encoder(enc_hook=repr).encode

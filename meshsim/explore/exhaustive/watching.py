@@ -1,4 +1,8 @@
-"""A run that is watched instant by instant, and broken off when the rest of it is known."""
+"""A run that is watched instant by instant, and broken off when the rest of it is known.
+
+What is looked at is the state at the end of an instant, if something could have been taken in another order there, or
+if it is quiet for a while: in between what a fault leads to is still on its way.
+"""
 
 from __future__ import annotations
 
@@ -41,17 +45,27 @@ class WatchedBackend(SimBackend):
 
 
 class WatchedConductor(Conductor):
-    """Calls somebody at the end of each instant at which anything happens."""
+    """Calls somebody at the end of each instant of a window at which anything happens."""
 
     #: Told the instant, and when something happens next. May raise `EnoughError`.
     on_instant: Callable[[int, int], None]
 
+    #: From when on and before when.
+    window: tuple[int, int]
+
     def _pass_time(self, until_ns: int) -> None:
-        env = self.env
-        while (at_ns := env.peek()) < until_ns:
+        """Equal times have an order other than first in, first out in the window alone: nobody is asked outside it."""
+        begin_ns, end_ns = self.window
+        env, agenda, order = self.env, self._agenda, self._agenda.tie_order
+        agenda.tie_order = None
+        if begin_ns > 0:
+            super()._pass_time(begin_ns)
+        agenda.tie_order = order
+        while (at_ns := env.peek()) < end_ns:
             while env.peek() == at_ns:
                 env.step()
             self.on_instant(int(at_ns), int(min(env.peek(), until_ns)))
+        agenda.tie_order = None
         super()._pass_time(until_ns)
 
 
@@ -67,6 +81,7 @@ class Watch:
         seen: Container[bytes],
     ) -> None:
         self._case = case
+        self._since_ns = case.since
         self._bounds = bounds
         self._latency_ns = latency_ns
         self._renamings = renamings
@@ -85,9 +100,10 @@ class Watch:
         self._plan, self._conductor, self._backend, self._order = plan, conductor, backend, order
         self._timeless = Timeless(conductor, backend) if is_timeless(plan.faults) else None
         conductor.on_instant = self._on_instant
+        conductor.window = self._bounds.window
 
     def _on_instant(self, at_ns: int, next_ns: int) -> None:
-        if not self._case.since <= at_ns < self._bounds.window[1]:
+        if at_ns < self._since_ns:
             return
         if not self._is_begun:
             self._is_begun = True
@@ -97,10 +113,11 @@ class Watch:
         is_tied = self._order.is_tied(at_ns)
         if not is_tied and next_ns - at_ns <= self._latency_ns:
             return
-        faults = [str(msgspec.structs.replace(fault, target="", at=None)) for fault in self._case.faults]
+        faults = sorted(str(msgspec.structs.replace(each, target="", at=None)) for each in self._case.faults)
         if is_tied or self._timeless is None:
             taken = history(self._conductor.records, self._conductor.directory, timed=True)
-            self._note(at_ns, digest_of(taken, faults, self._renamings))
+            # Ranks may be alike but for the order in which equal times behind the window are taken.
+            self._note(at_ns, digest_of(taken, faults, self._renamings), is_same=False)
         if self._timeless is not None:
             now, later = self._timeless.digests(next_ns, faults)
             self._note(at_ns, now)
@@ -112,7 +129,7 @@ class Watch:
             raise EnoughError
 
     def _note(self, at_ns: int, state: bytes, *, is_same: bool = True) -> None:
-        """What the state was; `is_same`: a run that had the same is of the same class from there."""
+        """What the state was. One that was seen tells what else the run could do; if it `is_same`, also its rest."""
         self.states.append((at_ns, state))
         if state in self._seen:
             self.until_ns = min(self.until_ns, at_ns)

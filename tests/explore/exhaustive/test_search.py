@@ -13,14 +13,17 @@ from meshsim.drive.agenda import Entry
 from meshsim.drive.conductor import Conductor
 from meshsim.explore.concerning import is_timer
 from meshsim.explore.exhaustive.alike import alike_of
-from meshsim.explore.exhaustive.search import Exhausted, explore_exhaustively
+from meshsim.explore.exhaustive.cases import Case
+from meshsim.explore.exhaustive.search import Exhausted, explore_exhaustively, pieces_of
 from meshsim.explore.finding import Signature, findings_of
 from meshsim.explore.state import digest_of, history, renamings_of
 from meshsim.faults.kinds import Exit, Fault, Raise, Stall
 from meshsim.model.actors.registry import default_program
+from meshsim.model.messages import Envelope
 from meshsim.oracle.judge import judge
 from meshsim.run import run_plan
 from meshsim.run.execute import brief_of
+from meshsim.run.limits import Limits
 from meshsim.scenario.plan import Plan, with_profile
 from meshsim.sim import SimBackend
 from meshsim.trace.records import FaultMissed
@@ -97,7 +100,9 @@ def by_brute_force(
             continue
         classes.add(digest_of(history(records, conductor.directory, timed=False), renamings=renamings))
         signatures |= {each.signature for each in findings_of(plan, records, judge(brief_of(plan), records))}
-        instants |= {record.at for record in records if window[0] <= record.at < window[1]}
+        # What is delivered is acknowledged half a second later; nothing is recorded then.
+        delivered = {record.at + 500 * MS for record in records if isinstance(record.what, Envelope)}
+        instants |= {at_ns for at_ns in {record.at for record in records} | delivered if window[0] <= at_ns < window[1]}
     if at_most:
         since = max((int(fault.at) for fault in plan.faults if fault.at is not None), default=0)
         for at_ns in sorted({max(window[0], instant + by) for instant in instants for by in (0, 1)}):
@@ -127,8 +132,16 @@ def window(begin_ms: float, end_ms: float) -> tuple[int, int]:
         (2, ["exit"], 2, window(2_016, 2_016.5)),
         # Ranks that may change places.
         (3, ["exit"], 1, window(2_016, 2_016.5)),
+        # Silence: nothing is delivered, but what was delivered before is acknowledged.
+        (2, ["exit", "raise", "stall"], 1, window(2_016.5, 2_600)),
+        # Two faults in silence, one timer in between: most of it goes on as something else did.
+        (2, ["exit"], 2, window(4_000, 4_012.5)),
+        (2, ["raise"], 2, window(4_000, 4_013.5)),
     ],
-    ids=["orders", "one fault", "a death in between", "two faults", "three ranks"],
+    ids=[
+        *("orders", "one fault", "a death in between", "two faults", "three ranks"),
+        *("silence", "two deaths in silence", "two failures in silence"),
+    ],
 )
 def test_it_sees_what_brute_force_sees(per_host: int, kinds: list[str], at_most: int, within: tuple[int, int]) -> None:
     """The same classes and the same findings; the same findings where equal states are gone into once.
@@ -169,6 +182,7 @@ def test_two_processes_find_what_one_finds() -> None:
     alone = explore_exhaustively(plan, faults, **bounds)
 
     assert alone.runs > 32, "else there is one piece of work"
+    assert alone.again, "else no run is broken off"
     assert alone.findings
     assert told(explore_exhaustively(plan, faults, jobs=2, **bounds)) == told(alone)
 
@@ -223,11 +237,30 @@ def test_it_stops_when_it_is_told_to() -> None:
 
     result = explore_exhaustively(world(2), menu(2, "exit", "raise"), at_most=1, window=POLL, goes_on=goes_on)
 
-    assert 0 < result.runs <= 1 + 32
+    assert 0 < result.runs <= 1 + 2 * 16
     assert result.left > 0
 
 
-def test_until_first_stops_behind_the_generation_that_finds_something() -> None:
+def test_a_run_that_reaches_a_limit_is_lost() -> None:
+    """Then the search is not complete, although nothing is left."""
+    result = explore_exhaustively(world(2), menu(2, "exit"), at_most=1, window=POLL, limits=Limits(steps=10))
+
+    assert (result.runs, result.left, result.is_complete) == (1, 0, False)
+    assert result.lost[0].startswith("limit reached: 10 steps")
+
+
+def test_cases_of_one_fault_at_different_times_are_one_piece_of_work() -> None:
+    """So that one is broken off where it goes on as the one before, whoever runs them."""
+    placed = [
+        *(Case().placing(Exit(target="workers[0]"), at_ns) for at_ns in range(1, 16)),
+        *(Case().placing(Exit(target="workers[1]"), at_ns) for at_ns in range(1, 6)),
+        *(Case().placing(Raise(target="trainer[1]", text="boom"), at_ns) for at_ns in range(1, 3)),
+    ]
+
+    assert [len(piece) for piece in pieces_of(placed)] == [20, 2]
+
+
+def test_until_first_stops_behind_the_portion_that_finds_something() -> None:
     plan, faults = world(2, "2026-03"), menu(2, "exit")
 
     result = explore_exhaustively(plan, faults, at_most=2, window=window(2_020.5, 2_022), until_first=True)
