@@ -97,8 +97,8 @@ def test_in_a_batch_the_time_begins_with_the_turn(trace: TraceBuilder) -> None:
 
 @pytest.mark.parametrize(
     ("told_at", "signal_at", "left"),
-    [(20.1, 30, "100ms"), (20.1, 30.1, None), (21.5, 30, None), (None, 30, None)],
-    ids=["at once", "later", "told late", "never told"],
+    [(20.1, 30, "600ms"), (20.1, 30.5, "100ms"), (20.1, 30.6, None), (20.6, 30, None), (None, 30, None)],
+    ids=["at once", "as it exits", "later", "told late", "never told"],
 )
 def test_an_agent_is_not_killed_at_its_work(
     trace: TraceBuilder, told_at: float | None, signal_at: float, left: str | None

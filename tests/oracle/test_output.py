@@ -46,9 +46,10 @@ def test_what_was_written_is_due_once(kind: str, detail: str, node: str, expecte
         None,
         ProcStatus(ProcPhase.READY),
         ProcStatus(ProcPhase.KILLED, signal=9),
+        ProcStatus(ProcPhase.STOPPED, exit_code=0),
         ProcStatus(ProcPhase.STOPPED, exit_code=3, stderr_tail=("giving up",)),
     ],
-    ids=["unknown", "ready", "killed", "told"],
+    ids=["unknown", "ready", "killed", "no error", "told"],
 )
 def test_nothing_is_due_where_there_is_no_room_or_something_is_said(status: ProcStatus | None) -> None:
     trace = TraceBuilder().bring_up()

@@ -18,22 +18,22 @@ _WRITES, _WROTE = "shout", "to stderr"
 
 
 class OutputIsKept(Invariant):
-    """A host that says that a process exited says what it wrote.
+    """A host that says that a process exited with an error says what it wrote.
 
-    Judged of each answer about a proc that a fault made write to stderr, whose process has ended since, and whose
-    status has room for it, which only Stopped has: some of what it wrote is there. How many lines is a matter of the
-    configuration; that there are some by default is what its description says. A trace has no other word of what
-    processes write, and of this only how many lines there were: lines that are all empty must not be kept.
+    Judged of each answer about a proc that a fault made write to stderr, whose process has exited since with a code
+    that is not 0 (killed or failed, a status has no room for it): some of what it wrote is there. How many lines is a
+    matter of the configuration; that there are some by default is what its description says. A trace has no other word
+    of what processes write, and of this only how many lines it was: that they are not all empty is taken for granted.
 
-    Known holes: Q2 (no lines are kept by default).
+    Known holes: Q2 (no lines are kept by default), Q3 (a line that was written last may not have been read).
 
     Source: supervision.md 3.4, 3.5.
     """
 
     id = "output-is-kept"
     sentence = "Who is told how a process ended is told what it wrote."
-    needs = "A process that a fault makes write to stderr, its exit, and an answer of its host about it."
-    quirks = ("Q2",)
+    needs = "A process that a fault makes write to stderr, its exit with an error, and an answer of its host about it."
+    quirks = ("Q2", "Q3")
     sees = (FaultStruck,)
     takes = (StateReply,)
 
@@ -56,7 +56,8 @@ class OutputIsKept(Invariant):
         if type(known) is not ProcState or known.proc_status is None or not self._wrote:
             return ()
         node, status = self.world.directory.node_of_proc(ProcId(known.proc_id)), known.proc_status
-        if node is None or node not in self._wrote or status.phase is not ProcPhase.STOPPED or status.stderr_tail:
+        is_error = status.phase is ProcPhase.STOPPED and bool(status.exit_code)
+        if node is None or node not in self._wrote or not is_error or status.stderr_tail:
             return ()
         name, host = self.world.directory.name_of_node(node), self.world.name(envelope.sender)
         text = f"{host} said how {name} ended, and nothing of what it had written"

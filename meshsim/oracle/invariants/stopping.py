@@ -53,7 +53,7 @@ class StopIsTrue(Invariant):
     answer only when they have. Of an actor that runs on although its controller said Timeout the asker is to blame: he
     took silence for an answer. `stop_procs` that ends without error: every actor on the procs of the mesh has ended
     within 2 X, those of procs that have no process of their own included (the processes are `no-process-left`'s).
-    A host that acknowledges its shutdown: the processes that it started are gone.
+    A host that acknowledges its shutdown: the processes that it started were gone when it did.
 
     Known holes: Q53 and Q32 (actors that do not answer, or run on, count as stopped), Q13 (nothing is done for a mesh
     whose ranks are all terminal), Q41 (a shutdown is acknowledged as it begins).
@@ -105,7 +105,9 @@ class StopIsTrue(Invariant):
         told = None if host is None else self.world.shutdowns.get(host)
         if host is None or told is None or (told[1].ack.actor, told[1].ack.index) != (envelope.dest, envelope.port):
             return
-        left = [node for node in self.world.children(host) if self.world.nodes[node].is_alive]
+        sent = self.world.cause_of(record) or record
+        deaths = {node: self.world.nodes[node].died_at for node in self.world.children(host)}
+        left = [node for node, died_at in deaths.items() if died_at is None or died_at > sent.at]
         if left:
             names = ", ".join(self.world.directory.name_of_node(node) for node in left)
             message = f"{host} acknowledged its shutdown while processes of it were there: {names}"
