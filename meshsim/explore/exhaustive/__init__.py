@@ -19,14 +19,16 @@ of its own (`branching`). So every combination comes up once, and every run in b
     which targets         Who is known to be dead is not struck again.
     which ranks           Ranks that nothing has told apart may change places; of such placements only the first is
                           made (`alike`).
-    which states          A run that is in a state in which another one was, times that are past aside (`timeless`),
-                          is broken off there: the rest of it is known, and so is what else it could do (`watching`). A
-                          case that took the same in another order and was none the wiser, or that is another one with
-                          places changed, is run to its end and judged, but not gone into (`meshsim.explore.state`).
+    which states          A run that is in a state in which another one was is broken off: the rest of it is known, and
+                          so is what else it could do (`watching`). There are two ways to see that (`timeless`): times
+                          that are past aside, or, if equal states are `settled`, orders within an instant aside. In the
+                          second way what led to it is its own, and is judged. A case that is another one with places
+                          changed is run to its end, but not gone into (`meshsim.explore.state`).
 
 Outside the window ties are broken first in, first out, also those of what a fault in the window leads to.
 
-What is counted are *classes*: different histories, times and changed places aside. `0 left` says that no case is left.
+What is counted are *classes*: different histories, times and changed places aside; and, if equal states are settled,
+orders aside by which nobody was the wiser. `0 left` says that no case is left.
 
 A class was judged in one at least of the timings that lead to it.
 

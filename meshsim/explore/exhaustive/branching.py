@@ -36,7 +36,7 @@ class Branched(msgspec.Struct, frozen=True, kw_only=True):
     missed: bool = False
     #: Why the run was broken off, if it was.
     broken_off: str = ""
-    #: What is the same for every case of its class; empty when another case is known to be of its class.
+    #: What is the same for every case of its class; empty when its end is known, as another case had the same.
     class_: bytes = b""
     #: At instants behind its last departure, what is the same for every case that goes on alike.
     states: tuple[tuple[int, bytes], ...] = ()
@@ -77,7 +77,7 @@ class Brancher:
             try:
                 conductor.run()
             except EnoughError:
-                verdict = None
+                verdict = judge(brief_of(undecided), records) if watch.is_settled else None
             except NodeRaisedError as error:
                 verdict = given_up(str(error), records, is_code=True)
             except BackendError as error:
@@ -87,15 +87,11 @@ class Brancher:
         if watch.missed:
             return Branched(missed=True)
         cases = tuple(each for each in self._next(case, order, conductor) if each.since <= watch.until_ns)
-        if verdict is None:
-            return Branched(states=tuple(watch.states), cases=cases)
-        taken = history(records, conductor.directory, timed=False)
-        return Branched(
-            class_=digest_of(taken, renamings=self._renamings),
-            states=tuple(watch.states),
-            findings=tuple(findings_of(plan, records, verdict)),
-            cases=cases,
-        )
+        class_ = b""
+        if not watch.is_broken_off:
+            class_ = digest_of(history(records, conductor.directory, timed=False), renamings=self._renamings)
+        findings = () if verdict is None else tuple(findings_of(plan, records, verdict))
+        return Branched(class_=class_, states=tuple(watch.states), findings=findings, cases=cases)
 
     # --- what else it could have done ----------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from meshsim.faults.kinds import Fault
 from meshsim.model.config import Config
 from meshsim.model.ids import Node
 from meshsim.model.messages import Envelope
+from meshsim.trace.records import FaultEnded, FaultStruck, Record
 from meshsim.units import S
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ class Timeless:
         self._conductor = conductor
         self._backend = backend
         self._ack_ns = Config.of(conductor.plan.config, conductor.plan.quirks_off).message_ack_time_interval
+        #: Sum of the hashes of so many records.
+        self._sum = self._summed = 0
         #: How many records were looked at.
         self._seen = 0
         #: What each node took, hashed.
@@ -86,32 +89,39 @@ class Timeless:
                 digest.update(_encoded(sorted(self._fresh, key=lambda each: each[1])))
         return now.digest(), later.digest()
 
+    def settled(self, more: Sequence[str] = ()) -> bytes:
+        """16 bytes of the state with all that was recorded, times included, but for orders in an instant."""
+        self._catch_up()
+        state = blake2b(digest_size=16)
+        for part in self._present(more):
+            state.update(part)
+        for record in self._conductor.records[self._summed :]:
+            self._sum += int.from_bytes(blake2b(_recorded(record), digest_size=16).digest())
+        self._summed = len(self._conductor.records)
+        state.update(b"%d" % self._sum)
+        return state.digest()
+
     def _state(self, more: Sequence[str]) -> blake2b:
-        conductor = self._conductor
-        due, timers = conductor.pending()
-        coming = self._in_order(due)
-        waiting = [(_first(entry), pending_text(0, entry)) for entry in conductor.processes.held()]
         state = blake2b(digest_size=16)
         for node in sorted(self._taken):
             state.update(b"%s %s" % (node.encode(), self._taken[node].digest()))
-        state.update(
-            _without_times(
-                [
-                    *(self._machines[node] for node in sorted(self._machines)),
-                    _encoded(
-                        (
-                            coming,
-                            sorted((*timer, due_ns) for timer, due_ns in timers.items()),
-                            sorted(waiting, key=lambda each: each[0]),
-                            sorted({int(event[0]) for event in conductor.env._queue}),
-                            conductor.post.remembered(),
-                            more,
-                        )
-                    ),
-                ]
-            )
-        )
+        state.update(_without_times(self._present(more)))
         return state
+
+    def _present(self, more: Sequence[str]) -> list[bytes]:
+        """Machines, and what is still to come."""
+        conductor = self._conductor
+        due, timers = conductor.pending()
+        waiting = [(_first(entry), pending_text(0, entry)) for entry in conductor.processes.held()]
+        rest = (
+            self._in_order(due),
+            sorted((*timer, due_ns) for timer, due_ns in timers.items()),
+            sorted(waiting, key=lambda each: each[0]),
+            sorted({int(event[0]) for event in conductor.env._queue}),
+            conductor.post.remembered(),
+            more,
+        )
+        return [*(self._machines[node] for node in sorted(self._machines)), _encoded(rest)]
 
     def _in_order(self, due: Sequence[tuple[int, Entry]]) -> list[str]:
         """What is to come, in an order that is the same whenever the orders of what depends on each other are."""
@@ -141,6 +151,14 @@ class Timeless:
         for node in backend.touched:
             self._machines[node] = node.encode() + _encoded(backend.nodes[node].snapshot())
         backend.touched.clear()
+
+
+def _recorded(record: Record) -> bytes:
+    """A record without its number; nor does it matter which of the faults of an instant was written first."""
+    what = record.what
+    if isinstance(what, FaultStruck | FaultEnded):
+        what = msgspec.structs.replace(what, index=0)
+    return b"%d %s %s" % (record.at, record.node.encode(), _encoded(what))
 
 
 def _without_times(parts: Sequence[bytes]) -> bytes:

@@ -87,9 +87,12 @@ class Watch:
         self._renamings = renamings
         self._seen = seen
         self._is_begun = False
-        self._is_known = False
+        #: Somebody else's end is its end.
+        self.is_broken_off = False
         #: A fault could not strike.
         self.missed = False
+        #: Where the run was broken off another one had taken the same in another order: what led there is its own.
+        self.is_settled = False
         #: Behind this instant another case departs instead.
         self.until_ns = bounds.window[1]
         #: What the state was at the end of instants, seen in each way.
@@ -123,17 +126,23 @@ class Watch:
             self._note(at_ns, now)
             if now != later:
                 self._note(next_ns - 1, later)
-        if is_tied and self._bounds.settled:
-            self._note(at_ns, settled_digest(self._conductor, self._backend.nodes, faults), is_same=False)
-        if self._is_known:
+        if is_tied and self._bounds.settled and not self.is_broken_off:
+            self._note(at_ns, self._settled(faults))
+            self.is_settled = self.is_broken_off
+        if self.is_broken_off:
             raise EnoughError
+
+    def _settled(self, faults: Sequence[str]) -> bytes:
+        if self._timeless is not None:
+            return self._timeless.settled(faults)
+        return settled_digest(self._conductor, self._backend.nodes, faults)
 
     def _note(self, at_ns: int, state: bytes, *, is_same: bool = True) -> None:
         """What the state was. One that was seen tells what else the run could do; if it `is_same`, also its rest."""
         self.states.append((at_ns, state))
         if state in self._seen:
             self.until_ns = min(self.until_ns, at_ns)
-            self._is_known |= is_same
+            self.is_broken_off |= is_same
 
 
 def _missed(plan: Plan, records: Sequence[Record]) -> bool:
