@@ -33,7 +33,7 @@ def _quirk(number: int, section: str, sentence: str, *, off: str) -> Quirk:
     return Quirk(id=f"Q{number}", sentence=sentence, section=section, off=off)
 
 
-#: What surprises in mesh_model.md has names, not numbers (its section 11.11).
+#: What surprises in mesh_model.md has names, not numbers (its section 11.11); so has what exploring found in addition.
 _NAMED = (
     Quirk(
         id="overlay_merge_defect",
@@ -59,6 +59,12 @@ _NAMED = (
         section="mesh_model.md 3.2",
         sentence="A channel that gave up once gives everything back for ever, also when its receiver is well again.",
         off="A channel that gave up is dialled again with the next message.",
+    ),
+    Quirk(
+        id="stopped_asker_hears_silence",
+        section="4.5, 5.10",
+        sentence="Who was stopped while it waited may take for silent whose answer has come meanwhile.",
+        off="Who was stopped while it waited takes what has come meanwhile before it calls anybody silent.",
     ),
 )
 

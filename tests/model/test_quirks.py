@@ -6,8 +6,9 @@ from meshsim.model.quirks import DEFAULT_PROFILE, PROFILES, QUIRKS, SWITCHES, Pr
 
 
 def test_the_table_holds_every_quirk_of_the_index_once():
-    """supervision.md 16 has Q1 to Q63; what mesh_model.md 11.11 adds has names."""
+    """supervision.md 16 has Q1 to Q63; what mesh_model.md 11.11 adds has names, and what exploring found."""
     named = ["overlay_merge_defect", "port_equality_flag", "error_removes_port", "dead_client_cached_forever"]
+    named.append("stopped_asker_hears_silence")
     assert list(QUIRKS) == [*(f"Q{number}" for number in range(1, 64)), *named]
     assert [quirk.id for quirk in QUIRKS.values()] == list(QUIRKS)
 

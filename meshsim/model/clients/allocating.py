@@ -164,7 +164,7 @@ class AllocateRun(msgspec.Struct):
         """Q46: the answers are waited for without limit. Off: as those of a spawn on hosts; the alloc is stopped."""
         if self.config.has("Q46"):
             return []
-        self.idle = IdleLimit(self.me, self.key, self.config.proc_spawn_max_idle)
+        self.idle = IdleLimit.of(self.config, self.me, self.key, self.config.proc_spawn_max_idle)
         return self.idle.start(now_ns)
 
     def _on_configured(self, rank: int, now_ns: int) -> list[Command]:

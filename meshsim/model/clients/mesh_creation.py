@@ -55,7 +55,7 @@ class CommRun(msgspec.Struct):
 
     def start(self, now_ns: int) -> list[Command]:
         self.name = self.names.draw(COMM)
-        idle = IdleLimit(self.me, self.key, self.config.actor_spawn_max_idle)
+        idle = IdleLimit.of(self.config, self.me, self.key, self.config.actor_spawn_max_idle)
         extent = self.mesh.region.extent
         self.wait = StatusWait.over(extent.num_ranks, self.port, idle, self.config)
         pairs = tuple(zip(extent.labels, extent.sizes, strict=True))

@@ -83,7 +83,7 @@ class MeshPoll(msgspec.Struct):
     def _ask(self, now_ns: int) -> tuple[list[Command], list[MeshFailure]]:
         self._move_to(MeshPollPhase.ASKING)
         procs = self.mesh.procs
-        idle = IdleLimit(self.me, self.key, self.config.get_actor_state_max_idle)
+        idle = IdleLimit.of(self.config, self.me, self.key, self.config.get_actor_state_max_idle)
         message = GetState(self.mesh.name, PortRef(self.me, self.port))
         try:
             asks = cast(self.me, agents_of(procs), message, self.config)

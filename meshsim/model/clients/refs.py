@@ -165,7 +165,7 @@ class References(msgspec.Struct):
         return self.look(held, now_ns)
 
     def _subscription(self, mesh: ActorMeshRef, port: int, *, returnable: bool) -> Subscription:
-        watchdog = IdleLimit(self.me, f"{WATCHDOG}:{port}", self.config.supervision_watchdog_timeout)
+        watchdog = IdleLimit.of(self.config, self.me, f"{WATCHDOG}:{port}", self.config.supervision_watchdog_timeout)
         return Subscription(self.me, mesh, self.config, port, watchdog, returnable)
 
     def look(self, held: HeldRef, now_ns: int) -> tuple[list[Command], MeshFailure | None]:

@@ -62,7 +62,7 @@ class SpawnActorsRun(msgspec.Struct):
         if refusal is not None:
             self.outcome = Outcome(error=refusal)
             return []
-        idle = IdleLimit(self.me, self.key, self.config.actor_spawn_max_idle)
+        idle = IdleLimit.of(self.config, self.me, self.key, self.config.actor_spawn_max_idle)
         self.wait = StatusWait.over(procs.region.num_ranks, self.port, idle, self.config)
         agents = agents_of(procs)
         reply = self.wait.port.ref(self.me, returnable=False)

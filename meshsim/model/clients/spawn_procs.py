@@ -80,7 +80,7 @@ class SpawnProcsRun(msgspec.Struct):
             self.outcome = Outcome(error=PER_HOST_OVERLAP)
             return []
         self.name = self.names.draw(self.operation.label)
-        idle = IdleLimit(self.me, self.key, self.config.proc_spawn_max_idle)
+        idle = IdleLimit.of(self.config, self.me, self.key, self.config.proc_spawn_max_idle)
         self.wait = StatusWait.over(extent.num_ranks, self.port, idle, self.config)
         reply = self.wait.port.ref(self.me, returnable=False)
         commands: list[Command] = []
@@ -127,7 +127,7 @@ class SpawnProcsRun(msgspec.Struct):
         """The lowest failed rank tells its state, if it can (limit PROC_SPAWN_MAX_IDLE)."""
         self.failed_rank = rank
         proc = self.procs[rank]
-        idle = IdleLimit(self.me, self.key, self.config.proc_spawn_max_idle)
+        idle = IdleLimit.of(self.config, self.me, self.key, self.config.proc_spawn_max_idle)
         # Kept for the case that no state comes: the status alone.
         self.wait = StatusWait.over(1, self.port + 1, idle, self.config)
         self.wait.statuses[0] = status

@@ -44,7 +44,7 @@ class _StatesRun(msgspec.Struct):
         return self.query is not None and port == self.query.port
 
     def _begin(self, limit_ns: int, now_ns: int) -> list[Command]:
-        idle = IdleLimit(self.me, self.key, limit_ns)
+        idle = IdleLimit.of(self.config, self.me, self.key, limit_ns)
         self.query = StateQuery(self.port, idle, len(self.procs.procs), counts_copies=self.config.has("Q44"))
         return idle.start(now_ns)
 

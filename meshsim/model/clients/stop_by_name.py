@@ -36,7 +36,7 @@ class StopByNameRun(msgspec.Struct):
 
     def start(self, now_ns: int) -> list[Command]:
         agents, name = agents_of(self.mesh.procs), self.mesh.name
-        idle = IdleLimit(self.me, self.key, self.config.actor_spawn_max_idle)
+        idle = IdleLimit.of(self.config, self.me, self.key, self.config.actor_spawn_max_idle)
         self.wait = StatusWait.over(len(self.mesh.procs.procs), self.port, idle, self.config)
         reply = self.wait.port.ref(self.me, returnable=True)
         try:

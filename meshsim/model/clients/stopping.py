@@ -44,7 +44,7 @@ class StopProcsRun(msgspec.Struct):
         return self.wait is not None and self.wait.accepts(port)
 
     def start(self, now_ns: int) -> list[Command]:
-        idle = IdleLimit(self.me, self.key, self.config.proc_stop_max_idle)
+        idle = IdleLimit.of(self.config, self.me, self.key, self.config.proc_stop_max_idle)
         self.wait = StatusWait.over(len(self.mesh.procs), self.port, idle, self.config)
         reply = self.wait.port.ref(self.me, returnable=True)
         commands: list[Command] = []

@@ -22,7 +22,7 @@ from meshsim.model.ids import ActorId
 from meshsim.model.messages import Envelope, RankStatus, StateReply
 from meshsim.model.messaging.status_port import StatusPort
 from meshsim.model.status import NOT_EXIST, ActorState, ProcState, State, Status, timeout
-from meshsim.units import debug_duration
+from meshsim.units import MS, debug_duration
 
 
 class Progress(Enum):
@@ -39,25 +39,46 @@ class Progress(Enum):
 _WAITING = Progress.WAITING
 
 
+#: What who was stopped gives those who answered meanwhile, when it goes on. Source: chosen here; nothing that comes
+#: later is waited for, and real processes need no longer to be handed what waits.
+LATE_NS = 10 * MS
+
+
 class IdleLimit(msgspec.Struct):
     """A deadline that moves with every sign of life."""
 
     me: ActorId
     key: str
     limit_ns: int
+    #: `stopped_asker_hears_silence`: the limit counts, whatever kept who waits from looking. Off: see `fired`.
+    is_strict: bool = True
     started_ns: int = 0
     deadline_ns: int = 0
+    #: The deadline is one that was put off as it had passed unseen.
+    is_late: bool = False
+
+    @classmethod
+    def of(cls, config: Config, me: ActorId, key: str, limit_ns: int) -> IdleLimit:
+        return cls(me, key, limit_ns, is_strict=config.has("stopped_asker_hears_silence"))
 
     def start(self, now_ns: int) -> list[Command]:
         self.started_ns = now_ns
-        self.deadline_ns = now_ns + self.limit_ns
+        self.touch(now_ns)
         return [SetTimer(self.me, self.key, self.limit_ns)]
 
     def touch(self, now_ns: int) -> None:
         self.deadline_ns = now_ns + self.limit_ns
+        self.is_late = False
 
     def fired(self, now_ns: int) -> list[Command]:
-        """Commands that keep waiting; none at all when the limit has passed."""
+        """Commands that keep waiting; none at all when the limit has passed.
+
+        A timer that comes later than it was due belongs to a process that was stopped. What has come meanwhile waits
+        for it as well, and may be an answer: unless the limit is strict, that has a moment to be taken first, once.
+        """
+        if now_ns > self.deadline_ns and not (self.is_strict or self.is_late):
+            self.is_late = True
+            self.deadline_ns = now_ns + LATE_NS
         if now_ns >= self.deadline_ns:
             return []
         return [SetTimer(self.me, self.key, self.deadline_ns - now_ns)]

@@ -228,7 +228,7 @@ class ActorMeshController(MeshKeeper):
         return commands + query.idle.start(now_ns)
 
     def _begin_query(self, key: str, limit_ns: int, count: int) -> StateQuery:
-        idle = IdleLimit(self.me, key, limit_ns)
+        idle = IdleLimit.of(self.config, self.me, key, limit_ns)
         self.query = StateQuery(self._open_port(), idle, count, counts_copies=self.config.has("Q44"))
         return self.query
 

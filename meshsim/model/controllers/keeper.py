@@ -261,7 +261,7 @@ class MeshKeeper(msgspec.Struct):
         """Stop by name on every rank, then ask for the statuses (10.6)."""
         gone = self._gone()
         port = self._open_port()
-        idle = IdleLimit(self.me, STOP_IDLE_TIMER, self.config.actor_spawn_max_idle)
+        idle = IdleLimit.of(self.config, self.me, STOP_IDLE_TIMER, self.config.actor_spawn_max_idle)
         self.stop = StatusWait.over(len(self.mesh.procs.procs), port, idle, self.config)
         for rank, status in gone.items():
             self.stop.statuses[rank] = status

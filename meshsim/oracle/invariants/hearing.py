@@ -40,13 +40,14 @@ class Accuracy(Invariant):
     the controller has forgotten the listener, as its messages came back. Else it is a false alarm (Q16 makes them: one
     terminal rank silences heartbeats for all).
 
-    Known holes: Q44 (a controller counts replies: those of one rank that come twice leave no place for another's).
+    Known holes: Q44 (a controller counts replies: those of one rank that come twice leave no place for another's), and
+    whoever was stopped while it waited (`stopped_asker_hears_silence`).
 
     A *child* (heard by its parent) must have ended, or a recorded event must say so.
     """
 
     id = "accuracy"
-    quirks = ("Q16", "Q44")
+    quirks = ("Q16", "Q44", "stopped_asker_hears_silence")
     sentence = "No failure is reported of what is healthy."
     needs = "Somebody who hears of a failure."
     sees = (Heard, SubscriberRemoved, OperationEnded)

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from machines import CLIENT, CONFIG, agent, overlay
 
-from meshsim.model.clients.waits import IdleLimit, Progress, StateQuery, StatusWait
+from meshsim.model.clients.waits import LATE_NS, IdleLimit, Progress, StateQuery, StatusWait
 from meshsim.model.commands import CancelTimer, SetTimer
+from meshsim.model.config import Config
 from meshsim.model.messages import StateReply
 from meshsim.model.status import (
     INITIALIZING,
@@ -73,6 +74,24 @@ def test_a_limit_of_zero_passes_at_once():
     idle = limit(0)
 
     assert (idle.start(5), idle.fired(5)) == ([SetTimer(ME, "key", 0)], [])
+
+
+@pytest.mark.parametrize(
+    ("off", "late_ns", "goes_on"),
+    [("", S, False), ("stopped_asker_hears_silence", S, True), ("stopped_asker_hears_silence", 0, False)],
+)
+def test_who_was_stopped_takes_what_came_meanwhile(off, late_ns, goes_on):
+    """A timer that is late is that of a process that was stopped. It has a moment more, once."""
+    idle = IdleLimit.of(Config.of({}, tuple(off.split())), ME, "key", 5 * S)
+    idle.start(0)
+
+    again = idle.fired(5 * S + late_ns)
+
+    assert again == ([SetTimer(ME, "key", LATE_NS)] if goes_on else [])
+    if goes_on:
+        assert idle.fired(7 * S) == []
+        idle.touch(7 * S)
+        assert idle.fired(13 * S) == again
 
 
 # --- state queries -----------------------------------------------------------------------------------------
