@@ -30,7 +30,8 @@ _PROBES = 32
 class Exhausted(msgspec.Struct, kw_only=True):
     """What a search has seen."""
 
-    #: Different histories, times and changed places aside.
+    #: Different histories, times and changed places aside; and orders aside by which nobody was the wiser, if equal
+    #: states are settled.
     classes: int = 0
     runs: int = 0
     #: Cases that are known and were not run.
@@ -40,7 +41,7 @@ class Exhausted(msgspec.Struct, kw_only=True):
     left_estimate: int = 0
     #: Runs in which a fault found nobody to strike: no cases.
     missed: int = 0
-    #: Cases that did what another one had done, in the same state.
+    #: Cases that came into a state that another one had been in.
     again: int = 0
     #: Distinct findings, in the order in which they were found, and how many runs showed each.
     findings: list[Finding] = []
@@ -86,8 +87,8 @@ def explore_exhaustively(
         limit: how many runs at most; then the rest is estimated.
         goes_on: asked before each piece of work is begun; once it says no, the rest is estimated.
         folded: whether ranks that are alike are folded.
-        settled: whether a state that came about in another order, and is the same, is gone into once; then classes
-            that go on from the others are not counted.
+        settled: whether a state that came about in another order, and is the same, is gone into once; then its classes
+            count once.
         until_first: whether to stop behind the first portion of cases that finds something.
         limits: of each run; one that reaches a limit is lost.
         tell: called after each piece of work.

@@ -180,6 +180,19 @@ def test_it_sees_what_brute_force_sees(per_host: int, kinds: list[str], at_most:
     assert (result.left, result.lost, result.is_complete) == (0, [], True)
 
 
+def test_with_quirks_it_finds_what_brute_force_finds() -> None:
+    """Where equal states are settled, runs are broken off, judged or known: nothing wrong gets lost with them."""
+    plan, faults, within = world(2, "2026-03"), menu(2, "exit", "raise"), window(2_021.5, 2_022.5)
+
+    seen = by_brute_force(plan, faults, 1, within)
+    found = [explore_exhaustively(plan, faults, at_most=1, window=within, settled=each) for each in (False, True)]
+
+    assert [set(result.counts) for result in found] == [seen.signatures, seen.signatures]
+    assert seen.signatures
+    assert [result.classes for result in found] == [seen.classes, seen.classes_settled]
+    assert seen.classes_settled < seen.classes
+
+
 # --- what it promises ------------------------------------------------------------------------------------------
 
 POLL = window(2_014.5, 2_018)
