@@ -32,7 +32,7 @@ SCENARIOS = ("plain", "plain-stopped", "plain-slice")
 #: Source: issue 6.
 QUIRKS_AIM, FAULTS_AIM = 30, 3
 #: In how many ways each finding is shrunk, if faults of so many kinds came to it. Source: chosen here.
-WAYS = 6
+WAYS = 4
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
