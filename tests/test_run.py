@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -26,6 +27,7 @@ from meshsim.run import (
     run_plan,
     write_run,
 )
+from meshsim.run import directory as run_directory
 from meshsim.scenario.plan import Plan, plan, with_profile
 from meshsim.scenario.schema import Actors, Procs, Scenario, Topology
 from meshsim.sim import SimBackend
@@ -274,6 +276,28 @@ def test_what_a_dead_writer_left_is_swept_and_a_live_one_left_alone(result: RunR
 
     assert sorted(os.listdir(tmp_path)) == [".writing-2-0", "kill-one"]
     os.close(lock)
+
+
+def test_who_sweeps_late_takes_nothing_from_the_next_writer(
+    result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that takes an older one's place leaves that under its temporary name, unlocked. Who sweeps has looked at
+    it, and removes what goes by that name when the writer is at its next run.
+    """
+    names: list[Path] = []
+
+    def noted(directory: Path, place: Path) -> None:
+        for each in names:
+            shutil.rmtree(each, ignore_errors=True)
+        names.append(directory)
+        put(directory, place)
+
+    put = run_directory._put
+    monkeypatch.setattr(run_directory, "_put", noted)
+
+    for _ in range(3):
+        assert read_run(write_run(result, tmp_path)).digest == result.digest
+    assert len(set(names)) == 3
 
 
 def test_an_output_folder_that_is_a_file_is_refused(result: RunResult, tmp_path: Path) -> None:

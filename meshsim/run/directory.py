@@ -44,6 +44,8 @@ from meshsim.versions import versions
 META_SCHEMA = 1
 
 _WRITING = ".writing-"
+#: No name is used twice: a sweeper that has found a dead directory removes it by name, perhaps only after a while.
+_NUMBERS = count()
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -269,7 +271,7 @@ def _temporary(out: Path) -> Iterator[Path]:
 
 
 def _locked_directory(out: Path) -> tuple[Path, int]:
-    for number in count():
+    for number in _NUMBERS:
         directory = out / f"{_WRITING}{os.getpid()}-{number}"
         with suppress(FileExistsError):
             directory.mkdir()
@@ -279,7 +281,7 @@ def _locked_directory(out: Path) -> tuple[Path, int]:
                 return directory, lock
             if lock is not None:
                 os.close(lock)
-    raise AssertionError("count() does not end")
+    raise AssertionError("they do not end")
 
 
 def _lock(directory: Path) -> int | None:
