@@ -184,9 +184,12 @@ def _run_all(
     answers: dict[int, list[Branched] | str] = {}
     done = 0
     patience_s = max(map(len, pieces)) * brancher.limits.wall_s
-    with Workers(min(jobs, len(pieces)), _Bench(brancher, pieces, states), patience_s=patience_s) as crew:
-        for index, answer in crew.run(len(pieces), lambda _: goes_on()):
-            answers[index] = str(answer) if isinstance(answer, WorkerDiedError) else pickle.loads(answer)
+    # The largest first, so that no worker is left with one when the others have nothing to do.
+    largest = sorted(range(len(pieces)), key=lambda index: -len(pieces[index]))
+    bench = _Bench(brancher, [pieces[index] for index in largest], states)
+    with Workers(min(jobs, len(pieces)), bench, patience_s=patience_s) as crew:
+        for place, answer in crew.run(len(pieces), lambda _: goes_on()):
+            answers[largest[place]] = str(answer) if isinstance(answer, WorkerDiedError) else pickle.loads(answer)
             while done in answers:
                 yield answers.pop(done)
                 done += 1
