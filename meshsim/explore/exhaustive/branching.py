@@ -13,6 +13,7 @@ from meshsim.explore.exhaustive.alike import Alike, alike_of
 from meshsim.explore.exhaustive.cases import Bounds, Case
 from meshsim.explore.exhaustive.striking import Targets
 from meshsim.explore.exhaustive.ties import WatchedOrder
+from meshsim.explore.exhaustive.timeless import Beginning
 from meshsim.explore.exhaustive.watching import EnoughError, Watch, WatchedBackend, WatchedConductor
 from meshsim.explore.finding import Finding, findings_of
 from meshsim.explore.running import LIMITS
@@ -54,6 +55,7 @@ class Brancher:
         self._bounds = bounds
         self._alike = alike_of(plan) if bounds.folded else Alike()
         self._renamings: tuple[Renaming, ...] = renamings_of(self._alike.groups)
+        self._beginning = Beginning()
         self._ack_ns = Config.of(plan.config, plan.quirks_off).message_ack_time_interval
         links = [link.latency for link in plan.network.links if link.latency is not None]
         #: What follows from anything reaches another node after this time at the earliest.
@@ -73,7 +75,7 @@ class Brancher:
             records = conductor.records
             limited.count_records = records.__len__
             watch = Watch(case, self._bounds, self._latency_ns, self._renamings, seen)
-            watch.begin(plan, conductor, backend, order)
+            watch.begin(plan, conductor, backend, order, self._beginning)
             try:
                 conductor.run()
             except EnoughError:

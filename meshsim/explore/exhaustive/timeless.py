@@ -56,6 +56,16 @@ def is_timeless(faults: Sequence[Fault]) -> bool:
 _OCCURRED = re.compile(rb'occurred_at(?:_ns\\*":(\d+)|: SystemTime \{ tv_sec: (\d+), tv_nsec: (\d+) \})')
 
 
+class Beginning:
+    """What all cases of a plan have in common, as nothing departs before the window: looked at in one of them."""
+
+    def __init__(self) -> None:
+        self.records = -1
+        self.taken: dict[str, blake2b] = {}
+        self.machines: dict[Node, bytes] = {}
+        self.fresh: list[tuple[int, str, str]] = []
+
+
 class Timeless:
     """Digests of one run while it goes on. Cheap to ask again: what did not change is not looked at again."""
 
@@ -73,6 +83,18 @@ class Timeless:
         self._machines: dict[Node, bytes] = {}
         #: Deliveries since the last pause that was long enough for all of them to be acknowledged.
         self._fresh: list[tuple[int, str, str]] = []
+
+    def begin(self, common: Beginning) -> None:
+        """Take what was seen up to here from another case, or be the one that others take it from."""
+        if common.records < 0:
+            self._catch_up()
+            common.records, common.machines, common.fresh = self._seen, dict(self._machines), list(self._fresh)
+            common.taken = {node: digest.copy() for node, digest in self._taken.items()}
+            return
+        assert common.records == len(self._conductor.records), "all cases are the same up to here"
+        self._seen, self._machines, self._fresh = common.records, dict(common.machines), list(common.fresh)
+        self._taken = {node: digest.copy() for node, digest in common.taken.items()}
+        self._backend.touched.clear()
 
     def digests(self, next_ns: int, more: Sequence[str] = ()) -> tuple[bytes, bytes]:
         """16 bytes of the state at the present instant, and right before the next one at which anything happens.

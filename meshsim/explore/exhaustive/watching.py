@@ -14,7 +14,7 @@ import msgspec
 from meshsim.drive.conductor import Conductor
 from meshsim.explore.exhaustive.cases import Bounds, Case
 from meshsim.explore.exhaustive.ties import WatchedOrder
-from meshsim.explore.exhaustive.timeless import Timeless, is_timeless
+from meshsim.explore.exhaustive.timeless import Beginning, Timeless, is_timeless
 from meshsim.explore.state import Renaming, digest_of, history, settled_digest
 from meshsim.model.ids import Node
 from meshsim.model.tags import tag_of
@@ -50,6 +50,9 @@ class WatchedConductor(Conductor):
     #: Told the instant, and when something happens next. May raise `EnoughError`.
     on_instant: Callable[[int, int], None]
 
+    #: Called when the window begins.
+    on_window: Callable[[], None]
+
     #: From when on and before when.
     window: tuple[int, int]
 
@@ -60,6 +63,7 @@ class WatchedConductor(Conductor):
         agenda.tie_order = None
         if begin_ns > 0:
             super()._pass_time(begin_ns)
+        self.on_window()
         agenda.tie_order = order
         while (at_ns := env.peek()) < end_ns:
             while env.peek() == at_ns:
@@ -98,10 +102,18 @@ class Watch:
         #: What the state was at the end of instants, seen in each way.
         self.states: list[tuple[int, bytes]] = []
 
-    def begin(self, plan: Plan, conductor: WatchedConductor, backend: WatchedBackend, order: WatchedOrder) -> None:
+    def begin(
+        self,
+        plan: Plan,
+        conductor: WatchedConductor,
+        backend: WatchedBackend,
+        order: WatchedOrder,
+        beginning: Beginning,
+    ) -> None:
         """Watch this run."""
         self._plan, self._conductor, self._backend, self._order = plan, conductor, backend, order
         self._timeless = Timeless(conductor, backend) if is_timeless(plan.faults) else None
+        conductor.on_window = lambda: None if self._timeless is None else self._timeless.begin(beginning)
         conductor.on_instant = self._on_instant
         conductor.window = self._bounds.window
 

@@ -38,6 +38,7 @@ def digests(
     backend = WatchedBackend(default_program())
     conductor = WatchedConductor(plan, backend, LastAt(last_at_ns))
     conductor.window = (last_at_ns, last_at_ns + 1)
+    conductor.on_window = lambda: None
     conductor.on_instant = lambda at_ns, next_ns: None
     conductor.run()
     return Timeless(conductor, backend).digests(int(at(next_s)) or conductor.now_ns + MS // 2, more)
