@@ -136,6 +136,14 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
         "plain",
         (OutOfMemory(target="workers[0]", at=at(24.443)), SubscriberGone(target="left", at=at(24.515), mesh="trainer")),
     ),
+    "a subscriber that left before it could be told, and once more behind that": (
+        "plain",
+        (
+            ControllerKill(target="trainer", at=at(10)),
+            SubscriberGone(target="right", at=at(20), mesh="trainer"),
+            SubscriberGone(target="right", at=at(40), mesh="trainer"),
+        ),
+    ),
     "a subscriber that the network keeps waiting": (
         "plain-slice",
         (

@@ -174,7 +174,7 @@ class Completeness(Invariant):
             yield from self._judge_delay(watched, failure, ear[0], heard)
         elif failure.rank not in told and not (None in told and role == "subscriber"):
             deadline = self._deadline(watched, failure, ear[0], ended_ns)
-            has_left = failure.at <= self._watching.left.get(ear, -1) <= (deadline or 0)
+            has_left = any(failure.at <= at <= (deadline or 0) for at in self._watching.left.get(ear, ()))
             if deadline is not None and deadline <= ended_ns and not has_left:
                 bound = self.world.bounds.watchdog() if failure.rank is None else self._report(watched)
                 kind: MarginKind = "watchdog" if failure.rank is None else "report"

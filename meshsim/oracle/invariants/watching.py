@@ -78,8 +78,8 @@ class Watching:
         self.watched: dict[str, Watched] = {}
         #: When and by which record a listener was told of a rank (None: the controller), by listener and reference.
         self.told: dict[Ear, dict[int | None, list[tuple[int, int]]]] = {}
-        #: When a subscriber gave its reference up.
-        self.left: dict[Ear, int] = {}
+        #: When a subscriber gave its reference up, each time that it did.
+        self.left: dict[Ear, list[int]] = {}
         self._controllers: dict[ActorId, str] = {}
         self._subscriptions: dict[str, dict[Ear, None]] = {}
         #: References with names of their own, by name.
@@ -194,7 +194,7 @@ class Watching:
             self._subscriptions.setdefault(self._mesh_of(note.label), {})[note.by, note.label] = None
         elif note.operation in ("drop_ref", "unsubscribe"):
             self._unsubscribe(note.label, note.by)
-            self.left[note.by, note.label] = record.at
+            self.left.setdefault((note.by, note.label), []).append(record.at)
         elif note.operation == "stop_actors" and note.label in self.watched:
             watched = self.watched[note.label]
             if watched.stopped is None:
