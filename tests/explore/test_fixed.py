@@ -136,6 +136,10 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
         "plain",
         (OutOfMemory(target="workers[0]", at=at(24.443)), SubscriberGone(target="left", at=at(24.515), mesh="trainer")),
     ),
+    "a controller whose polls are made late": (
+        "plain-slice",
+        (Signal(target="host0", signal="SIGKILL", at=at(15)), LatePolls(target="helper", at=at(20), by=at(20))),
+    ),
     "a subscriber that left before it could be told, and once more behind that": (
         "plain",
         (

@@ -45,9 +45,10 @@ class Completeness(Invariant):
     was asked to stop, or its controller ended, before such a poll was over. A controller that ends after it has had its
     chance, and its child failure heard by the owner, excuse nothing: they do not name the rank.
 
-    The poll itself is due within `Bounds.detect` of the failure, and the first that a listener hears of it afterwards
-    within `Bounds.report`. Where both polls, the one that ran and the one that began after the failure, took less than
-    d together, and nothing held messages back, the bounds are the prompt ones: P and d, whatever the idle limits are.
+    The poll itself is due within `Bounds.detect` of the failure, unless a fault makes polls late, and the first that a
+    listener hears of it afterwards within `Bounds.report`. Where both polls, the one that ran and the one that began
+    after the failure, took less than d together, and nothing held messages back, the bounds are the prompt ones: P and
+    d, whatever the idle limits are.
 
     The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
     within W, unless the mesh was stopped before. W begins anew with a message of the controller that was under way when
@@ -118,14 +119,15 @@ class Completeness(Invariant):
             bound = world.bounds.prompt_detect() if self._is_prompt(watched, failure) else self._detect(watched)
             took_ns = world.took_ns(failure.at, found[0], places)
             self.margin("detect", subject, took_ns=took_ns, bound_ns=bound.total_ns, record=found[1])
-            if took_ns > bound.total_ns and watched.controller not in world.hung:
+            if took_ns > bound.total_ns and watched.controller not in world.hung | world.late:
                 how = f"its controller had looked only {format_duration(took_ns)} later"
                 yield self._late(watched, failure, how, bound, found)
             return
         bound = self._detect(watched)
         due = world.extended(failure.at + bound.total_ns, failure.at, places)
         ended = (watched.unwatched_at, None if watched.stopped is None else watched.stopped.at)
-        if due <= ended_ns and all(at is None or at > due for at in ended) and self._is_due(watched.controller, due):
+        is_due = watched.controller not in world.late and self._is_due(watched.controller, due)
+        if due <= ended_ns and all(at is None or at > due for at in ended) and is_due:
             self.overdue("detect", subject, bound_ns=bound.total_ns, record=failure.seq)
             yield self._late(watched, failure, "its controller never looked", bound, (due, failure.seq))
 
