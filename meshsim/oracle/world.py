@@ -114,7 +114,7 @@ class World:
         self.shutdowns: dict[Node, tuple[int, ShutdownHost, ActorId]] = {}
         #: Actors that a fault made hang; taken to hang for the rest of the run.
         self.hung: set[ActorId] = set()
-        #: Controllers whose polls a fault makes late.
+        #: Controllers whose polls a fault makes late; see `is_kept_from_polling`.
         self.late: set[ActorId] = set()
         #: Agents that a fault made answer wrongly, and when one did last.
         self.misreporting: dict[ActorId, int] = {}
@@ -234,6 +234,10 @@ class World:
     def sent_copies(self, sender: Node, actor: ActorId) -> bool:
         """Whether a fault ever copied messages on one of these ways."""
         return any(self._link_faults.copied_between(a, b) for a, b in self._ways(sender, actor))
+
+    def is_kept_from_polling(self, controller: ActorId) -> bool:
+        """Whether a fault has made it hang, or its polls late: when it looks is not its own doing."""
+        return controller in self.hung or controller in self.late
 
     def sent_late(self, sender: Node, actor: ActorId) -> bool:
         """Whether a fault ever delayed or copied messages on one of these ways, or put them in another order."""

@@ -287,7 +287,7 @@ class ControllersPoll(Invariant):
         return self.world.extended(at + self._bound, at, [] if node is None else [node])
 
     def _overdue(self, controller: ActorId, at: int, seq: int, how: str) -> Iterable[Violation]:
-        if controller in self.world.hung or controller in self.world.late:
+        if self.world.is_kept_from_polling(controller):
             return
         name = self.world.name(controller)
         message = f"{name} had to begin a poll within {format_duration(self._bound)}, {how}"

@@ -119,14 +119,14 @@ class Completeness(Invariant):
             bound = world.bounds.prompt_detect() if self._is_prompt(watched, failure) else self._detect(watched)
             took_ns = world.took_ns(failure.at, found[0], places)
             self.margin("detect", subject, took_ns=took_ns, bound_ns=bound.total_ns, record=found[1])
-            if took_ns > bound.total_ns and watched.controller not in world.hung | world.late:
+            if took_ns > bound.total_ns and not world.is_kept_from_polling(watched.controller):
                 how = f"its controller had looked only {format_duration(took_ns)} later"
                 yield self._late(watched, failure, how, bound, found)
             return
         bound = self._detect(watched)
         due = world.extended(failure.at + bound.total_ns, failure.at, places)
         ended = (watched.unwatched_at, None if watched.stopped is None else watched.stopped.at)
-        is_due = watched.controller not in world.late and self._is_due(watched.controller, due)
+        is_due = self._is_due(watched.controller, due) and not world.is_kept_from_polling(watched.controller)
         if due <= ended_ns and all(at is None or at > due for at in ended) and is_due:
             self.overdue("detect", subject, bound_ns=bound.total_ns, record=failure.seq)
             yield self._late(watched, failure, "its controller never looked", bound, (due, failure.seq))
