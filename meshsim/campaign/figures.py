@@ -10,7 +10,7 @@ import msgspec
 
 from meshsim.campaign.history import History
 from meshsim.report.drawing import Drawing
-from meshsim.report.ink import Ink
+from meshsim.report.ink import Ink, framed
 from meshsim.report.lanes import RUNNING, STOPPED
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def drawings(histories: Sequence[History]) -> Iterator[Drawing]:
 def _draw_rates(figure: Figure, ink: Ink, *, lines: Sequence[Line], invariants: Sequence[str]) -> None:
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-    axes = _axes(figure, ink)
+    axes = framed(figure, ink)
     for number, line in enumerate(lines):
         colour, marker = _LOOKS[number % len(_LOOKS)]
         # Beside one another, so that none hides another.
@@ -142,7 +142,7 @@ def _draw_growth(
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    axes = _axes(figure, ink)
+    axes = framed(figure, ink)
     for number, line in enumerate(lines):
         colour, _ = _LOOKS[number % len(_LOOKS)]
         growth = growth_of(line)
@@ -161,19 +161,6 @@ def _draw_growth(
     axes.set_xlabel("working time of the strategy, s", color=ink("muted"), loc="left")
     axes.set_ylabel(of, color=ink("muted"))
     _legend(axes, ink)
-
-
-def _axes(figure: Figure, ink: Ink) -> Axes:
-    axes = figure.add_subplot()
-    axes.tick_params(colors=ink("muted"), length=2)
-    axes.grid(color=ink("grid"), linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.patch.set_visible(False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(ink("grid"))
-    return axes
 
 
 def _legend(axes: Axes, ink: Ink) -> None:

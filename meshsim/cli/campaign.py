@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,12 +21,14 @@ from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
 from meshsim.cli.errors import UsageError
 from meshsim.cli.explore import StrategyName, kinds_of, to_explore
+from meshsim.cli.keeping import written
+from meshsim.cli.progress_line import progress_line
 from meshsim.cli.values import duration_ns, positive
 from meshsim.explore.space import Space
 from meshsim.explore.strategies import STRATEGIES
-from meshsim.explore.understanding import Lead, NotUnderstood, understand
+from meshsim.explore.understanding import Lead
 from meshsim.model.quirks import ProfileName
-from meshsim.run.directory import OutputError, prepare, write_whole
+from meshsim.run.directory import OutputError, prepare
 from meshsim.run.limits import Limits
 from meshsim.scenario.plan import Plan, plan_label
 from meshsim.units import S
@@ -149,15 +150,9 @@ def _shrunk(ledgers: Sequence[Path], folder: Path, jobs: int) -> Shrunk:
     findings = {finding.signature: finding for path in reversed(ledgers) for finding in findings_in(path)}
     prepare(folder)
     shrunk = {}
-    for each in understand([Lead(finding) for finding in findings.values()], jobs=jobs, folder=str(folder)):
-        if isinstance(each, NotUnderstood):
-            err(f"{each.signature}: not shrunk: {each.why}")
-            continue
-        write_whole(folder / f"{each.name}.toml", each.text)
-        if each.trouble:
-            err(f"{each.name}.toml: {each.trouble}")
+    for each, path in written([Lead(finding) for finding in findings.values()], folder, jobs=jobs):
         faults = f"{each.faults} of {each.faults_before} faults"
-        shrunk[each.signature] = (str(each.quirks), faults, f"findings/{each.name}.toml")
+        shrunk[each.signature] = (str(each.quirks), faults, f"findings/{path.name}")
     return shrunk
 
 
@@ -201,26 +196,16 @@ def _told(progress: Progress, ledger: Path) -> int:
 
 @contextmanager
 def _shown() -> Iterator[Callable[[Progress], None]]:
-    """A line for each batch: on a terminal over the one before, elsewhere every ten seconds."""
-    is_terminal = sys.stderr.isatty()
-    shown_s = 0.0
+    """A line for each batch."""
+    with progress_line() as show:
 
-    def tell(progress: Progress) -> None:
-        nonlocal shown_s
-        if not is_terminal and progress.elapsed_s - shown_s < 10:
-            return
-        shown_s = progress.elapsed_s
-        total = "" if progress.left is None else f" of {progress.left}"
-        line = (
-            f"{progress.batches}{total} batches, {progress.runs} runs, {progress.runs / progress.elapsed_s:.0f}/s, "
-            f"{len(progress.signatures)} findings, {len(progress.lost)} runs lost"
-        )
-        if is_terminal:
-            sys.stderr.write(f"\r\x1b[K{line[:150]}")
-            sys.stderr.flush()
-        else:
-            err(line)
+        def tell(progress: Progress) -> None:
+            total = "" if progress.left is None else f" of {progress.left}"
+            show(
+                progress.elapsed_s,
+                f"{progress.batches}{total} batches, {progress.runs} runs, "
+                f"{progress.runs / progress.elapsed_s:.0f}/s, "
+                f"{len(progress.signatures)} findings, {len(progress.lost)} runs lost",
+            )
 
-    yield tell
-    if is_terminal:
-        sys.stderr.write("\r\x1b[K")
+        yield tell

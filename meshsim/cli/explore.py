@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from meshsim.cli.errors import UsageError
 from meshsim.cli.exhaustive import exhaust
 from meshsim.cli.keeping import keep
 from meshsim.cli.load import plans_of
+from meshsim.cli.progress_line import progress_line
 from meshsim.cli.values import duration_ns, positive
 from meshsim.explore.explorer import Exploration, NothingToDoError, Task
 from meshsim.explore.explorer import explore as explore_plans
@@ -128,7 +128,7 @@ def explore(
         limits=_limits(max_wall),
     )
     try:
-        with _progress(task) as tell:
+        with _progress() as tell:
             result = explore_plans(task, tell)
     except NothingToDoError as error:
         raise UsageError(f"--faults: {error}") from None
@@ -185,28 +185,17 @@ def _tell_result(result: Exploration) -> None:
 
 
 @contextmanager
-def _progress(task: Task) -> Iterator[Callable[[Exploration], None]]:
-    """A line for each generation: on a terminal over the one before, elsewhere every ten seconds."""
-    is_terminal = sys.stderr.isatty()
-    shown_s = 0.0
+def _progress() -> Iterator[Callable[[Exploration], None]]:
+    """A line for each generation."""
+    with progress_line() as show:
 
-    def tell(result: Exploration) -> None:
-        nonlocal shown_s
-        if not is_terminal and result.elapsed_s - shown_s < 10:
-            return
-        shown_s = result.elapsed_s
-        most = sorted(result.violated.items(), key=lambda item: (-item[1], item[0]))[:3]
-        violated = ", ".join(f"{invariant} {count}" for invariant, count in most)
-        line = (
-            f"{result.runs} runs, {result.runs_per_s:.0f}/s, {len(result.found)} findings, "
-            f"{len(result.coverage)} features; violated: {violated or 'nothing'}"
-        )
-        if is_terminal:
-            sys.stderr.write(f"\r\x1b[K{line[:150]}")
-            sys.stderr.flush()
-        else:
-            err(line)
+        def tell(result: Exploration) -> None:
+            most = sorted(result.violated.items(), key=lambda item: (-item[1], item[0]))[:3]
+            violated = ", ".join(f"{invariant} {count}" for invariant, count in most)
+            show(
+                result.elapsed_s,
+                f"{result.runs} runs, {result.runs_per_s:.0f}/s, {len(result.found)} findings, "
+                f"{len(result.coverage)} features; violated: {violated or 'nothing'}",
+            )
 
-    yield tell
-    if is_terminal:
-        sys.stderr.write("\r\x1b[K")
+        yield tell

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from meshsim.cli.console import err, table
 from meshsim.cli.console import out as say
-from meshsim.explore.understanding import Lead, NotUnderstood, understand
+from meshsim.explore.understanding import Lead, NotUnderstood, Understood, understand
 from meshsim.run.directory import prepare, write_whole
 
 
@@ -16,6 +16,14 @@ def keep(leads: Sequence[Lead], out: Path, *, jobs: int, ways: int = 1) -> None:
     prepare(out)
     say(f"shrinking {len(leads)} findings:")
     rows = []
+    for each, path in written(leads, out, jobs=jobs, ways=ways):
+        left = f"{each.faults} of {each.faults_before}", f"{each.decisions} of {each.decisions_before}"
+        rows.append((str(path), *left, str(each.quirks)))
+    table(("file", "faults", "decisions", "quirks"), rows, right=("faults", "decisions"))
+
+
+def written(leads: Sequence[Lead], out: Path, *, jobs: int, ways: int = 1) -> Iterator[tuple[Understood, Path]]:
+    """Each finding, or each way to it, in its smallest form, and the file that was written; says what went wrong."""
     for each in understand(leads, ways=ways, jobs=jobs, folder=str(out)):
         if isinstance(each, NotUnderstood):
             err(f"{each.signature}: not shrunk: {each.why}")
@@ -24,6 +32,4 @@ def keep(leads: Sequence[Lead], out: Path, *, jobs: int, ways: int = 1) -> None:
         write_whole(path, each.text)
         if each.trouble:
             err(f"{path}: {each.trouble}")
-        left = f"{each.faults} of {each.faults_before}", f"{each.decisions} of {each.decisions_before}"
-        rows.append((str(path), *left, str(each.quirks)))
-    table(("file", "faults", "decisions", "quirks"), rows, right=("faults", "decisions"))
+        yield each, path

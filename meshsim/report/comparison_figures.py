@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from meshsim.report.comparison import Cell, Part, detections, per_run, per_second, rate_text, short_key, time_text
 from meshsim.report.drawing import Drawing
-from meshsim.report.ink import Ink
+from meshsim.report.ink import Ink, framed
 from meshsim.report.lanes import RUNNING, STOPPED
 from meshsim.run.table import Row
 from meshsim.scenario.matrix import Value
@@ -105,7 +105,7 @@ def _has_alarms(part: Part) -> bool:
 
 
 def _draw_trade_off(figure: Figure, ink: Ink, *, parts: Sequence[Part], clock: str) -> None:
-    axes = _axes(figure, ink)
+    axes = framed(figure, ink)
     points = [
         (load, found, cell, number)
         for number, part in enumerate(parts)
@@ -151,7 +151,7 @@ def _values_text(cell: Cell) -> str:
 
 def _draw_alarms(figure: Figure, ink: Ink, *, parts: Sequence[Part], keys: Sequence[str]) -> None:
     for number, key in enumerate(keys):
-        axes = _axes(figure, ink, (1, len(keys), number + 1))
+        axes = framed(figure, ink, (1, len(keys), number + 1))
         for place, part in enumerate(parts):
             _, marker = _LOOKS[place % len(_LOOKS)]
             rows: dict[Value, list[Row]] = {}
@@ -232,19 +232,6 @@ def _text(value: Value) -> str:
 
 
 # --- frames --------------------------------------------------------------------------------------------------
-
-
-def _axes(figure: Figure, ink: Ink, place: tuple[int, int, int] = (1, 1, 1)) -> Axes:
-    axes = figure.add_subplot(*place)
-    axes.tick_params(colors=ink("muted"), length=2)
-    axes.grid(color=ink("grid"), linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.patch.set_visible(False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(ink("grid"))
-    return axes
 
 
 def _legend(axes: Axes, ink: Ink, count: int) -> None:

@@ -115,6 +115,20 @@ def plain(axes: Axes, ink: Ink) -> None:
     axes.spines["bottom"].set_color(ink("grid"))
 
 
+def framed(figure: Figure, ink: Ink, place: tuple[int, int, int] = (1, 1, 1)) -> Axes:
+    """Axes with a grid, and a frame on the left and below."""
+    axes = figure.add_subplot(*place)
+    axes.tick_params(colors=ink("muted"), length=2)
+    axes.grid(color=ink("grid"), linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.patch.set_visible(False)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(ink("grid"))
+    return axes
+
+
 def _svg(size: tuple[float, float], draw: Draw, look: Look) -> str:
     return _saved("svg", size, draw, _placeholder, look).decode()
 
