@@ -70,6 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     plans = tuple(
         with_profile(plan(load_scenarios(PLAIN / f"{name}.toml")[0], 0), options.profile) for name in SCENARIOS
     )
+    options.out.mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     shares: list[Share] = []
     for name in STRATEGIES:
@@ -79,15 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         leads = [Lead(each.finding, tuple(each.others.cases)) for each in result.found.values()]
         small = understand(leads, ways=WAYS, jobs=options.jobs)
         shares.append(_share(name, result, small))
+        _keep(shares[-1], options.keep)
         _say(f"{name}: {len(small)} ways, {len(shares[-1].quirks)} quirks")
     lines = page(shares, options, load)
     name = "explorations" if options.profile == DEFAULT_PROFILE else f"explorations-{options.profile}"
     (options.out / f"{name}.md").write_text("\n".join(lines), encoding="utf-8")
     numbers = [{**msgspec.to_builtins(_without(each)), "ways": list(map(_numbers, each.small))} for each in shares]
     (options.out / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(numbers), indent=1) + b"\n")
-    options.keep.mkdir(parents=True, exist_ok=True)
-    for each in (each for share in shares for each in share.done):
-        (options.keep / f"{each.name}.toml").write_text(each.text, encoding="utf-8")
     sys.stdout.write("\n".join(lines))
     return 0
 
@@ -103,6 +102,13 @@ def _share(name: str, result: Exploration, small: Sequence[Understood | NotUnder
         first={str(signature): (each.run, each.after_s) for signature, each in result.found.items()},
         small=tuple(small),
     )
+
+
+def _keep(share: Share, folder: Path) -> None:
+    """Its findings as scenario files, as soon as they are known: another strategy takes as long again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in share.done:
+        (folder / f"{each.name}.toml").write_text(each.text, encoding="utf-8")
 
 
 def page(shares: Sequence[Share], options: argparse.Namespace, load: float) -> list[str]:

@@ -104,6 +104,10 @@ class Agenda:
         """What was never reached, in the order it would have been."""
         return (entry for _, entry in self.due())
 
+    def due_now(self) -> tuple[Entry, ...]:
+        """What is still to come at the present instant."""
+        return tuple(self._buckets.get(self.instant, ()))
+
     def due(self) -> Iterator[tuple[int, Entry]]:
         """All that is still to come, and when."""
         for at_ns in sorted(self._buckets):

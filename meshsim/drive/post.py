@@ -170,6 +170,11 @@ class Post(Undelivered):
         if commands:
             self._carry_out(dst, commands, seq)
 
+    def is_taken(self, entry: Entry) -> bool:
+        """Whether something that is due is a message which its process is going to take as it comes."""
+        function, arguments = entry
+        return function == self._deliver and self._reachable[arguments[1]] and arguments[1] not in self._cut_off
+
     def _deliver_in_a_row(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
         """As `_deliver`, with everything that the same process receives next at this instant: one round trip.
 

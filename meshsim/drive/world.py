@@ -96,6 +96,10 @@ class World:
         """All that is still to come, and when; of timers, when each is due as it is set now."""
         return list(self._agenda.due()), {timer: due_ns for timer, (due_ns, _) in self._timers.items()}
 
+    def due_now(self) -> tuple[Entry, ...]:
+        """All that is still to come at the present instant."""
+        return self._agenda.due_now()
+
     def record(self, node: str, cause: int, what: Body) -> int:
         """Append a record at the present instant; its number."""
         records = self.records

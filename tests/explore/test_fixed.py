@@ -248,6 +248,18 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
         "plain-slice",
         (Duplication(target="host1", at=at(9.844), to=["more[1]"], one_way=True, times=2, apart=at(26)),),
     ),
+    "news of a death from a controller whose polls are made late twice over": (
+        "plain-slice",
+        (
+            Signal(target="more[1]", signal="SIGKILL", at=at(10)),
+            LatePolls(target="helper", by=at(10), at=at(10)),
+            LatePolls(target="helper", by=at(25), at=at(10)),
+        ),
+    ),
+    "news of the death of a host from a controller whose polls are made late": (
+        "plain-slice",
+        (Signal(target="host1", signal="SIGKILL", at=at(13)), LatePolls(target="helper", by=at(20), at=at(20))),
+    ),
     "orphans whose hosts are stopped": (
         "plain",
         (Stall(target="host0", at=at(20)), Stall(target="host1", at=at(20))),

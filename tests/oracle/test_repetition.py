@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from trace_builder import AGENTS, CLIENT, CONTROLLER, HOST_AGENTS, NODES, OBSERVER, TRAINERS, TraceBuilder, found, heard
+from trace_builder import (
+    AGENTS,
+    CLIENT,
+    CONFIG,
+    CONTROLLER,
+    HOST_AGENTS,
+    NODES,
+    OBSERVER,
+    TRAINERS,
+    TraceBuilder,
+    found,
+    heard,
+    verdict,
+)
 
 from meshsim.model.events import TimerFired
 from meshsim.model.ids import Name, PortRef
-from meshsim.model.messages import Envelope, GetState, MeshFailed, Subscribe, Undeliverable, Work
+from meshsim.model.messages import Envelope, GetState, KeepAlive, MeshFailed, Subscribe, Undeliverable, Work
 from meshsim.model.notes import Bounced, EventRecorded, OrphanStopped
-from meshsim.trace.records import Body, FaultStruck, InFlight, MessageLost, MessageReturned
+from meshsim.trace.records import Body, FaultStruck, InFlight, MessageLost, MessageReturned, ProcessStopped
+from meshsim.units import S
 
 HEARTBEAT = Envelope(CONTROLLER, OBSERVER, MeshFailed(None), 1025, subscriber=True)
 SUBSCRIBE = Envelope(OBSERVER, CONTROLLER, Subscribe(PortRef(OBSERVER, 1025)))
@@ -111,6 +125,31 @@ def test_what_is_meant_to_repeat_may(happens: Callable[[TraceBuilder], None]) ->
     trace = TraceBuilder().bring_up(subscribers=(OBSERVER,))
     happens(trace)
     assert messages(trace) == []
+
+
+def test_keepalives_beside_polls_have_a_period_of_their_own() -> None:
+    """P 10 s and O 15 s: one every 2.5 s; a channel holds twelve of them for D 30 s, and three more."""
+    keepalive = Envelope(CONTROLLER, AGENTS[0], KeepAlive(0, Name("trainer-1aaaaaaaaaaa")))
+    config = {**CONFIG, "MESH_ORPHAN_TIMEOUT": 15 * S}
+    for times in (15, 16):
+        trace = TraceBuilder().bring_up()
+        for _ in range(times):
+            trace.add(InFlight(keepalive), node=NODES[0], at=100)
+        judged = verdict(trace.end(1000), config=config, quirks_off=("Q56",))
+        told = [each.message for each in judged.violations if each.invariant == "no-endless-repetition"]
+        words = f"trainer.controller left KeepAlive to workers[0].proc_agent under way, {times} times"
+        assert told == ([] if times == 15 else [words])
+
+
+@pytest.mark.parametrize(("stopped", "is_excused"), [(NODES[0], True), ("host0", True), (NODES[1], False)])
+def test_keepalives_wait_for_a_process_that_is_stopped_or_its_host(stopped: str, *, is_excused: bool) -> None:
+    """As many as there are: nobody wants them back."""
+    keepalive = Envelope(CONTROLLER, AGENTS[0], KeepAlive(0, Name("trainer-1aaaaaaaaaaa")))
+    trace = TraceBuilder().bring_up()
+    trace.add(ProcessStopped(), node=stopped, at=50)
+    for _ in range(20):
+        trace.add(InFlight(keepalive), node=NODES[0], at=100)
+    assert (messages(trace) == []) is is_excused
 
 
 @pytest.mark.parametrize(

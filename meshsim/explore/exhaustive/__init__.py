@@ -8,7 +8,9 @@ of its own (`branching`). So every combination comes up once, and every run in b
     which ties            Deliveries at one instant to different nodes commute: what a node takes changes nothing for
                           another one before the next instant. So only what is due for the same node is put in every
                           order, and what could come back to it (a persistent set, `ties`). At an instant at which a
-                          process starts, stops or ends by what is due there, everything is.
+                          process starts, stops or ends by what is due there, everything is. Messages that leave a
+                          node the same in whatever order it takes them are not, if equal states are `settled`: copies
+                          of the node try that out (`commuting`).
     which times           Between two instants at which anything happens a fault finds the same world. So of each gap
                           one placement is enough, at its end, right before what is due there: what follows from the
                           fault is then a tie with what would follow anyway, and ties have all their orders. A gap that

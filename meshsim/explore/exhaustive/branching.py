@@ -11,6 +11,7 @@ from meshsim.drive.backend import BackendError, NodeRaisedError
 from meshsim.drive.world import World
 from meshsim.explore.exhaustive.alike import Alike, alike_of
 from meshsim.explore.exhaustive.cases import Bounds, Case
+from meshsim.explore.exhaustive.commuting import Commuting, Trials
 from meshsim.explore.exhaustive.striking import Targets
 from meshsim.explore.exhaustive.ties import WatchedOrder
 from meshsim.explore.exhaustive.timeless import Beginning
@@ -56,6 +57,7 @@ class Brancher:
         self._alike = alike_of(plan) if bounds.folded else Alike()
         self._renamings: tuple[Renaming, ...] = renamings_of(self._alike.groups)
         self._beginning = Beginning()
+        self._trials = Trials()
         self._ack_ns = Config.of(plan.config, plan.quirks_off).message_ack_time_interval
         links = [link.latency for link in plan.network.links if link.latency is not None]
         #: What follows from anything reaches another node after this time at the earliest.
@@ -74,6 +76,8 @@ class Brancher:
             conductor = order.conductor = WatchedConductor(undecided, limited, order)
             records = conductor.records
             limited.count_records = records.__len__
+            if self._bounds.settled:
+                order.indifferent = Commuting(conductor, backend, self._trials).among
             watch = Watch(case, self._bounds, self._latency_ns, self._renamings, seen)
             watch.begin(plan, conductor, backend, order, self._beginning)
             try:
@@ -118,7 +122,7 @@ class Brancher:
     ) -> Iterator[Case]:
         """Faults behind the last departure, in every gap. An order that ranks came in tells them apart as well."""
         touched = [fault.target for fault in case.faults]
-        ties = [tie for tie in order.ties if tie.others(all_=False)]
+        ties = [tie for tie in order.ties if tie.has_order]
         since_ns, is_tie = case.since, case.ends_in_tie
         gaps, targets = self._times(records), Targets(directory, records, self._ack_ns)
         for fault in self._bounds.menu:

@@ -7,7 +7,7 @@ everything depends on everything. Timers of one node keep the order in which the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -52,10 +52,18 @@ class Tie(msgspec.Struct, frozen=True):
     may: tuple[bool, ...]
     #: How many of the orders that were asked for had been carried out before.
     decided: int
+    #: Those of which it does not matter which goes first, by their places (`commuting`).
+    indifferent: frozenset[int] = frozenset()
+
+    @property
+    def has_order(self) -> bool:
+        """Whether things meet here that depend on each other, be it in vain."""
+        return any(self.may[index] for index in _dependent(self.nodes)[1:])
 
     def others(self, *, all_: bool) -> list[First]:
         """What could have gone first instead of the one that was posted first: all that depends on it, or all."""
-        chosen = range(len(self.labels)) if all_ else _dependent(self.nodes)
+        every = range(len(self.labels))
+        chosen = every if all_ else [index for index in _dependent(self.nodes) if index not in self.indifferent]
         return [
             First(at=Duration(self.at_ns), what=self.labels[index], before=self.labels[0])
             for index in chosen
@@ -85,6 +93,8 @@ class WatchedOrder:
         self._decided = 0
         #: What is recorded while the run goes on.
         self.conductor: Conductor | None = None
+        #: Asked for the places of those that may go first in any order.
+        self.indifferent: Callable[[int, Sequence[Entry]], frozenset[int]] = lambda *_: frozenset()
         self.ties: list[Tie] = []
         #: The last instant at which another order could have made a difference.
         self._tied_ns = -1
@@ -105,7 +115,7 @@ class WatchedOrder:
         if len(entries) > 1:
             labels = tuple(self._labels.of(at_ns, entries))
             nodes = tuple(concerned(entry, self.conductor.processes.reachable) for entry in entries)
-            tie = Tie(at_ns, labels, nodes, _in_turn(entries), decided)
+            tie = Tie(at_ns, labels, nodes, _in_turn(entries), decided, self.indifferent(at_ns, entries))
             self.ties.append(tie)
             if tie.others(all_=False):
                 self._tied_ns = at_ns

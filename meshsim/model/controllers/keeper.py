@@ -62,6 +62,16 @@ HEARTBEAT_TIMER = "heartbeat"
 KEEPALIVE_TIMER = "keepalive"
 
 
+def keepalive_period_ns(config: Config) -> int:
+    """After what time a controller keeps its mesh alive again while a poll waits; the mesh has an orphan timeout.
+
+    The last keepalive may be a whole period old when a poll begins to wait: the next comes within the rest.
+    """
+    period = config.supervision_poll_frequency
+    rest = (config.mesh_orphan_timeout - period) // 2
+    return min(period, rest) if rest > 0 else period
+
+
 class ControllerPhase(Enum):
     IDLE = "idle"
     QUERYING_PROCS = "querying_procs"
@@ -160,10 +170,7 @@ class MeshKeeper(msgspec.Struct):
         """Q56: a poll keeps the actors alive, once every host has answered. Off: a timer does, while a poll waits."""
         if self.config.has("Q56") or not self.config.mesh_orphan_timeout or not self.monitoring:
             return []
-        period, orphan = self.config.supervision_poll_frequency, self.config.mesh_orphan_timeout
-        # The last keepalive may be a whole period old when a poll begins to wait: the next comes within the rest.
-        rest = (orphan - period) // 2
-        return [SetTimer(self.me, KEEPALIVE_TIMER, min(period, rest) if rest > 0 else period)]
+        return [SetTimer(self.me, KEEPALIVE_TIMER, keepalive_period_ns(self.config))]
 
     def _on_keepalive_due(self, now_ns: int) -> list[Command]:
         """Nobody waits for it: whom it does not reach, the poll finds silent."""

@@ -17,6 +17,7 @@ Source: supervision.md 1.1, 3.7, 4.5 steps 9 and 10; mesh_model.md 3.2, 6.2, 6.4
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -200,6 +201,10 @@ class NodeMachine(SharedProcess):
             "timers": {actor: list(keys) for actor, keys in self.timers.items()},
             "exiting": self.exiting,
         }
+
+    def copied(self) -> NodeMachine:
+        """An independent copy: changing one does not change the other. What never changes is not copied."""
+        return copy.deepcopy(self, {id(each): each for each in (self.boot, self.config, self._program)})
 
     # --- boot ----------------------------------------------------------------------------------------------
 

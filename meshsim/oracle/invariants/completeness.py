@@ -45,10 +45,10 @@ class Completeness(Invariant):
     was asked to stop, or its controller ended, before such a poll was over. A controller that ends after it has had its
     chance, and its child failure heard by the owner, excuse nothing: they do not name the rank.
 
-    The poll itself is due within `Bounds.detect` of the failure, unless a fault makes polls late, and the first that a
-    listener hears of it afterwards within `Bounds.report`. Where both polls, the one that ran and the one that began
-    after the failure, took less than d together, and nothing held messages back, the bounds are the prompt ones: P and
-    d, whatever the idle limits are.
+    The poll itself is due within `Bounds.detect` of the failure, and the first that a listener hears of it afterwards
+    within `Bounds.report`; unless a fault makes polls late: then the second counts from the poll. Where both polls, the
+    one that ran and the one that began after the failure, took less than d together, and nothing held messages back,
+    the bounds are the prompt ones: P and d, whatever the idle limits are.
 
     The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
     within W, unless the mesh was stopped before. W begins anew with a message of the controller that was under way when
@@ -200,7 +200,12 @@ class Completeness(Invariant):
         else:
             bound = self._report(watched)
         kind: MarginKind = "watchdog" if failure.rank is None else "report"
-        took_ns = world.took_ns(self._silent_since(watched, failure, listener, heard[0]), heard[0], places)
+        since = self._silent_since(watched, failure, listener, heard[0])
+        if failure.rank is not None and watched.controller in world.late:
+            # It looks when a fault lets it, and what it has found it tells as ever.
+            found = self._found(watched, failure, failure.rank)
+            since = heard[0] if found is None else min(found[0], heard[0])
+        took_ns = world.took_ns(since, heard[0], places)
         self.margin(kind, self._subject(watched, failure), took_ns=took_ns, bound_ns=bound.total_ns, record=heard[1])
         if took_ns > bound.total_ns and not {listener, watched.controller} & world.hung:
             how = f"{world.name(listener)} heard of it only {format_duration(took_ns)} later"
@@ -233,7 +238,8 @@ class Completeness(Invariant):
         due = world.extended(failure.at + self._report(watched).total_ns, failure.at, places)
         if watched.stopped is not None and watched.stopped.at <= due:
             return None
-        return due if self._is_due(listener, due) and self._is_due(watched.controller, due) else None
+        has_looked = self._is_due(watched.controller, due) and not world.is_kept_from_polling(watched.controller)
+        return due if has_looked and self._is_due(listener, due) else None
 
     def _is_misreported(self, watched: Watched, rank: int) -> bool:
         """Whether a fault made the agent of a rank answer wrongly."""

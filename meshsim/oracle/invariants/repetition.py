@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import NamedTuple
 
 from meshsim.model.alloc.messages import AllocHeartbeat, RemoteHeartbeat
+from meshsim.model.controllers.keeper import keepalive_period_ns
 from meshsim.model.events import TimerFired
 from meshsim.model.ids import ActorId
 from meshsim.model.messages import (
@@ -53,15 +54,15 @@ class NoEndlessRepetition(Invariant):
     finding for each, with every record that says it. Q18: a dead proc is told of with every poll; Q24: so is a query
     that fails.
 
-    *By design* repeat: polls with what they ask, what is answered and what comes back of it; keepalives, heartbeats
-    and checks; what a scenario's operations and actors send. A poll begins P after the end of the one before, a check
-    for orphans O after the one before, at the earliest. A heartbeat to a port that nobody serves any more comes back
-    or is lost once for every period until the channel gives up, and not for ever: D / P times and three more. Nor do
-    more messages of one kind than that wait for one receiver when a run ends, save keepalives beside polls (Q56 off)
-    for a process that is stopped; queries count for each whom they are about, and failures that wait with those that
-    arrived, each as what it says. What the network itself loses or copies by a rule or a fault is not counted, nor
-    what waits where a fault delays or copies messages: a channel gives up what is not acknowledged, and not what is
-    late.
+    *By design* repeat: polls with what they ask, what is answered and what comes back of it; keepalives, heartbeats and
+    checks; what a scenario's operations and actors send. A poll begins P after the end of the one before, a check for
+    orphans O after the one before, at the earliest. A heartbeat to a port that nobody serves any more comes back or is
+    lost once for every period until the channel gives up, and not for ever: D / P times and three more. Nor do more
+    messages of one kind than that wait for one receiver when a run ends. Keepalives beside polls (Q56 off) have their
+    own period there, and are not counted for a process that is stopped or whose host is; queries count for each whom
+    they are about, and failures that wait with those that arrived, each as what it says. What the network itself loses
+    or copies by a rule or a fault is not counted, nor what waits where a fault delays or copies messages: a channel
+    gives up what is not acknowledged, and not what is late.
 
     What comes back undeliverable does not come back again. Log lines follow what they are about and are not counted;
     what owners pass on (`PassedOn`) is: several may own one mesh, so not here.
@@ -92,6 +93,7 @@ class NoEndlessRepetition(Invariant):
         self._period_ns = config.supervision_poll_frequency
         #: How many heartbeats a channel can hold before it gives up.
         self._held_max = TIMES_MAX + -(-config.message_delivery_timeout // self._period_ns)
+        self._kept_alive_max = TIMES_MAX + -(-config.message_delivery_timeout // keepalive_period_ns(config))
         self._records: dict[type, Callable[[Record], Iterable[Violation]]] = {
             MessageLost: self._on_not_taken,
             MessageReturned: self._on_not_taken,
@@ -163,9 +165,8 @@ class NoEndlessRepetition(Invariant):
     def _on_in_flight(self, record: Record) -> Iterable[Violation]:
         assert isinstance(record.what, InFlight)
         envelope = record.what.envelope
-        kind, dest = type(envelope.message), self.world.facts_of(envelope.dest)
-        is_stalled = dest is not None and dest.is_stalled
-        if (kind is KeepAlive and is_stalled) or self._is_held_back(envelope):
+        kind = type(envelope.message)
+        if self._is_held_back(envelope) or (kind is KeepAlive and self._is_stopped(envelope.dest)):
             return ()
         if isinstance(envelope.message, MeshFailed) and envelope.message.failure is not None:
             self._on_notice(record, envelope, envelope.message.failure)
@@ -173,8 +174,14 @@ class NoEndlessRepetition(Invariant):
             words = f"left {kind.__name__} to {envelope.dest} under way"
             about = envelope.message.name if isinstance(envelope.message, GetState) else ""
             key = ("in flight", envelope.sender, envelope.dest, envelope.port, kind, about)
-            self._count(key, envelope.sender, words, record, self._held_max)
+            held_max = self._kept_alive_max if kind is KeepAlive else self._held_max
+            self._count(key, envelope.sender, words, record, held_max)
         return ()
+
+    def _is_stopped(self, actor: ActorId) -> bool:
+        """Whether the process of an actor is stopped, or its host, past which everything has to go."""
+        places = map(self.world.nodes.get, self.world.place_of(actor))
+        return any(place is not None and place.is_stalled for place in places)
 
     def _is_held_back(self, envelope: Envelope) -> bool:
         """Whether the network is made to keep or copy what passes there: it does not give that up, however long."""
