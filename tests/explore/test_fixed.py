@@ -260,6 +260,18 @@ CASES: dict[str, tuple[str, tuple[Fault, ...]]] = {
         "plain-slice",
         (Signal(target="host1", signal="SIGKILL", at=at(13)), LatePolls(target="helper", by=at(20), at=at(20))),
     ),
+    "news of a failure of which the network loses the answers again and again": (
+        "plain-slice",
+        (
+            DeliveryTimeout(target="host1", message="state", at=at(10)),
+            Raise(target="helper[0]", at=at(20)),
+            Loss(target="workers[2]", at=at(40), for_=at(8)),
+        ),
+    ),
+    "a watchdog that was stopped, and had not been heard before": (
+        "plain",
+        (Loss(target="client", to=["left"], at=at(0), for_=at(0.1)), Stall(target="left", at=at(20), for_=at(10))),
+    ),
     "orphans whose hosts are stopped": (
         "plain",
         (Stall(target="host0", at=at(20)), Stall(target="host1", at=at(20))),

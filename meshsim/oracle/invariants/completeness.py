@@ -46,9 +46,10 @@ class Completeness(Invariant):
     chance, and its child failure heard by the owner, excuse nothing: they do not name the rank.
 
     The poll itself is due within `Bounds.detect` of the failure, and the first that a listener hears of it afterwards
-    within `Bounds.report`; unless a fault makes polls late: then the second counts from the poll. Where both polls, the
-    one that ran and the one that began after the failure, took less than d together, and nothing held messages back,
-    the bounds are the prompt ones: P and d, whatever the idle limits are.
+    within `Bounds.report`; unless a fault makes polls late: then the second counts from the poll. It may be later where
+    a fault of the network strikes between the controller and the rank meanwhile. Where both polls, the one that ran and
+    the one that began after the failure, took less than d together, and nothing held messages back, the bounds are the
+    prompt ones: P and d, whatever the idle limits are.
 
     The end of a controller (it fails, or its process dies) is a failure that each subscriber hears as its watchdog,
     within W, unless the mesh was stopped before. W begins anew with a message of the controller that was under way when
@@ -206,6 +207,8 @@ class Completeness(Invariant):
             found = self._found(watched, failure, failure.rank)
             since = heard[0] if found is None else min(found[0], heard[0])
         took_ns = world.took_ns(since, heard[0], places)
+        if took_ns > bound.total_ns and self._is_kept_apart(watched, failure):
+            return
         self.margin(kind, self._subject(watched, failure), took_ns=took_ns, bound_ns=bound.total_ns, record=heard[1])
         if took_ns > bound.total_ns and not {listener, watched.controller} & world.hung:
             how = f"{world.name(listener)} heard of it only {format_duration(took_ns)} later"
@@ -240,6 +243,13 @@ class Completeness(Invariant):
             return None
         has_looked = self._is_due(watched.controller, due) and not world.is_kept_from_polling(watched.controller)
         return due if has_looked and self._is_due(listener, due) else None
+
+    def _is_kept_apart(self, watched: Watched, failure: Failure) -> bool:
+        """Whether a fault of the network has struck between the controller and the rank since it failed."""
+        watcher = self.world.directory.node_of_actor(watched.controller)
+        if watcher is None or failure.rank is None:
+            return False
+        return self.world.kept_apart(watcher, self._member(watched, failure.rank), failure.at)
 
     def _is_misreported(self, watched: Watched, rank: int) -> bool:
         """Whether a fault made the agent of a rank answer wrongly."""

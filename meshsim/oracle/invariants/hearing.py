@@ -36,9 +36,9 @@ class Accuracy(Invariant):
     for that, or its owner or its controller must be ending. That everything is well again is no failure.
 
     A *watchdog* concludes that a controller is dead. True when the controller has ended or its process died; excused
-    when that process was stopped, or messages between it and the listener were lost, within the watchdog time, or when
-    the controller has forgotten the listener, as its messages came back. Else it is a false alarm (Q16 makes them: one
-    terminal rank silences heartbeats for all).
+    when that process was stopped, or messages between it and the listener were lost, within the watchdog time (that in
+    which the listener itself was stopped does not count), or when the controller has forgotten the listener, as its
+    messages came back. Else it is a false alarm (Q16 makes them: one terminal rank silences heartbeats for all).
 
     Known holes: Q44 (a controller counts replies: those of one rank that come twice leave no place for another's), and
     whoever was stopped while it waited (`stopped_asker_hears_silence`).
@@ -118,9 +118,11 @@ class Accuracy(Invariant):
         if (controller, heard.listener) in self._forgotten:
             return True
         node, own = world.directory.node_of_actor(controller), world.directory.node_of_actor(heard.listener)
-        since = at - world.bounds.watchdog_ns
         if node is None or own is None:
             return True
+        since = at - world.bounds.watchdog_ns
+        # What it heard before it was stopped is longer ago when it looks again.
+        since -= world.stalled_ns(own, since)
         return world.stalled_ns(node, since) > 0 or world.lost_between(node, own, since)
 
 
