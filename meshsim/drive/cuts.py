@@ -82,7 +82,7 @@ class Cuts:
             return True
         if not self._is_connected(hop) and network.is_cut((hop[1], hop[0])):
             return True
-        return network.is_withheld(hop, tag_of(envelope.message))
+        return network.is_withheld(hop, tag_of(envelope.message), self._agenda.instant)
 
     def keep(self, hop: Hop, message: Underway) -> None:
         """A message that is stopped: the channel has it."""

@@ -1,14 +1,17 @@
-"""What becomes of single messages by a decision of the plan, whatever chance would have made of them."""
+"""What becomes of single messages by a decision of the plan, whatever chance would have made of them.
+
+A fate is about a message and its whole way. Whether one is withheld is asked at each hop, when it is written there.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from meshsim.faults.links import Fate as Judged
-from meshsim.faults.links import Parcel
-from meshsim.scenario.decisions import Decision, Fate
+from meshsim.faults.links import Hop, Parcel
+from meshsim.scenario.decisions import Decision, Fate, Withheld
 from meshsim.trace.records import Diverted
 from meshsim.units import Duration
 
@@ -60,6 +63,48 @@ class DecidedFates:
             delay=Duration(judged.delay_ns),
             overtakes=UNSET if judged.held_back_ns is None else Duration(judged.held_back_ns),
             copies=[Duration(after_ns) for after_ns in judged.copies_ns],
+        )
+
+
+class DecidedHolds:
+    """Counts messages that are alike at a hop, and knows which are told to stay there. False when none is."""
+
+    def __init__(
+        self,
+        decisions: Sequence[Decision],
+        on_decision: Callable[[int, str, Diverted | UnsetType], None],
+        stays_ns: int,
+    ) -> None:
+        """`stays_ns`: how long a message that is not acknowledged stays in a channel before that gives up."""
+        self._decided = {
+            ((int(each.at), each.src, each.dst, each.message), each.number): (index, each)
+            for index, each in enumerate(decisions)
+            if isinstance(each, Withheld)
+        }
+        self._on_decision = on_decision
+        self._stays_ns = stays_ns
+        self._counts: dict[_Sent, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._decided)
+
+    def of(self, hop: Hop, kind: str, now_ns: int, *, judged: bool) -> bool:
+        """Whether a message that is written now is withheld: as decided, or as it was judged."""
+        sent = (now_ns, *hop, kind)
+        number = self._counts[sent] = self._counts.get(sent, -1) + 1
+        index, decided = self._decided.get((sent, number), (-1, None))
+        if decided is None:
+            return judged
+        way = f"{decided.src} -> {decided.dst}"
+        diverted = UNSET if decided.passes else Diverted("delivery_timeout", way, now_ns + self._stays_ns)
+        self._on_decision(index, f"{kind} {way} {'not ' if decided.passes else ''}withheld", diverted)
+        return not decided.passes
+
+    def noted(self, hop: Hop, kind: str, now_ns: int) -> Withheld:
+        """That the message `of` was asked about last is withheld, as a decision."""
+        src, dst = hop
+        return Withheld(
+            at=Duration(now_ns), src=src, dst=dst, message=kind, number=self._counts[now_ns, src, dst, kind]
         )
 
 

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from random import Random
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
-from meshsim.drive.fates import LOST, PLAIN, DecidedFates
+from meshsim.drive.fates import LOST, PLAIN, DecidedFates, DecidedHolds
+from meshsim.faults.links import Fate as Judged
 from meshsim.faults.links import Hop, Parcel, Rule, is_cut, is_withheld, judge
 from meshsim.model.alloc.places import Place, latency_ns
+from meshsim.model.config import Config
 from meshsim.model.ids import Node, ProcId
-from meshsim.scenario.decisions import Fate
+from meshsim.scenario.decisions import Fate, Withheld
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Link
 from meshsim.scenario.streams import stream
@@ -35,7 +37,9 @@ class Network:
     """Delays and losses of one run. Draws only from the plan's own streams, one for each link."""
 
     def __init__(
-        self, plan: Plan, on_decision: Callable[[int, str, Diverted], None] = lambda index, what, diverted: None
+        self,
+        plan: Plan,
+        on_decision: Callable[[int, str, Diverted | UnsetType], None] = lambda index, what, diverted: None,
     ) -> None:
         """`on_decision` is told the number of each decision that is carried out, and what it was."""
         self._seed = plan.seed
@@ -45,7 +49,6 @@ class Network:
         #: Simulated procs, and one generator for all that passes between them.
         self.places: dict[ProcId, Place] = {}
         self._between_places = stream(plan.seed, "places")
-        self._last_between: dict[tuple[ProcId, ProcId], int] = {}
         self._last_arrival: dict[tuple[Node, Node], int] = {}
         #: Rules of the faults that strike now.
         self.rules: tuple[Rule, ...] = ()
@@ -53,11 +56,17 @@ class Network:
         self._has_had_rules = False
         self._rule_streams: dict[tuple[int, Hop], Random] = {}
         #: What became of messages otherwise than their link alone would have it, when that is noted.
-        self.fates: list[Fate] = []
+        self.fates: list[Fate | Withheld] = []
         #: Whether it is.
         self.notes_fates = False
-        self._decided = DecidedFates(() if plan.decisions is UNSET else plan.decisions, on_decision)
-        uniform = not plan.network.links and not plan.network.jitter and not plan.network.loss and not self._decided
+        decisions = () if plan.decisions is UNSET else plan.decisions
+        self._decided = DecidedFates(decisions, on_decision)
+        stays_ns = Config.of(plan.config, plan.quirks_off).message_delivery_timeout
+        self._holds = DecidedHolds(decisions, on_decision, stays_ns)
+        #: Whether a message that is written may stay in its channel, and so has to be looked at before.
+        self.may_stop = self.may_withhold = bool(self._holds)
+        is_plain = not plan.network.links and not plan.network.jitter and not plan.network.loss
+        uniform = is_plain and not self._decided and not self._holds
         #: The latency of every link when all are alike and nothing is drawn; None otherwise.
         self.uniform_ns: int | None = int(plan.network.latency) if uniform else None
 
@@ -66,12 +75,12 @@ class Network:
         self.places[proc] = place
         self.uniform_ns = None
 
-    def arrival_within(self, src: ProcId, dst: ProcId, now_ns: int) -> int:
-        """When a message between two places of one process arrives. What one proc sends another keeps its order."""
-        drawn = self._between_places.random()
-        at_ns = now_ns + latency_ns(self.places[src], self.places[dst], drawn)
-        at_ns = self._last_between[src, dst] = max(at_ns, self._last_between.get((src, dst), 0))
-        return at_ns
+    def arrivals_within(self, src: ProcId, dst: ProcId, kind: str, now_ns: int) -> tuple[int, ...]:
+        """When a message between two places of one process arrives, as `arrivals`; procs are named by their ids."""
+        one, other = self.places[src], self.places[dst]
+        drawn, shortest_ns = self._between_places.random(), latency_ns(one, other, 0)
+        fate = Judged(delay_ns=latency_ns(one, other, drawn) - shortest_ns)
+        return self._arrivals(Parcel(Node(src), Node(dst), Node(dst), kind), now_ns, now_ns + shortest_ns, fate)
 
     def arrival(self, src: Node, dst: Node, now_ns: int) -> int | None:
         """When a message sent now arrives, rules aside; None when it is lost.
@@ -97,6 +106,10 @@ class Network:
             fate = LOST
         elif at_ns != plain_ns:
             fate = msgspec.structs.replace(fate, delay_ns=fate.delay_ns + at_ns - plain_ns)
+        return self._arrivals(parcel, now_ns, plain_ns, fate)
+
+    def _arrivals(self, parcel: Parcel, now_ns: int, plain_ns: int, fate: Judged) -> tuple[int, ...]:
+        """As decided, or else as it was judged to; noted."""
         fate = self._decided.of(parcel, now_ns, fate)
         if self.notes_fates and fate != PLAIN:
             self.fates.append(self._decided.noted(parcel, now_ns, fate))
@@ -104,7 +117,7 @@ class Network:
             return ()
         at_ns = plain_ns + fate.delay_ns
         if fate.held_back_ns is None:
-            at_ns = self._in_order(link, at_ns)
+            at_ns = self._in_order((parcel.src, parcel.dst), at_ns)
         else:
             at_ns += fate.held_back_ns
         return (at_ns, *(at_ns + after_ns for after_ns in fate.copies_ns))
@@ -132,20 +145,34 @@ class Network:
         self.rules = (*self.rules, rule)
         self._has_had_rules = True
         self.uniform_ns = None
+        self.may_stop = True
 
     def remove_rule(self, key: int) -> bool:
         """Take the oldest rule of this key away; False when there is none."""
         for index, rule in enumerate(self.rules):
             if rule.key == key:
                 self.rules = (*self.rules[:index], *self.rules[index + 1 :])
+                self.may_stop = bool(self.rules) or self.may_withhold
                 return True
         return False
 
     def is_cut(self, hop: Hop) -> bool:
         return is_cut(self.rules, hop)
 
-    def is_withheld(self, hop: Hop, kind: str) -> bool:
-        return is_withheld(self.rules, hop, kind, lambda key: self._rule_stream(key, hop))
+    def is_withheld(self, hop: Hop, kind: str, now_ns: int) -> bool:
+        """Whether a message that is written at this hop now is never acknowledged."""
+        drawn: list[int] = []
+
+        def draws(key: int) -> Random:
+            drawn.append(key)
+            return self._rule_stream(key, hop)
+
+        judged = is_withheld(self.rules, hop, kind, draws)
+        if not self._holds.of(hop, kind, now_ns, judged=judged):
+            return False
+        if drawn and self.notes_fates:
+            self.fates.append(self._holds.noted(hop, kind, now_ns))
+        return True
 
     def _rule_stream(self, key: int, link: Hop) -> Random:
         found = self._rule_streams.get((key, link))

@@ -17,7 +17,7 @@ from meshsim.drive.channels import Underway
 from meshsim.drive.network import Network
 from meshsim.drive.processes import Processes
 from meshsim.drive.returning import Returns
-from meshsim.drive.undelivered import LOST, Undelivered
+from meshsim.drive.undelivered import Undelivered
 from meshsim.faults.kinds import DeliveryTimeout, Partition
 from meshsim.faults.links import Hop, Parcel, Rule
 from meshsim.model.commands import NodeCommand
@@ -28,7 +28,7 @@ from meshsim.model.messaging.channel import closed_error
 from meshsim.model.messaging.hops import TTL_EXPIRED, processes_reached
 from meshsim.model.tags import tag_of
 from meshsim.scenario.plan import Plan
-from meshsim.trace.records import Body, MessageLost, Record
+from meshsim.trace.records import Body, Record
 
 #: A frame of this length is never seen: lengths are measured only against a smaller limit.
 _LENGTH_UNSEEN = 1 << 30
@@ -76,7 +76,7 @@ class Post(Undelivered):
         )
         # One bound method, made once: agenda entries are told apart by it.
         self.deliver = self._deliver_in_a_row if backend.steps_through else self._deliver
-        if any(isinstance(fault, Partition | DeliveryTimeout) for fault in plan.faults):
+        if network.may_withhold or any(isinstance(fault, Partition | DeliveryTimeout) for fault in plan.faults):
             self.deliver = self._deliver_past_cuts
         limit = Config.of(plan.config, plan.quirks_off).codec_max_frame_length
         #: Length of the longest message; none unless it was made shorter than what nobody reaches.
@@ -94,8 +94,10 @@ class Post(Undelivered):
             return
         if dst == src and proc_of(envelope.dest) in self.network.places:
             # Between two places of one process: nothing of a channel is on the way.
-            due_ns = self.network.arrival_within(proc_of(envelope.sender), proc_of(envelope.dest), self._agenda.instant)
-            self._agenda.post(due_ns, self.deliver, src, dst, envelope, cause, self._agenda.instant)
+            now_ns = self._agenda.instant
+            procs = proc_of(envelope.sender), proc_of(envelope.dest)
+            arrivals = self.network.arrivals_within(*procs, tag_of(envelope.message), now_ns)
+            self._travel(Underway(src, dst, envelope, cause, now_ns), arrivals)
             return
         first = self._first_stop(src, dst)
         if (src, first) in self.closed:
@@ -111,18 +113,16 @@ class Post(Undelivered):
         if reached == 0:
             self._give_back(src, envelope, cause, (TTL_EXPIRED,))
             return
-        if self.network.rules and self._cuts.stops((src, first), envelope):
+        if self.network.may_stop and self._cuts.stops((src, first), envelope):
             self._cuts.keep((src, first), Underway(src, dst, envelope, cause, self._agenda.instant))
             return
         now_ns = self._agenda.instant
         arrivals = self._arrivals(src, dst, tag_of(envelope.message))
-        if not arrivals:
-            self._record(dst, cause, MessageLost(envelope, LOST))
+        if reached is None or not arrivals:
+            self._travel(Underway(src, dst, envelope, cause, now_ns), arrivals)
+            return
         for at_ns in arrivals:
-            if reached is not None:
-                self._agenda.post(at_ns, self._expire, src, first if reached == 1 else dst, envelope, cause, now_ns)
-            else:
-                self._agenda.post(at_ns, self.deliver, src, dst, envelope, cause, now_ns)
+            self._agenda.post(at_ns, self._expire, src, first if reached == 1 else dst, envelope, cause, now_ns)
 
     def _send_oversize(self, hop: Hop, message: Underway) -> None:
         """The channel closes with everything that is not acknowledged; what is on the wire arrives all the same."""
@@ -209,7 +209,7 @@ class Post(Undelivered):
 
     def _deliver_past_cuts(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
         """As `_deliver`; the way from the host to its proc may be cut, and the way back of acknowledgements."""
-        if not self.network.rules or src == dst:
+        if not self.network.may_stop or src == dst:
             self._deliver(src, dst, envelope, cause, sent_ns)
             return
         first = self._first_stop(src, dst)

@@ -9,7 +9,7 @@ Source: mesh_model.md 3.2, 3.3, 3.5; supervision.md 4.6, 9.1.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from meshsim.drive.agenda import Agenda
 from meshsim.drive.backend import Backend
@@ -304,9 +304,14 @@ class Undelivered:
         """A message that waited in the channel of a hop is put on the wire; only now a sender finds out who is gone."""
         if hop[1] in self._ended_ns:
             self._channels.break_off(hop, self._agenda.instant)
-        src, dst, envelope, cause = message.src, message.dst, message.envelope, message.cause
+        src, dst, envelope = message.src, message.dst, message.envelope
         is_at_front = hop[0] != src
         arrivals = (self._agenda.instant,) if is_at_front else self._arrivals(src, dst, tag_of(envelope.message))
+        self._travel(message, arrivals)
+
+    def _travel(self, message: Underway, arrivals: Sequence[int]) -> None:
+        """A message is on the wire, and arrives then; it is lost if it never does."""
+        src, dst, envelope, cause = message.src, message.dst, message.envelope, message.cause
         if not arrivals:
             self._record(dst, cause, MessageLost(envelope, LOST))
         for at_ns in arrivals:

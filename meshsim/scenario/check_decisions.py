@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from meshsim.scenario.decisions import Decision, Fate, First
+from meshsim.scenario.decisions import Decision, Fate, First, Withheld
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.schema import Scenario
 from meshsim.units import format_duration
@@ -20,7 +20,7 @@ def check_decisions(scenario: Scenario) -> None:
 
 
 def _check(key: str, decision: Decision, scenario: Scenario) -> None:
-    if isinstance(decision, First | Fate) and decision.at > scenario.horizon:
+    if isinstance(decision, First | Fate | Withheld) and decision.at > scenario.horizon:
         horizon = format_duration(scenario.horizon)
         message = f"expected at most the horizon, {horizon}"
         raise ScenarioError(f"{key}.at", message, value=format_duration(decision.at))

@@ -17,7 +17,7 @@ from msgspec import UNSET, UnsetType
 
 from meshsim.units import Duration, duration, format_duration
 
-__all__ = ["Decision", "Fate", "First", "Takes", "decision_words"]
+__all__ = ["Decision", "Fate", "First", "Takes", "Withheld", "decision_words"]
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
@@ -58,6 +58,7 @@ class Fate(_Decision, frozen=True, kw_only=True, tag="fate"):
 
     #: When it is sent.
     at: Duration
+    #: Processes; procs, by their ids, if they are simulated and share a process.
     src: str = msgspec.field(name="from")
     dst: str = msgspec.field(name="to")
     #: Tag of the message: `get_state`.
@@ -73,7 +74,23 @@ class Fate(_Decision, frozen=True, kw_only=True, tag="fate"):
     copies: list[Duration] = []
 
 
-Decision = Union[First, Takes, Fate]
+class Withheld(_Decision, frozen=True, kw_only=True, tag="withheld"):
+    """One message is written to a connection that stays, and never acknowledged, as by a `delivery_timeout`."""
+
+    #: When it is written.
+    at: Duration
+    #: The process that writes it, and the one that it is written to: what is for a proc is written to its host first.
+    src: str = msgspec.field(name="from")
+    dst: str = msgspec.field(name="to")
+    #: Tag of the message: `get_state`.
+    message: str
+    #: Which one, of several that are alike, from 0.
+    number: _Count = 0
+    #: It is not withheld, although a fault would have it.
+    passes: bool = False
+
+
+Decision = Union[First, Takes, Fate, Withheld]
 
 
 def decision_words(decision: Decision) -> str:
@@ -85,6 +102,8 @@ def decision_words(decision: Decision) -> str:
             return f"{actor} in {node} takes from {queue} at choice {choice}"
         case Fate(at=at, src=src, dst=dst, message=message):
             return f"{message} {src} -> {dst} of {format_duration(at)} {_fate_words(decision)}"
+        case Withheld(at=at, src=src, dst=dst, message=message, passes=passes):
+            return f"{message} {src} -> {dst} of {format_duration(at)} {'passes' if passes else 'is withheld'}"
 
 
 def _fate_words(fate: Fate) -> str:

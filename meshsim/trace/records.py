@@ -126,7 +126,7 @@ class FaultEnded(msgspec.Struct, frozen=True, tag="fault_ended"):
 class Diverted(msgspec.Struct, frozen=True):
     """What a decision made of one message, in the words of the faults that do the same to many."""
 
-    #: `latency`, `reordering`, `duplication` or `loss`.
+    #: `latency`, `reordering`, `duplication`, `loss` or `delivery_timeout`.
     kind: str
     #: Where it was sent from and to, as the faults of links write it: `client -> host0`.
     sides: str

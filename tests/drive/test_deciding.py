@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -14,18 +15,20 @@ from small_worlds import at, found, mesh, run_sim
 from meshsim.drive.agenda import Entry
 from meshsim.drive.conductor import Conductor
 from meshsim.drive.deciding import NotedOrder, made_decisions
-from meshsim.faults.kinds import Abort, Duplication, Fault, Hang, JitterFault, Loss, Raise, Reordering
+from meshsim.faults.kinds import Abort, DeliveryTimeout, Duplication, Fault, Hang, JitterFault, Loss, Raise, Reordering
 from meshsim.model.actors.registry import default_program
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import EventRecorded, QueueTaken
 from meshsim.model.tags import tag_of
 from meshsim.run import run_plan
 from meshsim.run.execute import brief_of
-from meshsim.scenario.decisions import Decision, Fate, First, Takes
-from meshsim.scenario.plan import Plan, decode_plan, encode_plan
+from meshsim.run.program import program_of
+from meshsim.scenario.decisions import Decision, Fate, First, Takes, Withheld
+from meshsim.scenario.load import load_scenarios
+from meshsim.scenario.plan import Plan, decode_plan, encode_plan, plan
 from meshsim.sim import SimBackend
-from meshsim.trace.records import DecisionTaken, Diverted, MessageLost, Record
-from meshsim.units import MS, Duration
+from meshsim.trace.records import DecisionTaken, Diverted, FaultStruck, MessageLost, MessageReturned, Record
+from meshsim.units import MS, Duration, S
 
 BOTH_READY: list[Fault] = [
     Hang(target="trainer[0]", at=at(3), for_=at(2)),
@@ -38,6 +41,7 @@ CHANCE: list[Fault] = [
     JitterFault(target="host1", at=at(5), by=Duration(30 * MS)),
     Reordering(target="client", at=at(5), window=Duration(20 * MS)),
     Duplication(target="host0", at=at(6), share=0.3),
+    DeliveryTimeout(target="client", at=at(3.9), share=0.5, for_=at(5)),
 ]
 
 
@@ -80,7 +84,7 @@ def test_the_decisions_of_a_run_make_the_same_run_without_chance(seed: int) -> N
     again = decode_plan(encode_plan(decided(msgspec.structs.replace(plan, seed=seed), *decisions)))
     repeated = run_sim(again)
 
-    assert {First, Fate} <= {type(decision) for decision in decisions}
+    assert {First, Fate, Withheld} <= {type(decision) for decision in decisions}
     assert told(repeated.records) == told(records)
     taken = found(repeated.records, DecisionTaken), found(repeated.records, QueueTaken)
     assert sorted(each.decision for kind in taken for each in kind) == list(range(len(decisions)))
@@ -103,6 +107,66 @@ def test_fates_stand_for_the_faults_that_drew_them() -> None:
     again = run_sim(plain).records
     assert lost
     assert [(each.at, tag_of(each.what.envelope.message)) for each in again if type(each.what) is MessageLost] == lost
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "share"), [("client", "host1", 0.4), ("host0", "workers[0]", 0.9)], ids=["to a host", "from a host"]
+)
+def test_what_a_fault_withheld_is_withheld_without_it(near: str, far: str, share: float) -> None:
+    """On either hop of the way to a proc; it comes back when its channel gives up."""
+    fault = DeliveryTimeout(target=near, to=[far], one_way=True, at=at(4), share=share)
+    plan = mesh(hosts=2, horizon_s=20, faults=[fault], config={"message_delivery_timeout": "3s"})
+    backend = SimBackend(default_program())
+    conductor = Conductor(plan, backend)
+    conductor.network.notes_fates = True
+    conductor.run()
+    decisions = made_decisions(conductor, backend, None)
+
+    plain = run_sim(decided(msgspec.structs.replace(plan, faults=()), *decisions))
+
+    assert decisions
+    assert {type(each) for each in decisions} == {Withheld}
+    assert {each.src for each in decisions} == {near}
+    assert found(plain.records, MessageReturned)
+    assert told(plain.records) == [each for each in told(conductor.records) if type(each[2]) is not FaultStruck]
+
+
+def test_a_message_passes_though_a_fault_withholds_all() -> None:
+    """And the fault is what it was to all others."""
+    fault = DeliveryTimeout(target="host0", at=at(3), message="get_state")
+    plan = mesh(horizon_s=8, faults=[fault])
+    asked = [r.at for r in run_sim(mesh(horizon_s=8)).records if is_question(r)]
+    before, first = [at_ns for at_ns in asked if at_ns < 3 * S], min(at_ns for at_ns in asked if at_ns > 3 * S)
+    passes = Withheld(at=Duration(first - MS), src="client", dst="host0", message="get_state", passes=True)
+
+    records = run_sim(decided(plan, passes)).records
+
+    assert [r.at for r in run_sim(plan).records if is_question(r)] == before
+    assert [r.at for r in records if is_question(r)] == [*before, first]
+    assert found(records, DecisionTaken) == [DecisionTaken(0, "get_state client -> host0 not withheld", UNSET)]
+
+
+def is_question(record: Record) -> bool:
+    return type(record.what) is Envelope and tag_of(record.what.message) == "get_state" and record.node == "host0"
+
+
+def test_what_distances_drew_is_decided_too() -> None:
+    """Between simulated procs of one process, whose places are far apart: the same times with another stream."""
+    scenario = Path(__file__).parents[2] / "scenarios" / "fast" / "simulated-procs-are-far-apart.toml"
+    planned = plan(load_scenarios(scenario)[0], 0)
+    backend = SimBackend(program_of(planned))
+    conductor = Conductor(planned, backend)
+    conductor.network.notes_fates = True
+    conductor.run()
+    decisions = made_decisions(conductor, backend, None)
+
+    backend = SimBackend(program_of(planned))
+    again = Conductor(decided(planned, *decisions), backend)
+    again.network._between_places = Random(7)
+    again.run()
+
+    assert {type(each) for each in decisions} == {Fate}
+    assert told(again.records) == told(conductor.records)
 
 
 def test_an_actor_takes_what_it_is_told() -> None:
@@ -161,6 +225,21 @@ def test_the_trace_says_what_became_of_a_message(fate: dict[str, Any], kind: str
     assert taken.diverted == Diverted(kind, f"client -> {asked.node}", sent + takes_ns)
 
 
+def test_the_trace_says_that_a_message_was_withheld() -> None:
+    """As long as its channel waits for it, the way is cut."""
+    plan = mesh(horizon_s=8, config={"message_delivery_timeout": "2s"})
+    asked = next(r for r in run_sim(plan).records if is_question(r))
+    sent = asked.at - MS
+
+    records = run_sim(
+        decided(plan, Withheld(at=Duration(sent), src="client", dst="host0", message="get_state"))
+    ).records
+
+    (taken,) = found(records, DecisionTaken)
+    assert taken.diverted == Diverted("delivery_timeout", "client -> host0", sent + 2 * S)
+    assert [record.at for record in records if type(record.what) is MessageReturned] == [sent + 2 * S]
+
+
 def test_both_worlds_decide_alike() -> None:
     """Real processes are driven by the same conductor, and told the same choices."""
     plan = mesh(hosts=2, horizon_s=12, faults=CHANCE)
@@ -177,6 +256,7 @@ def test_both_worlds_decide_alike() -> None:
         First(at=at(4), what="get_state client -> host0", before="nothing of that name"),
         Takes(node="host0/workers_0", actor="trainer[0]", choice=7, queue="work"),
         Fate(at=at(4), src="client", dst="host0", message="get_state", lost=True),
+        Withheld(at=at(4), src="client", dst="host0", message="get_state"),
     ],
 )
 def test_a_decision_that_never_comes_up_is_not_passed_over(decision: Decision) -> None:

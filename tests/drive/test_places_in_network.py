@@ -37,7 +37,7 @@ def test_what_one_proc_sends_another_keeps_its_order():
     network.place(one, (0, 0, 0, 0, 0, 0))
     network.place(other, (1, 0, 0, 0, 0, 0))
 
-    arrivals = [network.arrival_within(one, other, now_ns) for now_ns in range(50)]
+    arrivals = [network.arrivals_within(one, other, "work", now_ns) for now_ns in range(50)]
 
     assert arrivals == sorted(arrivals)
     assert network.uniform_ns is None

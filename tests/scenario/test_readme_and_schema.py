@@ -30,7 +30,7 @@ from meshsim.oracle.expectations import (
 )
 from meshsim.run import run_plan
 from meshsim.scenario import Scenario, load_scenarios, plan, schema_json
-from meshsim.scenario.decisions import Fate, First, Takes
+from meshsim.scenario.decisions import Fate, First, Takes, Withheld
 from meshsim.scenario.json_schema import DURATION_PATTERN
 from meshsim.scenario.schema import Actors, Link, Network, OperationSpec, Procs, Relaxed, Slice, Subscriber, Topology
 from meshsim.units import Duration, DurationError, S, format_duration, parse_duration
@@ -56,6 +56,7 @@ STRUCTS = (
     First,
     Takes,
     Fate,
+    Withheld,
 )
 STRUCTS += (NothingLeft, RecordCount, MessageCount, Order, Window, Moment, Known, Relaxed)
 #: Keys of every kind of fault.

@@ -11,6 +11,7 @@ from small_worlds import at, mesh
 from meshsim.explore.shrinking.passes import PASSES, Pass, dropping, fates, rounding, simpler, sizes
 from meshsim.explore.shrinking.shrinker import Shrinker, planned
 from meshsim.faults.kinds import (
+    DeliveryTimeout,
     Exit,
     Fault,
     Hang,
@@ -25,7 +26,7 @@ from meshsim.faults.kinds import (
     Stall,
 )
 from meshsim.run import run_plan
-from meshsim.scenario.decisions import Fate, First, Takes
+from meshsim.scenario.decisions import Fate, First, Takes, Withheld
 from meshsim.scenario.from_plan import scenario_of
 from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Actors, Network, Procs, Scenario, Slice, StopActorsOp, Subscriber, Topology
@@ -182,6 +183,17 @@ def test_what_a_fault_drew_becomes_messages_with_fates() -> None:
     assert singled.decisions
     assert all(isinstance(each, Fate) and each.lost for each in singled.decisions)
     assert _lost(singled) == _lost(scenario) != []
+
+
+def test_what_a_fault_withheld_becomes_messages_that_are() -> None:
+    """Nothing is left that draws."""
+    scenario = world(DeliveryTimeout(target="host0", at=at(3), share=0.5), hosts=2)
+
+    (singled,) = fates.singled_out(scenario)
+
+    assert singled.faults == []
+    assert singled.decisions
+    assert all(isinstance(each, Withheld) for each in singled.decisions)
 
 
 def test_what_draws_nothing_is_left_alone() -> None:

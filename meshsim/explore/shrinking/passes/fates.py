@@ -1,4 +1,5 @@
-"""Faults that draw, as what they drew: the messages that a loss of every third one took, each with a fate of its own.
+"""Faults that draw, as what they drew: the messages that a loss of every third one took, each with a fate of its own,
+or that a delivery timeout of every third one withheld.
 
 Then the fault can go, and the messages one by one after it: most of them had no part in what follows.
 """
@@ -12,7 +13,7 @@ import msgspec
 from meshsim.faults import kinds
 from meshsim.faults.kinds import Fault
 from meshsim.run.program import program_of
-from meshsim.scenario.decisions import Fate
+from meshsim.scenario.decisions import Fate, Withheld
 from meshsim.scenario.errors import ScenarioError
 from meshsim.scenario.plan import plan
 from meshsim.scenario.schema import Scenario
@@ -33,17 +34,18 @@ def singled_out(scenario: Scenario) -> Iterator[Scenario]:
     yield msgspec.structs.replace(
         scenario,
         faults=[fault for fault in scenario.faults if not _draws(fault)],
-        decisions=[*(each for each in scenario.decisions if not isinstance(each, Fate)), *fates],
+        decisions=[*(each for each in scenario.decisions if not isinstance(each, Fate | Withheld)), *fates],
     )
 
 
 def _draws(fault: Fault) -> bool:
     if isinstance(fault, kinds.JitterFault | kinds.Reordering):
         return True
-    return isinstance(fault, kinds.Latency | kinds.Loss | kinds.Duplication) and fault.share < 1
+    by_share = kinds.Latency | kinds.Loss | kinds.Duplication | kinds.DeliveryTimeout
+    return isinstance(fault, by_share) and fault.share < 1
 
 
-def _fates(scenario: Scenario) -> list[Fate]:
+def _fates(scenario: Scenario) -> list[Fate | Withheld]:
     """What becomes of messages in the run of a scenario, other than that they arrive."""
     from meshsim.drive.conductor import Conductor
     from meshsim.sim import SimBackend
