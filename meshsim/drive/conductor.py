@@ -7,6 +7,8 @@ faults (`meshsim.drive.injector`), and lets time pass to the horizon. Everything
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from meshsim.drive.injector import inject
 from meshsim.drive.processes import AbandonedError
 from meshsim.drive.stage import Stage
@@ -26,17 +28,28 @@ class Conductor(World):
         Raises:
             BackendError: the machine could not do what the run asked.
         """
+        self._go_on(self.begin)
+
+    def go_on(self) -> None:
+        """Run to the horizon from the present instant, as `run` would."""
+        self._go_on(lambda: None)
+
+    def begin(self) -> None:
+        """All that a run begins with, before any time has passed."""
         plan = self.plan
         self.record(WORLD, NO_CAUSE, RunStarted(TRACE_SCHEMA, plan.scenario, plan.seed, plan_digest(plan)))
+        for host in plan.hosts:
+            self.processes.start(Node(host), "host")
+        for client in plan.clients:
+            self.processes.start(Node(client), "client")
+        Stage(self).begin()
+        inject(self)
+
+    def _go_on(self, first: Callable[[], None]) -> None:
         why = "horizon"
         try:
-            for host in plan.hosts:
-                self.processes.start(Node(host), "host")
-            for client in plan.clients:
-                self.processes.start(Node(client), "client")
-            Stage(self).begin()
-            inject(self)
-            self._pass_time(int(plan.horizon))
+            first()
+            self._pass_time(int(self.plan.horizon))
             self.processes.check_all()
         except AbandonedError:
             why = "kernel_disagreed"

@@ -7,14 +7,13 @@ cannot strike (its target is gone, say) is recorded as missed, with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from itertools import count, repeat
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import simpy
 from msgspec import UNSET, UnsetType
 
+from meshsim.drive.script import Script
 from meshsim.drive.strikes import ENDS, STRIKES, Strike
 from meshsim.drive.strikes.base import MissedError
 from meshsim.drive.strikes.found import found_target
@@ -25,53 +24,101 @@ from meshsim.trace.records import NO_CAUSE, Record
 if TYPE_CHECKING:
     from meshsim.drive.world import World
 
-#: Numbers of the strikes of one fault; without end, and unset for a fault that strikes once.
-_Numbers = Iterator[int | UnsetType]
-
 
 def inject(world: World) -> None:
     """Start a SimPy process for every fault of the plan."""
     for index, fault in enumerate(world.plan.faults):
         if not isinstance(fault, AT_SPAWN):
-            world.env.process(_life(world, index, fault))
+            inject_one(world, index, fault)
 
 
-def _life(world: World, index: int, fault: Fault) -> Generator[simpy.Event, Any, None]:
-    """From waiting to the last strike."""
-    numbers: _Numbers = count(1) if is_repeated(fault) else repeat(UNSET)
+def inject_one(world: World, index: int, fault: Fault) -> None:
+    """Start the SimPy process of one fault. Its time, if it has one, is to come."""
+    one = _One(world, index, fault)
     if fault.at is not None:
-        yield world.env.timeout(int(fault.at))
-        yield from _strikes(world, index, fault, numbers, None)
-        return
-    assert fault.when is not None
-    trigger = Trigger(world, fault.when)
-    for _ in range(1 if fault.when.times is UNSET else fault.when.times):
-        record = yield from trigger.next()
-        world.env.process(_triggered(world, index, fault, numbers, record))
+        _Strikes(one, int(fault.at) - world.now_ns, None).start(world.env)
+    else:
+        _Watch(one).start(world.env)
 
 
-def _triggered(
-    world: World, index: int, fault: Fault, numbers: _Numbers, record: Record
-) -> Generator[simpy.Event, Any, None]:
-    """What follows one match; the next one may come before it is over."""
-    assert fault.when is not None
-    yield world.env.timeout(int(fault.when.after))
-    yield from _strikes(world, index, fault, numbers, record)
+class _One:
+    """One fault of a run, and how often it has struck."""
+
+    def __init__(self, world: World, index: int, fault: Fault) -> None:
+        self.world = world
+        self.index = index
+        self.fault = fault
+        self._is_repeated = is_repeated(fault)
+        self._strikes = 0
+
+    def next_number(self) -> int | UnsetType:
+        """Number of the next strike; unset for a fault that strikes once."""
+        self._strikes += 1
+        return self._strikes if self._is_repeated else UNSET
 
 
-def _strikes(
-    world: World, index: int, fault: Fault, numbers: _Numbers, record: Record | None
-) -> Generator[simpy.Event, Any, None]:
-    """Strike now, and again with every period."""
-    _strike(world, index, fault, next(numbers), record)
-    if fault.repeat is not UNSET:
-        for _ in range(fault.repeat.times - 1):
-            yield world.env.timeout(int(fault.repeat.every))
-            _strike(world, index, fault, next(numbers), record)
+class _Watch(Script):
+    """Waits for matches; each is followed by strikes, and the next one may come before they are over."""
+
+    def __init__(self, one: _One) -> None:
+        assert one.fault.when is not None
+        self._one, self._when = one, one.fault.when
+        #: Made when it begins: what is recorded before is not looked at.
+        self._trigger: Trigger | None = None
+        self._left = 1 if self._when.times is UNSET else self._when.times
+
+    def advance(self) -> simpy.Event | None:
+        if self._trigger is None:
+            self._trigger = Trigger(self._one.world, self._when)
+        while self._left:
+            record = self._trigger.take()
+            if record is None:
+                return self._trigger.wait()
+            self._left -= 1
+            _Strikes(self._one, int(self._when.after), record).start(self._one.world.env)
+        return None
 
 
-def _strike(world: World, index: int, fault: Fault, number: int | UnsetType, record: Record | None) -> None:
-    """Strike every target now. What lasts for a time ends later, whatever else comes."""
+class _Strikes(Script):
+    """Strikes after a time, and again with every period."""
+
+    def __init__(self, one: _One, after_ns: int, record: Record | None) -> None:
+        self._one = one
+        self._record = record
+        repeat = one.fault.repeat
+        self._left, self._every_ns = (1, 0) if repeat is UNSET else (repeat.times, int(repeat.every))
+        #: How long it waits before it begins; None when it has begun.
+        self._after_ns: int | None = after_ns
+
+    def advance(self) -> simpy.Event | None:
+        env = self._one.world.env
+        if self._after_ns is not None:
+            after_ns, self._after_ns = self._after_ns, None
+            return env.timeout(after_ns)
+        _strike(self._one, self._record)
+        self._left -= 1
+        return env.timeout(self._every_ns) if self._left else None
+
+
+class _End(Script):
+    """Ends what lasts for a time, whatever else comes."""
+
+    def __init__(self, strike: Strike, lasts_ns: int) -> None:
+        self._strike = strike
+        self._lasts_ns: int | None = lasts_ns
+
+    def advance(self) -> simpy.Event | None:
+        if self._lasts_ns is not None:
+            lasts_ns, self._lasts_ns = self._lasts_ns, None
+            return self._strike.world.env.timeout(lasts_ns)
+        kind, does = ENDS[type(self._strike.fault)]
+        self._strike.carry_out(does, kind)
+        return None
+
+
+def _strike(the: _One, record: Record | None) -> None:
+    """Strike every target now."""
+    world, index, fault, number = the.world, the.index, the.fault, the.next_number()
     cause = NO_CAUSE if record is None else record.seq
     for target in targets_of(fault):
         one = _aimed(fault, target)
@@ -86,15 +133,9 @@ def _strike(world: World, index: int, fault: Fault, number: int | UnsetType, rec
         strike.carry_out(STRIKES[type(fault)])
         lasts = getattr(one, "for_", None)
         if type(one) in ENDS and lasts is not None:
-            world.env.process(_ended(strike, int(lasts)))
+            _End(strike, int(lasts)).start(world.env)
 
 
 def _aimed(fault: Fault, target: str) -> Fault:
     """The fault with one target alone."""
     return fault if fault.target == target else msgspec.structs.replace(fault, target=target, targets=UNSET)
-
-
-def _ended(strike: Strike, lasts_ns: int) -> Generator[simpy.Event, Any, None]:
-    yield strike.world.env.timeout(lasts_ns)
-    kind, does = ENDS[type(strike.fault)]
-    strike.carry_out(does, kind)

@@ -77,12 +77,21 @@ class Post(Undelivered):
         # One bound method, made once: agenda entries are told apart by it.
         self.deliver = self._deliver_in_a_row if backend.steps_through else self._deliver
         if network.may_withhold or any(isinstance(fault, Partition | DeliveryTimeout) for fault in plan.faults):
-            self.deliver = self._deliver_past_cuts
+            self.expect_cuts()
         limit = Config.of(plan.config, plan.quirks_off).codec_max_frame_length
         #: Length of the longest message; none unless it was made shorter than what nobody reaches.
         self._length_max = limit if limit < _LENGTH_UNSEEN else None
         #: Whether each message has to be looked at before it is sent.
         self.is_strict = self._is_short_lived or self._length_max is not None
+
+    def expect_cuts(self) -> None:
+        """What is sent from now on may be stopped at any hop of its way."""
+        self.deliver = self._deliver_past_cuts
+
+    @property
+    def expects_cuts(self) -> bool:
+        """Whether what is on its way may still be stopped."""
+        return self.deliver == self._deliver_past_cuts
 
     # --- sending -------------------------------------------------------------------------------------------
 

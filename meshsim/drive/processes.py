@@ -113,7 +113,7 @@ class Processes:
         #: Called when a process is stopped, goes on or has ended, before anything that follows from it.
         self.on_change: Callable[[Node, ProcessState], None] = lambda *_: None
         #: Asked why a process has ended; it may have been about to end itself, which nobody knew yet.
-        self.why_ended: Callable[[Change], str] = lambda change: change.why
+        self.why_ended: Callable[[Change], str] = _why
 
     def is_gone(self, node: Node) -> bool:
         return self.table.state(node) in (ProcessState.DEAD, ProcessState.REAPED)
@@ -452,3 +452,7 @@ class Processes:
     def _disagree(self, node: Node, cause: int, expected: str, observed: str) -> None:
         self._record(node, cause, KernelDisagreed(expected, observed))
         raise AbandonedError
+
+
+def _why(change: Change) -> str:
+    return change.why

@@ -6,13 +6,13 @@ It asks an actor's own code to do it; from there on it is ordinary messages.
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 import msgspec
 import simpy
 from msgspec import UNSET, UnsetType
 
+from meshsim.drive.walking import AtItsTime, InTurn
 from meshsim.faults.kinds import InitFails, targets_of
 from meshsim.faults.targets import parse_target
 from meshsim.model.actors.plain import INIT_FAILS
@@ -145,43 +145,30 @@ class Stage:
         self._env = world.env
         self._references = References(world.plan, world.directory)
         self._ended: dict[int, simpy.Event] = {step.index: self._env.event() for step in world.plan.steps}
-        self._ready = self._env.event()
+        self.ready = self._env.event()
 
     def begin(self) -> None:
         """Start the SimPy processes that walk the plan's steps."""
         self._world.on_operation_ended = self._on_ended
-        self._env.process(self._in_turn())
+        InTurn(self, self._world.plan.steps).start(self._env)
         for step in self._world.plan.steps:
             if step.operation.at is not None:
-                self._env.process(self._at_its_time(step, int(step.operation.at)))
+                AtItsTime(self, step, int(step.operation.at)).start(self._env)
 
-    def _in_turn(self) -> Generator[simpy.Event, object, None]:
-        """What has no time begins when what is written before it is over, whether that has a time or not."""
-        before: simpy.Event | None = None
-        for step in self._world.plan.steps:
-            if not step.bring_up and not self._ready.triggered:
-                yield from _over(before)
-                self._ready.succeed()
-            if step.operation.at is None:
-                yield from _over(before)
-                self._ask(step)
-            before = self._ended[step.index]
-        if not self._ready.triggered:
-            yield from _over(before)
-            self._ready.succeed()
+    def after(self, at_ns: int) -> simpy.Event:
+        """What happens so much later."""
+        return self._env.timeout(at_ns)
 
-    def _at_its_time(self, step: Step, at_ns: int) -> Generator[simpy.Event, object, None]:
-        yield self._env.timeout(at_ns)
-        if not self._ready.triggered:
-            yield self._ready
-        self._ask(step)
+    def end_of(self, step: Step) -> simpy.Event:
+        """What happens when a step is over."""
+        return self._ended[step.index]
 
     def _on_ended(self, ended: OperationEnded) -> None:
         event = self._ended.get(ended.index)
         if event is not None and not event.triggered:
             event.succeed()
 
-    def _ask(self, step: Step) -> None:
+    def ask(self, step: Step) -> None:
         """Hand the operation to the actor that is to do it, or record why that cannot be."""
         by = self._world.directory.actor(step.operation.by)
         try:
@@ -201,12 +188,6 @@ class Stage:
             )
             self._world.record(WORLD, NO_CAUSE, ended)
             self._on_ended(ended)
-
-
-def _over(event: simpy.Event | None) -> Generator[simpy.Event, object, None]:
-    """Wait for an event that may have been, or for nothing."""
-    if event is not None and not event.processed:
-        yield event
 
 
 class References:

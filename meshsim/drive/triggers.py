@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import simpy
 from msgspec import UNSET
@@ -35,12 +34,14 @@ class Trigger:
         self._waiting: simpy.Event | None = None
         world.watchers.append(self._watch)
 
-    def next(self) -> Generator[simpy.Event, Any, Record]:
-        """Wait for the next match; it may have been at this very instant."""
-        if not self._matches:
-            self._waiting = self._env.event()
-            yield self._waiting
-        return self._matches.popleft()
+    def take(self) -> Record | None:
+        """The next match that has been; it may have been at this very instant."""
+        return self._matches.popleft() if self._matches else None
+
+    def wait(self) -> simpy.Event:
+        """What happens with the next match."""
+        self._waiting = self._env.event()
+        return self._waiting
 
     def _watch(self, record: Record) -> None:
         if self._behind is not None:

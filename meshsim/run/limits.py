@@ -51,7 +51,7 @@ class LimitedBackend:
         self._backend = backend
         self._limits = limits
         self._virtual_ns = (1 << 63) if limits.virtual_ns is None else limits.virtual_ns
-        self._deadline = perf_counter() + limits.wall_s
+        self.begin_anew()
         self._steps = 0
         self._in_step = False
         #: How many records there are; set by whoever runs a conductor on this backend.
@@ -93,6 +93,10 @@ class LimitedBackend:
                 alarm = conductor.env.timeout(at_ns, at_ns)
                 alarm.callbacks.append(lambda event: self._check(event.value))
         return interrupting(self) if self.name == "sim" else nullcontext()
+
+    def begin_anew(self) -> None:
+        """The wall time begins now."""
+        self._deadline = perf_counter() + self._limits.wall_s
 
     def is_stuck(self) -> bool:
         """Whether the present step has lasted beyond the limit of wall time."""

@@ -24,14 +24,14 @@ class SimBackend:
     steps_through = False
 
     def __init__(self, program: Program) -> None:
-        self._program = program
+        self.program = program
         self.nodes: dict[Node, NodeMachine] = {}
 
     def start(self, boot: NodeBoot) -> None:
-        self.nodes[boot.node] = NodeMachine(boot, self._program)
+        self.nodes[boot.node] = NodeMachine(boot, self.program)
 
     def spawn(self, parent: Node, boot: NodeBoot, *, pdeathsig: bool) -> None:
-        self.nodes[boot.node] = NodeMachine(boot, self._program)
+        self.nodes[boot.node] = NodeMachine(boot, self.program)
 
     def step(self, node: Node, event: Event, now_ns: int) -> list[NodeCommand]:
         return self.nodes[node].handle(event, now_ns)

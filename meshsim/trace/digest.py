@@ -52,6 +52,14 @@ class TraceWriter:
         self._state = hashlib.sha256()
         self._hashed = 0
 
+    def __getstate__(self) -> list[Record]:
+        """A copy hashes for itself."""
+        return self.records
+
+    def __setstate__(self, records: list[Record]) -> None:
+        self.__init__()  # type: ignore[misc]  # as new, but for its records
+        self.records = records
+
     def digest(self) -> str:
         """Digest of what was appended so far; more may follow."""
         for chunk in encoded_chunks(self.records[self._hashed :]):

@@ -69,7 +69,8 @@ class LocalAlloc(msgspec.Struct):
     names: NameSource
     #: Whether procs are at the places that their points stand for.
     is_simulated: bool = False
-    todo: list[Action] = []
+    #: Made by `__post_init__` for an alloc that begins; empty in a copy of one that has nothing to do.
+    todo: list[Action] = None  # type: ignore[assignment]
     ranks: dict[int, LocalProc] = {}
     #: Events that are ready to be told.
     ready: list[AllocEvent] = []
@@ -79,7 +80,7 @@ class LocalAlloc(msgspec.Struct):
     is_over: bool = False
 
     def __post_init__(self) -> None:
-        if not self.todo:
+        if self.todo is None:
             self.todo = [StartRank(rank) for rank in range(self.extent.num_ranks)]
 
     def next(self) -> tuple[list[Command], AllocEvent | None]:
