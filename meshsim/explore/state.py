@@ -10,8 +10,7 @@ There are two ways to see that two runs go on alike.
 - By what has become of it: what every node has in mind, what is under way, and what was recorded at each instant, in
   whatever order. Runs that took the same at an instant in another order, and were none the wiser, go on alike.
 
-A run is forked at an instant by running a plan that is the same up to there. Copying a run would win nothing: what
-SimPy is in the middle of cannot be copied, and copying the rest takes longer than running a small world again.
+A run can be forked at any instant (`meshsim.explore.forking`).
 """
 
 from __future__ import annotations

@@ -27,6 +27,8 @@ of its own (`branching`). So every combination comes up once, and every run in b
                           second way what led to it is its own, and is judged. A case that is another one with places
                           changed is run to its end, but not gone into (`meshsim.explore.state`).
 
+The run up to the window is the same for all: it is made once, and each case goes on from a copy (`trunk`).
+
 Outside the window ties are broken first in, first out, also those of what a fault in the window leads to.
 
 What is counted are *classes*: different histories, times and changed places aside; and, if equal states are settled,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from contextlib import closing
 
 import msgspec
 
@@ -15,7 +14,8 @@ from meshsim.explore.exhaustive.commuting import Commuting, Trials
 from meshsim.explore.exhaustive.striking import Targets
 from meshsim.explore.exhaustive.ties import WatchedOrder
 from meshsim.explore.exhaustive.timeless import Beginning
-from meshsim.explore.exhaustive.watching import EnoughError, Watch, WatchedBackend, WatchedConductor
+from meshsim.explore.exhaustive.trunk import Trunk
+from meshsim.explore.exhaustive.watching import EnoughError, Watch
 from meshsim.explore.finding import Finding, findings_of
 from meshsim.explore.running import LIMITS
 from meshsim.explore.state import Renaming, digest_of, history, renamings_of
@@ -23,8 +23,7 @@ from meshsim.model.config import Config
 from meshsim.oracle.judge import judge
 from meshsim.run.brief import brief_of
 from meshsim.run.execute import given_up
-from meshsim.run.limits import LimitedBackend, Limits
-from meshsim.run.program import program_of
+from meshsim.run.limits import Limits
 from meshsim.scenario.plan import Plan
 from meshsim.trace.directory import Directory
 from meshsim.trace.records import Record
@@ -58,6 +57,7 @@ class Brancher:
         self._renamings: tuple[Renaming, ...] = renamings_of(self._alike.groups)
         self._beginning = Beginning()
         self._trials = Trials()
+        self._trunk = Trunk(plan, bounds, limits)
         self._ack_ns = Config.of(plan.config, plan.quirks_off).message_ack_time_interval
         links = [link.latency for link in plan.network.links if link.latency is not None]
         #: What follows from anything reaches another node after this time at the earliest.
@@ -70,26 +70,25 @@ class Brancher:
         """
         plan = case.plan(self._plan)
         order = WatchedOrder(case.orders, self._bounds.window)
-        with closing(WatchedBackend(program_of(plan))) as backend:
-            undecided = msgspec.structs.replace(plan, decisions=self._plan.decisions)
-            limited = LimitedBackend(backend, self.limits)
-            conductor = order.conductor = WatchedConductor(undecided, limited, order)
-            records = conductor.records
-            limited.count_records = records.__len__
-            if self._bounds.settled:
-                order.indifferent = Commuting(conductor, backend, self._trials).among
-            watch = Watch(case, self._bounds, self._latency_ns, self._renamings, seen)
-            watch.begin(plan, conductor, backend, order, self._beginning)
-            try:
-                conductor.run()
-            except EnoughError:
-                verdict = judge(brief_of(undecided), records) if watch.is_settled else None
-            except NodeRaisedError as error:
-                verdict = given_up(str(error), records, is_code=True)
-            except BackendError as error:
-                return Branched(broken_off=str(error))
-            else:
-                verdict = judge(brief_of(undecided), records)
+        undecided = msgspec.structs.replace(plan, decisions=self._plan.decisions)
+        run = self._trunk.run_of(undecided)
+        conductor = order.conductor = run.conductor
+        conductor.decide(order)
+        records = conductor.records
+        if self._bounds.settled:
+            order.indifferent = Commuting(conductor, run.backend, self._trials).among
+        watch = Watch(case, self._bounds, self._latency_ns, self._renamings, seen)
+        watch.begin(plan, conductor, run.backend, order, self._beginning)
+        try:
+            run.carry_out()
+        except EnoughError:
+            verdict = judge(brief_of(undecided), records) if watch.is_settled else None
+        except NodeRaisedError as error:
+            verdict = given_up(str(error), records, is_code=True)
+        except BackendError as error:
+            return Branched(broken_off=str(error))
+        else:
+            verdict = judge(brief_of(undecided), records)
         if watch.missed:
             return Branched(missed=True)
         cases = tuple(each for each in self._next(case, order, conductor) if each.since <= watch.until_ns)

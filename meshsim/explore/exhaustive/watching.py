@@ -23,6 +23,7 @@ from meshsim.sim import SimBackend
 from meshsim.trace.records import FaultMissed, Record
 
 if TYPE_CHECKING:
+    from meshsim.drive.agenda import TieOrder
     from meshsim.model.boot import Program
     from meshsim.model.commands import NodeCommand
     from meshsim.model.events import Event
@@ -56,12 +57,16 @@ class WatchedConductor(Conductor):
     #: From when on and before when.
     window: tuple[int, int]
 
+    def decide(self, order: TieOrder | None) -> None:
+        """Have this one say who goes first at an instant of the window."""
+        self._agenda.tie_order = order
+
     def _pass_time(self, until_ns: int) -> None:
         """Equal times have an order other than first in, first out in the window alone: nobody is asked outside it."""
         begin_ns, end_ns = self.window
         env, agenda, order = self.env, self._agenda, self._agenda.tie_order
         agenda.tie_order = None
-        if begin_ns > 0:
+        if begin_ns > self.now_ns:
             super()._pass_time(begin_ns)
         self.on_window()
         agenda.tie_order = order

@@ -15,9 +15,11 @@ from meshsim.explore.concerning import is_timer
 from meshsim.explore.exhaustive.alike import alike_of
 from meshsim.explore.exhaustive.cases import Case
 from meshsim.explore.exhaustive.search import Exhausted, explore_exhaustively, pieces_of
+from meshsim.explore.exhaustive.trunk import Trunk
 from meshsim.explore.finding import Signature, findings_of
+from meshsim.explore.forking import Checkpoint
 from meshsim.explore.state import digest_of, history, renamings_of, settled_digest
-from meshsim.faults.kinds import Exit, Fault, Raise, Stall
+from meshsim.faults.kinds import Exit, Fault, Partition, Raise, Stall
 from meshsim.model.actors.registry import default_program
 from meshsim.model.messages import Envelope
 from meshsim.oracle.judge import judge
@@ -313,3 +315,46 @@ def test_a_fault_that_finds_nobody_is_no_case() -> None:
 
     assert (once.missed, twice.classes) == (0, once.classes)
     assert twice.missed == twice.runs - once.runs > 0
+
+
+def test_what_all_cases_have_in_common_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each goes on from a copy of it, and comes to what it comes to from the beginning."""
+    plan, faults = world(2, "2026-03"), menu(2, "exit", "raise", "stall")
+    bounds = Bounded(at_most=1, window=window(2_021, 2_026))
+
+    forked = explore_exhaustively(plan, faults, **bounds)
+    monkeypatch.setattr(Trunk, "_reached", lambda _: None)
+
+    assert forked.findings
+    assert told(explore_exhaustively(plan, faults, **bounds)) == told(forked)
+
+
+def test_a_world_that_cannot_be_copied_is_run_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user's machine may hold what only one can have."""
+    bounds = Bounded(at_most=1, window=POLL)
+    expected = told(explore_exhaustively(world(2), menu(2, "exit"), **bounds))
+
+    def fail(*_: object) -> None:
+        raise TypeError("cannot pickle '_thread.lock' object")
+
+    monkeypatch.setattr(Checkpoint, "__init__", fail)
+
+    assert told(explore_exhaustively(world(2), menu(2, "exit"), **bounds)) == expected
+
+
+def test_cuts_are_placed_as_well() -> None:
+    """They stop what is on its way when the window begins: whoever carries it has to expect that."""
+    partition = Partition(target="workers[0]", at=None)
+    result = explore_exhaustively(world(2), [partition], at_most=1, window=window(2_015.5, 2_016.5))
+    alone = [explore_one(world(2), partition, at_ns) for at_ns in (int(2_015.5 * MS), 2_016 * MS)]
+
+    assert result.is_complete
+    assert result.classes >= 1 + len(set(alone))
+
+
+def explore_one(plan: Plan, fault: Fault, at_ns: int) -> bytes:
+    """The class of a run from its beginning."""
+    placed = msgspec.structs.replace(plan, faults=(msgspec.structs.replace(fault, at=Duration(at_ns)),))
+    conductor = Conductor(placed, SimBackend(default_program()))
+    conductor.run()
+    return digest_of(history(conductor.records, conductor.directory, timed=False))
