@@ -7,8 +7,6 @@ faults (`meshsim.drive.injector`), and lets time pass to the horizon. Everything
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from meshsim.drive.injector import inject
 from meshsim.drive.processes import AbandonedError
 from meshsim.drive.stage import Stage
@@ -28,11 +26,22 @@ class Conductor(World):
         Raises:
             BackendError: the machine could not do what the run asked.
         """
-        self._go_on(self.begin)
+        try:
+            self.begin()
+        except AbandonedError:
+            self._finish("kernel_disagreed")
+        else:
+            self.go_on()
 
     def go_on(self) -> None:
         """Run to the horizon from the present instant, as `run` would."""
-        self._go_on(lambda: None)
+        why = "horizon"
+        try:
+            self._pass_time(int(self.plan.horizon))
+            self.processes.check_all()
+        except AbandonedError:
+            why = "kernel_disagreed"
+        self._finish(why)
 
     def begin(self) -> None:
         """All that a run begins with, before any time has passed."""
@@ -44,16 +53,6 @@ class Conductor(World):
             self.processes.start(Node(client), "client")
         Stage(self).begin()
         inject(self)
-
-    def _go_on(self, first: Callable[[], None]) -> None:
-        why = "horizon"
-        try:
-            first()
-            self._pass_time(int(self.plan.horizon))
-            self.processes.check_all()
-        except AbandonedError:
-            why = "kernel_disagreed"
-        self._finish(why)
 
     def timing(self) -> Timing | None:
         """How late things were; None in virtual time, where nothing is."""

@@ -21,7 +21,7 @@ import msgspec
 
 from meshsim.drive.agenda import Agenda
 from meshsim.drive.channels import Channels, Deliveries, Underway
-from meshsim.drive.network import Network
+from meshsim.drive.network import Network, Stop
 from meshsim.drive.processes import Processes
 from meshsim.faults.links import Hop
 from meshsim.model.messages import Envelope
@@ -75,20 +75,22 @@ class Cuts:
 
     # --- what a rule stops -----------------------------------------------------------------------------------
 
-    def stops(self, hop: Hop, envelope: Envelope) -> bool:
-        """Whether a message that is put on the wire now stays in its channel."""
-        network = self._network
-        if network.is_cut(hop):
-            return True
-        if not self._is_connected(hop) and network.is_cut((hop[1], hop[0])):
-            return True
-        return network.is_withheld(hop, tag_of(envelope.message), self._agenda.instant)
-
-    def keep(self, hop: Hop, message: Underway) -> None:
-        """A message that is stopped: the channel has it."""
+    def keeps(self, hop: Hop, message: Underway) -> bool:
+        """Whether a message that is put on the wire now is stopped: the channel has it then."""
+        stop = self._stop(hop, message.envelope)
+        if stop is None:
+            return False
         is_written = self._is_connected(hop) or not (self._network.is_cut(hop) or self._network.is_cut(hop[::-1]))
-        self._waiting.setdefault(hop, []).append(message)
+        if stop is Stop.UNTIL_HEALED:
+            self._waiting.setdefault(hop, []).append(message)
         self._hand_over(hop, message, is_written)
+        return True
+
+    def _stop(self, hop: Hop, envelope: Envelope) -> Stop | None:
+        network = self._network
+        if network.is_cut(hop) or (not self._is_connected(hop) and network.is_cut((hop[1], hop[0]))):
+            return Stop.UNTIL_HEALED
+        return network.stop(hop, tag_of(envelope.message), self._agenda.instant)
 
     def keep_unacknowledged(self, hop: Hop) -> None:
         """What was delivered at this hop and not acknowledged stays in its channel while the way back is cut."""

@@ -34,14 +34,14 @@ def inject(world: World) -> None:
 
 def inject_one(world: World, index: int, fault: Fault) -> None:
     """Start the SimPy process of one fault. Its time, if it has one, is to come."""
-    one = _One(world, index, fault)
+    injected = _Injected(world, index, fault)
     if fault.at is not None:
-        _Strikes(one, int(fault.at) - world.now_ns, None).start(world.env)
+        _Strikes(injected, None).start(world.env, int(fault.at) - world.now_ns)
     else:
-        _Watch(one).start(world.env)
+        _Watch(injected).start(world.env)
 
 
-class _One:
+class _Injected:
     """One fault of a run, and how often it has struck."""
 
     def __init__(self, world: World, index: int, fault: Fault) -> None:
@@ -60,80 +60,70 @@ class _One:
 class _Watch(Script):
     """Waits for matches; each is followed by strikes, and the next one may come before they are over."""
 
-    def __init__(self, one: _One) -> None:
-        assert one.fault.when is not None
-        self._one, self._when = one, one.fault.when
+    def __init__(self, injected: _Injected) -> None:
+        assert injected.fault.when is not None
+        self._injected, self._when = injected, injected.fault.when
         #: Made when it begins: what is recorded before is not looked at.
         self._trigger: Trigger | None = None
         self._left = 1 if self._when.times is UNSET else self._when.times
 
     def advance(self) -> simpy.Event | None:
         if self._trigger is None:
-            self._trigger = Trigger(self._one.world, self._when)
+            self._trigger = Trigger(self._injected.world, self._when)
         while self._left:
             record = self._trigger.take()
             if record is None:
                 return self._trigger.wait()
             self._left -= 1
-            _Strikes(self._one, int(self._when.after), record).start(self._one.world.env)
+            _Strikes(self._injected, record).start(self._injected.world.env, int(self._when.after))
         return None
 
 
 class _Strikes(Script):
-    """Strikes after a time, and again with every period."""
+    """Strikes, and again with every period."""
 
-    def __init__(self, one: _One, after_ns: int, record: Record | None) -> None:
-        self._one = one
+    def __init__(self, injected: _Injected, record: Record | None) -> None:
+        self._injected = injected
         self._record = record
-        repeat = one.fault.repeat
+        repeat = injected.fault.repeat
         self._left, self._every_ns = (1, 0) if repeat is UNSET else (repeat.times, int(repeat.every))
-        #: How long it waits before it begins; None when it has begun.
-        self._after_ns: int | None = after_ns
 
     def advance(self) -> simpy.Event | None:
-        env = self._one.world.env
-        if self._after_ns is not None:
-            after_ns, self._after_ns = self._after_ns, None
-            return env.timeout(after_ns)
-        _strike(self._one, self._record)
+        _strike(self._injected, self._record)
         self._left -= 1
-        return env.timeout(self._every_ns) if self._left else None
+        return self._injected.world.env.timeout(self._every_ns) if self._left else None
 
 
 class _End(Script):
     """Ends what lasts for a time, whatever else comes."""
 
-    def __init__(self, strike: Strike, lasts_ns: int) -> None:
+    def __init__(self, strike: Strike) -> None:
         self._strike = strike
-        self._lasts_ns: int | None = lasts_ns
 
     def advance(self) -> simpy.Event | None:
-        if self._lasts_ns is not None:
-            lasts_ns, self._lasts_ns = self._lasts_ns, None
-            return self._strike.world.env.timeout(lasts_ns)
         kind, does = ENDS[type(self._strike.fault)]
         self._strike.carry_out(does, kind)
         return None
 
 
-def _strike(the: _One, record: Record | None) -> None:
+def _strike(injected: _Injected, record: Record | None) -> None:
     """Strike every target now."""
-    world, index, fault, number = the.world, the.index, the.fault, the.next_number()
+    world, index, fault, number = injected.world, injected.index, injected.fault, injected.next_number()
     cause = NO_CAUSE if record is None else record.seq
     for target in targets_of(fault):
-        one = _aimed(fault, target)
-        strike = Strike(world, index, one, cause, number)
+        aimed = _aimed(fault, target)
+        strike = Strike(world, index, aimed, cause, number)
         if record is not None:
             try:
-                one = _aimed(fault, found_target(world, fault, target, record))
+                aimed = _aimed(fault, found_target(world, fault, target, record))
             except MissedError as missed:
                 strike.missed(str(missed))
                 continue
-            strike = Strike(world, index, one, cause, number)
+            strike = Strike(world, index, aimed, cause, number)
         strike.carry_out(STRIKES[type(fault)])
-        lasts = getattr(one, "for_", None)
-        if type(one) in ENDS and lasts is not None:
-            _End(strike, int(lasts)).start(world.env)
+        lasts = getattr(aimed, "for_", None)
+        if type(aimed) in ENDS and lasts is not None:
+            _End(strike).start(world.env, int(lasts))
 
 
 def _aimed(fault: Fault, target: str) -> Fault:

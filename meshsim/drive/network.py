@@ -7,12 +7,14 @@ The scenario's `[network]` comes first, then the rules that faults have made, in
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from random import Random
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from meshsim.drive.fates import LOST, PLAIN, DecidedFates, DecidedHolds
+from meshsim.faults.kinds import MessageFault
 from meshsim.faults.links import Fate as Judged
 from meshsim.faults.links import Hop, Parcel, Rule, is_cut, is_withheld, judge
 from meshsim.model.alloc.places import Place, latency_ns
@@ -23,6 +25,13 @@ from meshsim.scenario.plan import Plan
 from meshsim.scenario.schema import Link
 from meshsim.scenario.streams import stream
 from meshsim.trace.records import Diverted
+
+
+class Stop(Enum):
+    """How long a message stays in its channel, if the channel does not give up before."""
+
+    UNTIL_HEALED = "until healed"
+    FOR_GOOD = "for good"
 
 
 class LinkQuality(msgspec.Struct, frozen=True):
@@ -57,18 +66,30 @@ class Network:
         self._rule_streams: dict[tuple[int, Hop], Random] = {}
         #: What became of messages otherwise than their link alone would have it, when that is noted.
         self.fates: list[Fate | Withheld] = []
-        #: Whether it is.
-        self.notes_fates = False
+        self._notes_fates = False
         decisions = () if plan.decisions is UNSET else plan.decisions
         self._decided = DecidedFates(decisions, on_decision)
         stays_ns = Config.of(plan.config, plan.quirks_off).message_delivery_timeout
         self._holds = DecidedHolds(decisions, on_decision, stays_ns)
-        #: Whether a message that is written may stay in its channel, and so has to be looked at before.
-        self.may_stop = self.may_withhold = bool(self._holds)
+        #: Whether a decision may withhold a message, at any time.
+        self.may_withhold = bool(self._holds)
+        #: Whether a message that is written now may stay in its channel, and so has to be looked at.
+        self.may_stop = self.may_withhold
+        self._may_draw = any(isinstance(fault, MessageFault) for fault in plan.faults)
         is_plain = not plan.network.links and not plan.network.jitter and not plan.network.loss
         uniform = is_plain and not self._decided and not self._holds
         #: The latency of every link when all are alike and nothing is drawn; None otherwise.
         self.uniform_ns: int | None = int(plan.network.latency) if uniform else None
+
+    def note_fates(self) -> None:
+        """Have `fates` say what is drawn, from now on: the beginning of the run.
+
+        Where anything can be drawn each message is looked at, also before: those that are alike are counted.
+        """
+        self._notes_fates = True
+        if self._may_draw:
+            self.uniform_ns = None
+            self.may_stop = self.may_withhold = True
 
     def place(self, proc: ProcId, place: Place) -> None:
         """A simulated proc has a place: messages between two such procs take the time of their distance."""
@@ -111,7 +132,7 @@ class Network:
     def _arrivals(self, parcel: Parcel, now_ns: int, plain_ns: int, fate: Judged) -> tuple[int, ...]:
         """As decided, or else as it was judged to; noted."""
         fate = self._decided.of(parcel, now_ns, fate)
-        if self.notes_fates and fate != PLAIN:
+        if self._notes_fates and fate != PLAIN:
             self.fates.append(self._decided.noted(parcel, now_ns, fate))
         if fate.is_lost:
             return ()
@@ -125,7 +146,7 @@ class Network:
     @property
     def is_judged(self) -> bool:
         """Whether each message has to be judged by what it is."""
-        return bool(self.rules) or bool(self._decided) or self.notes_fates
+        return bool(self.rules) or bool(self._decided) or self._notes_fates
 
     def _drawn(self, link: tuple[Node, Node], quality: LinkQuality, now_ns: int) -> int | None:
         """When it would arrive if it were alone; None when it is lost."""
@@ -159,8 +180,8 @@ class Network:
     def is_cut(self, hop: Hop) -> bool:
         return is_cut(self.rules, hop)
 
-    def is_withheld(self, hop: Hop, kind: str, now_ns: int) -> bool:
-        """Whether a message that is written at this hop now is never acknowledged."""
+    def stop(self, hop: Hop, kind: str, now_ns: int) -> Stop | None:
+        """Whether a message that is written at this hop now is never acknowledged, and until when."""
         drawn: list[int] = []
 
         def draws(key: int) -> Random:
@@ -169,10 +190,10 @@ class Network:
 
         judged = is_withheld(self.rules, hop, kind, draws)
         if not self._holds.of(hop, kind, now_ns, judged=judged):
-            return False
-        if drawn and self.notes_fates:
+            return None
+        if drawn and self._notes_fates:
             self.fates.append(self._holds.noted(hop, kind, now_ns))
-        return True
+        return Stop.UNTIL_HEALED if judged else Stop.FOR_GOOD
 
     def _rule_stream(self, key: int, link: Hop) -> Random:
         found = self._rule_streams.get((key, link))

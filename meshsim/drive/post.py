@@ -122,13 +122,13 @@ class Post(Undelivered):
         if reached == 0:
             self._give_back(src, envelope, cause, (TTL_EXPIRED,))
             return
-        if self.network.may_stop and self._cuts.stops((src, first), envelope):
-            self._cuts.keep((src, first), Underway(src, dst, envelope, cause, self._agenda.instant))
-            return
         now_ns = self._agenda.instant
+        message = Underway(src, dst, envelope, cause, now_ns)
+        if self.network.may_stop and self._cuts.keeps((src, first), message):
+            return
         arrivals = self._arrivals(src, dst, tag_of(envelope.message))
         if reached is None or not arrivals:
-            self._travel(Underway(src, dst, envelope, cause, now_ns), arrivals)
+            self._travel(message, arrivals)
             return
         for at_ns in arrivals:
             self._agenda.post(at_ns, self._expire, src, first if reached == 1 else dst, envelope, cause, now_ns)
@@ -182,7 +182,14 @@ class Post(Undelivered):
     def is_taken(self, entry: Entry) -> bool:
         """Whether something that is due is a message which its process is going to take as it comes."""
         function, arguments = entry
-        return function == self._deliver and self._reachable[arguments[1]] and arguments[1] not in self._cut_off
+        if function != self._deliver and (function != self._deliver_past_cuts or self.network.may_stop):
+            return False
+        return self._reachable[arguments[1]] and arguments[1] not in self._cut_off
+
+    @property
+    def returns_at_once(self) -> bool:
+        """Whether what is sent may come back at the very same instant."""
+        return bool(self.closed) or self.is_strict
 
     def _deliver_in_a_row(self, src: Node, dst: Node, envelope: Envelope, cause: int, sent_ns: int) -> None:
         """As `_deliver`, with everything that the same process receives next at this instant: one round trip.
@@ -223,8 +230,8 @@ class Post(Undelivered):
             return
         first = self._first_stop(src, dst)
         can_pass_on = first != dst and self._processes.running[first] and first not in self._ended_ns
-        if can_pass_on and self._cuts.stops((first, dst), envelope):
-            self._cuts.keep((first, dst), Underway(src, dst, envelope, cause, self._agenda.now_ns))
+        message = Underway(src, dst, envelope, cause, self._agenda.now_ns)
+        if can_pass_on and self._cuts.keeps((first, dst), message):
             return
         self._deliver(src, dst, envelope, cause, sent_ns)
         for hop in Parcel(src, dst, first, "").hops:

@@ -23,11 +23,15 @@ class Script(ABC):
             What to wait for next; None when it is over.
         """
 
-    def start(self, env: simpy.Environment) -> None:
-        """Begin at the present instant, behind what is due already."""
+    def start(self, env: simpy.Environment, after_ns: int | None = None) -> None:
+        """Begin at the present instant, or so much later, before what is going to be due then."""
+        self._env, self._after_ns = env, after_ns
         env.process(cast(Any, self))
 
     def send(self, _: object) -> simpy.Event:
+        if self._after_ns is not None:
+            after_ns, self._after_ns = self._after_ns, None
+            return self._env.timeout(after_ns)
         event = self.advance()
         if event is None:
             raise StopIteration

@@ -153,11 +153,7 @@ class Stage:
         InTurn(self, self._world.plan.steps).start(self._env)
         for step in self._world.plan.steps:
             if step.operation.at is not None:
-                AtItsTime(self, step, int(step.operation.at)).start(self._env)
-
-    def after(self, at_ns: int) -> simpy.Event:
-        """What happens so much later."""
-        return self._env.timeout(at_ns)
+                AtItsTime(self, step).start(self._env, int(step.operation.at))
 
     def end_of(self, step: Step) -> simpy.Event:
         """What happens when a step is over."""

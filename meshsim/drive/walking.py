@@ -48,15 +48,11 @@ class InTurn(Script):
 class AtItsTime(Script):
     """What has a time begins then, but not before everything is set up."""
 
-    def __init__(self, stage: Stage, step: Step, at_ns: int) -> None:
+    def __init__(self, stage: Stage, step: Step) -> None:
         self._stage = stage
         self._step = step
-        self._at_ns: int | None = at_ns
 
     def advance(self) -> simpy.Event | None:
-        if self._at_ns is not None:
-            at_ns, self._at_ns = self._at_ns, None
-            return self._stage.after(at_ns)
         if not self._stage.ready.triggered:
             return self._stage.ready
         self._stage.ask(self._step)

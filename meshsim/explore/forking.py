@@ -19,12 +19,19 @@ from simpy.events import URGENT
 
 from meshsim.drive.conductor import Conductor
 from meshsim.drive.injector import inject_one
-from meshsim.faults.kinds import AT_SPAWN, DeliveryTimeout, Fault, Partition
+from meshsim.faults.kinds import AT_SPAWN, DeliveryTimeout, Partition
 from meshsim.scenario.plan import Plan, plan_digest
 from meshsim.sim import SimBackend
 from meshsim.trace.records import TRACE_SCHEMA, RunStarted
 
 _State = TypeVar("_State")
+
+#: What pickle raises of a value that it cannot take.
+UNCOPYABLE = (pickle.PicklingError, TypeError, AttributeError)
+
+#: SimPy numbers what waits, and of what is due at one time the lower number goes first. Faults that are added to a copy
+#: are numbered from the first of these on, and from the second on all that the course of a run makes.
+_NUMBERED_BETWEEN, _NUMBERED_LATER = 1 << 20, 1 << 21
 
 
 class Checkpoint(Generic[_State]):
@@ -34,7 +41,7 @@ class Checkpoint(Generic[_State]):
         """`state` has the conductor in it, or is it.
 
         Raises:
-            Exception: something in it cannot be copied: a machine of a user's, say, that holds a lock.
+            one of `UNCOPYABLE`: something in it cannot be copied: a machine of a user's, say, that holds a lock.
         """
         boots = [each for node in backend.nodes.values() for each in (node.boot, node.config)]
         self._shared = [conductor.plan, backend.program, *boots, *conductor.records]
@@ -48,14 +55,27 @@ class Checkpoint(Generic[_State]):
         return state
 
 
+def begin(conductor: Conductor) -> None:
+    """Begin a run to whose copies faults are going to be added (`strike_later`)."""
+    conductor.begin()
+    env = conductor.env
+    # Timed operations and faults of the plan begin to wait: what is numbered so far goes before all else of its time.
+    while env.peek() == 0 and env._queue[0][1] <= URGENT:
+        env.step()
+    env._eid = count(_NUMBERED_LATER)
+
+
 def strike_later(conductor: Conductor, plan: Plan) -> None:
-    """Have a copy go on as a run of another plan would, which has some more faults than its own. None of them waits for
-    a record, and none strikes before the present instant, nor in the first of all. They strike before whatever else is
-    due at their times, as they would in that run.
+    """Have a copy go on as a run of another plan would, which has some more faults than its own, behind those. None of
+    them waits for a record, and none strikes before the present instant, nor in the first of all.
 
     Raises:
-        ValueError: the present state would be another one with such a fault.
+        ValueError: the present state would be another one with such a fault, or the run was not begun for this.
     """
+    env = conductor.env
+    following = next(env._eid)
+    if following < _NUMBERED_LATER:
+        raise ValueError("the run was not begun by `forking.begin`: equal times would come in another order")
     faults = plan.faults[len(conductor.plan.faults) :]
     for fault in faults:
         at_ns = 0 if fault.at is None else int(fault.at)
@@ -67,17 +87,8 @@ def strike_later(conductor: Conductor, plan: Plan) -> None:
     first = conductor.records[0]
     started = RunStarted(TRACE_SCHEMA, plan.scenario, plan.seed, plan_digest(plan))
     conductor.records[0] = msgspec.structs.replace(first, what=started)
-    _inject_first(conductor, faults)
-
-
-def _inject_first(conductor: Conductor, faults: Sequence[Fault]) -> None:
-    """Give the waiting of these faults lower numbers than everything else has that waits."""
-    env = conductor.env
-    room = 4 * len(faults)
-    following = next(env._eid) + room
-    env._queue[:] = [(at, priority, number + room, event) for at, priority, number, event in env._queue]
-    env._eid = count()
-    for index, fault in enumerate(faults, len(conductor.plan.faults) - len(faults)):
+    env._eid = count(_NUMBERED_BETWEEN)
+    for index, fault in enumerate(faults, len(plan.faults) - len(faults)):
         inject_one(conductor, index, fault)
     # In front of them may be what ended `run`: SimPy keeps that.
     while env.peek() == env.now and env._queue[0][1] <= URGENT:

@@ -61,7 +61,7 @@ def explored(case: Case, limits: Limits = LIMITS) -> Explored:
     with closing(SimBackend(program_of(plan))) as backend:
         limited = LimitedBackend(backend, limits)
         conductor = Conductor(plan, limited, order)
-        conductor.network.notes_fates = True
+        conductor.network.note_fates()
         limited.count_records = conductor.records.__len__
         records = conductor.records
         try:

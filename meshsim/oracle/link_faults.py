@@ -96,11 +96,11 @@ class LinkFaults:
             for each in self._about(a, b, since)
         )
 
-    def disturbed_between(self, a: Node, b: Node, since: int) -> bool:
+    def disturbed_between(self, a: Node, b: Node, since: int, until: int = FOREVER_NS) -> bool:
         """Whether a fault of the network may have kept messages between two processes from each other in time, at or
-        after `since`. Copies keep nobody: what is copied has arrived.
+        after `since` and before `until`. Copies keep nobody: what is copied has arrived.
         """
-        return any(each.kind != "duplication" for each in self._about(a, b, since))
+        return any(each.kind != "duplication" and each.begin < until for each in self._about(a, b, since))
 
     def _about(self, a: Node, b: Node, since: int) -> Iterator[Struck]:
         for each in self.struck:

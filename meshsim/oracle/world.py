@@ -221,11 +221,11 @@ class World:
         """Whether a fault stopped messages between two nodes, in either direction, at or after `since`."""
         return self._link_faults.cut_between(a, b, since)
 
-    def kept_apart(self, watcher: Node, actor: ActorId, since: int) -> bool:
-        """Whether a fault of the network was about messages between a process and an actor's at or after `since`: on
-        the way to it, past its host, or from it.
+    def kept_apart(self, watcher: Node, actor: ActorId, since: int, until: int = FOREVER_NS) -> bool:
+        """Whether a fault of the network was about messages between a process and an actor's at or after `since` and
+        before `until`: on the way to it, past its host, or from it.
         """
-        return any(self._link_faults.disturbed_between(a, b, since) for a, b in self._ways(watcher, actor))
+        return any(self._link_faults.disturbed_between(a, b, since, until) for a, b in self._ways(watcher, actor))
 
     def kept_apart_anew(self, watcher: Node, actor: ActorId, since: int) -> bool:
         """As `kept_apart`, but for a cut that was there all the time since."""

@@ -75,7 +75,9 @@ class Fate(_Decision, frozen=True, kw_only=True, tag="fate"):
 
 
 class Withheld(_Decision, frozen=True, kw_only=True, tag="withheld"):
-    """One message is written to a connection that stays, and never acknowledged, as by a `delivery_timeout`."""
+    """One message is written to a connection that stays, and never acknowledged, as by a `delivery_timeout` without an
+    end: it waits until the channel gives up.
+    """
 
     #: When it is written.
     at: Duration

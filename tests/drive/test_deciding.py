@@ -59,7 +59,7 @@ def by_luck(plan: Plan, seed: int) -> tuple[list[Record], tuple[Decision, ...]]:
     """A run that leaves everything to chance, and what it decided."""
     backend, order = SimBackend(default_program()), NotedOrder(Lots(seed))
     conductor = Conductor(msgspec.structs.replace(plan, seed=seed, seeded_choices=True), backend, order)
-    conductor.network.notes_fates = True
+    conductor.network.note_fates()
     conductor.run()
     return conductor.records, made_decisions(conductor, backend, order)
 
@@ -96,7 +96,7 @@ def test_fates_stand_for_the_faults_that_drew_them() -> None:
     plan = mesh(hosts=2, horizon_s=20, faults=network)
     backend = SimBackend(default_program())
     conductor = Conductor(plan, backend)
-    conductor.network.notes_fates = True
+    conductor.network.note_fates()
     conductor.run()
 
     plain = decided(msgspec.structs.replace(plan, faults=()), *made_decisions(conductor, backend, None))
@@ -118,7 +118,7 @@ def test_what_a_fault_withheld_is_withheld_without_it(near: str, far: str, share
     plan = mesh(hosts=2, horizon_s=20, faults=[fault], config={"message_delivery_timeout": "3s"})
     backend = SimBackend(default_program())
     conductor = Conductor(plan, backend)
-    conductor.network.notes_fates = True
+    conductor.network.note_fates()
     conductor.run()
     decisions = made_decisions(conductor, backend, None)
 
@@ -156,7 +156,7 @@ def test_what_distances_drew_is_decided_too() -> None:
     planned = plan(load_scenarios(scenario)[0], 0)
     backend = SimBackend(program_of(planned))
     conductor = Conductor(planned, backend)
-    conductor.network.notes_fates = True
+    conductor.network.note_fates()
     conductor.run()
     decisions = made_decisions(conductor, backend, None)
 

@@ -343,8 +343,20 @@ def _heartbeats_are_lost(trace: TraceBuilder) -> None:
     trace.add(MessageLost(Envelope(CONTROLLER, OBSERVER, MeshFailed(None)), "loss"), at=100)
 
 
+def _the_listener_stalls_twice(trace: TraceBuilder) -> None:
+    """It hears for 120 s of its own; the first stall is in what the second one adds."""
+    trace.add(MessageLost(Envelope(CONTROLLER, OBSERVER, MeshFailed(None)), "loss"), at=0.5)
+    for begin, end in ((1, 3), (100, 103)):
+        trace.add(ProcessStopped(), node="observer", at=begin)
+        trace.add(ProcessContinued(), node="observer", at=end)
+
+
 @pytest.mark.parametrize(
-    "happens", [_controller_fails, _controller_process_dies, _controller_process_stalls, _heartbeats_are_lost]
+    "happens",
+    [
+        *(_controller_fails, _controller_process_dies, _controller_process_stalls, _heartbeats_are_lost),
+        _the_listener_stalls_twice,
+    ],
 )
 def test_a_watchdog_that_barks_at_a_missing_controller_is_accurate(trace: TraceBuilder, happens: object) -> None:
     """Silence had a reason in the controller or on the way to it."""

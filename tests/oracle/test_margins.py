@@ -99,6 +99,24 @@ def test_a_listener_that_hears_too_late_is_found(trace: TraceBuilder) -> None:
     assert margins(records, "report") == [("trainer[1]", 13, 12)]
 
 
+@pytest.mark.parametrize(("sides", "is_excused"), [(f"{NODES[1]} -> client", True), (f"{NODES[0]} -> client", False)])
+def test_news_may_be_late_while_the_network_is_struck(trace: TraceBuilder, sides: str, *, is_excused: bool) -> None:
+    """Between the controller and the rank that failed."""
+    trace.actor(TRAINERS[1], FAILED, at=12)
+    trace.add(FaultStruck(0, "loss", sides), at=13)
+    trace.poll(1, at=21, end=21.1)
+    told(trace, at=300)
+    assert (found(trace.end(400), "completeness") == []) is is_excused
+
+
+def test_what_strikes_the_network_behind_the_news_excuses_nothing(trace: TraceBuilder) -> None:
+    trace.actor(TRAINERS[1], FAILED, at=12)
+    trace.poll(1, at=21, end=21.1)
+    told(trace, at=300)
+    trace.add(FaultStruck(0, "loss", f"{NODES[1]} -> client"), at=301)
+    assert found(trace.end(400), "completeness") != []
+
+
 @pytest.mark.parametrize(("rank", "count"), [(1, 0), (0, 1)])
 def test_what_an_agent_was_made_to_hide_may_come_late(trace: TraceBuilder, rank: int, count: int) -> None:
     """A poll cannot find what the agent of that rank does not say."""

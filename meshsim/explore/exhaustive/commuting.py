@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 #: How many messages are tried in every order at most. Source: chosen here: 24 orders cost less than one run.
 _MESSAGES_MAX = 4
-#: What a node may ask for that takes effect later, or never: nothing else follows at the same instant.
+#: What a node may ask for that takes effect later, or never: nothing else follows at the same instant, unless what is
+#: sent comes back at once.
 _LATER = (Envelope, SetTimer, CancelTimer)
 #: Notes that more than the trace takes notice of.
 _HEEDED = (OperationEnded, ProcPlaced)
@@ -98,7 +99,7 @@ class Commuting:
         waits behind a message of its own channel, would come in between.
         """
         conductor = self._conductor
-        if conductor.watchers or conductor.network.places:
+        if conductor.watchers or conductor.network.places or conductor.post.returns_at_once:
             return frozenset()
         groups: dict[Node, list[int]] = {}
         for index, entry in enumerate(entries):

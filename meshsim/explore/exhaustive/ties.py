@@ -57,7 +57,7 @@ class Tie(msgspec.Struct, frozen=True):
 
     @property
     def has_order(self) -> bool:
-        """Whether things meet here that depend on each other, be it in vain."""
+        """Whether things meet here that depend on each other, also when they may come in any order."""
         return any(self.may[index] for index in _dependent(self.nodes)[1:])
 
     def others(self, *, all_: bool) -> list[First]:

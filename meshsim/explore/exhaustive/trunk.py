@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from meshsim.drive.backend import BackendError
+from meshsim.drive.processes import AbandonedError
 from meshsim.explore.exhaustive.cases import Bounds
 from meshsim.explore.exhaustive.watching import WatchedBackend, WatchedConductor
-from meshsim.explore.forking import Checkpoint, strike_later
+from meshsim.explore.forking import UNCOPYABLE, Checkpoint, begin, strike_later
 from meshsim.faults.kinds import DeliveryTimeout, Partition
 from meshsim.run.limits import LimitedBackend, Limits
 from meshsim.run.program import program_of
@@ -67,8 +69,8 @@ class Trunk:
         if any(isinstance(fault, Partition | DeliveryTimeout) for fault in self._bounds.menu):
             run.conductor.post.expect_cuts()
         try:
-            run.conductor.begin()
+            begin(run.conductor)
             run.conductor.env.run(until=begin_ns)
             return Checkpoint(run, run.conductor, run.backend)
-        except Exception:
-            return None
+        except (BackendError, AbandonedError, *UNCOPYABLE):
+            return None  # Each case comes to it by itself, and says what it is.

@@ -188,14 +188,18 @@ class NodeMachine(SharedProcess):
             self._apply(cell, cell.handle(event, now_ns), now_ns)
 
     def snapshot(self) -> dict[str, object]:
-        """The whole state as plain values, for comparing and hashing."""
+        """The whole state as plain values, for comparing and hashing; without what it remembers of actors that have
+        ended, as nothing acts on that.
+        """
         return {
             "cells": {actor: msgspec.to_builtins(cell) for actor, cell in self.cells.items()},
             "procs": dict(self.procs),
             "teardowns": {proc: msgspec.to_builtins(teardown) for proc, teardown in self.teardowns.items()},
             "gone": list(self.gone),
             "placed": sorted(self.placed),
-            "held": {proc: len(sender.queue) for proc, sender in self.senders.items()},
+            "booted_by": dict(self.booted_by),
+            "held": {proc: msgspec.to_builtins(sender) for proc, sender in self.senders.items()},
+            "clock": msgspec.to_builtins(self.clock),
             "started_by": dict(self.started_by),
             "counters": dict(self.counters),
             "timers": {actor: list(keys) for actor, keys in self.timers.items()},

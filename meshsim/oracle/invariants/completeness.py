@@ -207,7 +207,7 @@ class Completeness(Invariant):
             found = self._found(watched, failure, failure.rank)
             since = heard[0] if found is None else min(found[0], heard[0])
         took_ns = world.took_ns(since, heard[0], places)
-        if took_ns > bound.total_ns and self._is_kept_apart(watched, failure):
+        if took_ns > bound.total_ns and self._was_kept_apart(watched, failure, heard[0]):
             return
         self.margin(kind, self._subject(watched, failure), took_ns=took_ns, bound_ns=bound.total_ns, record=heard[1])
         if took_ns > bound.total_ns and not {listener, watched.controller} & world.hung:
@@ -244,12 +244,12 @@ class Completeness(Invariant):
         has_looked = self._is_due(watched.controller, due) and not world.is_kept_from_polling(watched.controller)
         return due if has_looked and self._is_due(listener, due) else None
 
-    def _is_kept_apart(self, watched: Watched, failure: Failure) -> bool:
-        """Whether a fault of the network has struck between the controller and the rank since it failed."""
+    def _was_kept_apart(self, watched: Watched, failure: Failure, until: int) -> bool:
+        """Whether a fault of the network was between the controller and a rank, from its failure to the news of it."""
         watcher = self.world.directory.node_of_actor(watched.controller)
         if watcher is None or failure.rank is None:
             return False
-        return self.world.kept_apart(watcher, self._member(watched, failure.rank), failure.at)
+        return self.world.kept_apart(watcher, self._member(watched, failure.rank), failure.at, until)
 
     def _is_misreported(self, watched: Watched, rank: int) -> bool:
         """Whether a fault made the agent of a rank answer wrongly."""

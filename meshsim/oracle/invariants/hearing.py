@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from meshsim.model.ids import ActorId, proc_agent_id, proc_of
+from meshsim.model.ids import ActorId, Node, proc_agent_id, proc_of
 from meshsim.model.messages import Envelope, MeshFailed
 from meshsim.model.notes import Heard, OperationEnded, SubscriberRemoved
 from meshsim.oracle.health import CONCLUDED, rank_impaired
@@ -120,10 +120,15 @@ class Accuracy(Invariant):
         node, own = world.directory.node_of_actor(controller), world.directory.node_of_actor(heard.listener)
         if node is None or own is None:
             return True
-        since = at - world.bounds.watchdog_ns
-        # What it heard before it was stopped is longer ago when it looks again.
-        since -= world.stalled_ns(own, since)
+        since = self._unstalled_before(own, at, world.bounds.watchdog_ns)
         return world.stalled_ns(node, since) > 0 or world.lost_between(node, own, since)
+
+    def _unstalled_before(self, node: Node, at: int, time_ns: int) -> int:
+        """So long before, time in which a process was stopped aside: what it heard before that is longer ago."""
+        since = at - time_ns
+        while (earlier := at - time_ns - self.world.stalled_ns(node, since)) < since:
+            since = earlier
+        return since
 
 
 class AtMostOnce(Invariant):

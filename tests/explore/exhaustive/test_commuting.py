@@ -185,6 +185,9 @@ class Asked:
             self.conductor.watchers.append(lambda _: None)
             self.told["somebody watches"] = among(at_ns, entries)
             self.conductor.watchers.clear()
+            self.conductor.post.closed.add((Node("client"), Node("host0")))
+            self.told["what is sent comes back at once"] = among(at_ns, entries)
+            self.conductor.post.closed.clear()
             self.conductor.processes.reachable[Node("client")] = False
             self.told["nobody takes them"] = among(at_ns, entries)
             self.conductor.processes.reachable[Node("client")] = True
@@ -205,6 +208,7 @@ def test_all_that_a_node_takes_has_to_be_known() -> None:
         "as they are": frozenset({0, 1, 2}),
         "one waits behind another": frozenset(),
         "somebody watches": frozenset(),
+        "what is sent comes back at once": frozenset(),
         "nobody takes them": frozenset(),
         "a timer is due": frozenset(),
     }

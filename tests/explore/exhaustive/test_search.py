@@ -19,7 +19,7 @@ from meshsim.explore.exhaustive.trunk import Trunk
 from meshsim.explore.finding import Signature, findings_of
 from meshsim.explore.forking import Checkpoint
 from meshsim.explore.state import digest_of, history, renamings_of, settled_digest
-from meshsim.faults.kinds import Exit, Fault, Partition, Raise, Stall
+from meshsim.faults.kinds import DeliveryTimeout, Exit, Fault, Partition, Raise, Stall
 from meshsim.model.actors.registry import default_program
 from meshsim.model.messages import Envelope
 from meshsim.oracle.judge import judge
@@ -27,6 +27,7 @@ from meshsim.run import run_plan
 from meshsim.run.execute import brief_of
 from meshsim.run.limits import Limits
 from meshsim.scenario.plan import Plan, with_profile
+from meshsim.scenario.schema import StopActorsOp
 from meshsim.sim import SimBackend
 from meshsim.trace.records import FaultMissed
 from meshsim.units import MS, Duration, S
@@ -318,15 +319,31 @@ def test_a_fault_that_finds_nobody_is_no_case() -> None:
 
 
 def test_what_all_cases_have_in_common_is_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each goes on from a copy of it, and comes to what it comes to from the beginning."""
-    plan, faults = world(2, "2026-03"), menu(2, "exit", "raise", "stall")
-    bounds = Bounded(at_most=1, window=window(2_021, 2_026))
+    """Each goes on from a copy of it, and comes to what it comes to from the beginning; also where the world has faults
+    and operations of its own at the times at which faults are placed.
+    """
+    begun: list[Plan] = []
 
-    forked = explore_exhaustively(plan, faults, **bounds)
-    monkeypatch.setattr(Trunk, "_reached", lambda _: None)
+    def begin(conductor: Conductor) -> None:
+        begun.append(conductor.plan)
+        original(conductor)
 
-    assert forked.findings
-    assert told(explore_exhaustively(plan, faults, **bounds)) == told(forked)
+    original = Conductor.begin
+    monkeypatch.setattr(Conductor, "begin", begin)
+    stalled = mesh(per_host=2, horizon_s=6, faults=[Stall(target="workers[0]", at=Duration(2_020 * MS))])
+    stopped = mesh(per_host=2, horizon_s=6, operations=[StopActorsOp(mesh="trainer", at=Duration(2_022 * MS))])
+    for plan in (stalled, stopped, world(2, "2026-03")):
+        searched = plan, menu(2, "exit", "raise", "stall")
+        bounds = Bounded(at_most=1, window=window(2_019, 2_026))
+        begun.clear()
+
+        forked = explore_exhaustively(*searched, **bounds)
+
+        assert begun == [plan]
+        with monkeypatch.context() as patched:
+            patched.setattr(Trunk, "_reached", lambda _: None)
+            assert told(explore_exhaustively(*searched, **bounds)) == told(forked)
+        assert len(begun) == 1 + forked.runs > 30
 
 
 def test_a_world_that_cannot_be_copied_is_run_from_the_beginning(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,19 +359,13 @@ def test_a_world_that_cannot_be_copied_is_run_from_the_beginning(monkeypatch: py
     assert told(explore_exhaustively(world(2), menu(2, "exit"), **bounds)) == expected
 
 
-def test_cuts_are_placed_as_well() -> None:
+def test_cuts_are_placed_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     """They stop what is on its way when the window begins: whoever carries it has to expect that."""
-    partition = Partition(target="workers[0]", at=None)
-    result = explore_exhaustively(world(2), [partition], at_most=1, window=window(2_015.5, 2_016.5))
-    alone = [explore_one(world(2), partition, at_ns) for at_ns in (int(2_015.5 * MS), 2_016 * MS)]
+    searched = world(2), [Partition(target="workers[0]"), DeliveryTimeout(target="host0")]
+    bounds = Bounded(at_most=1, window=window(2_015.5, 2_016.5))
 
-    assert result.is_complete
-    assert result.classes >= 1 + len(set(alone))
+    forked = explore_exhaustively(*searched, **bounds)
+    monkeypatch.setattr(Trunk, "_reached", lambda _: None)
 
-
-def explore_one(plan: Plan, fault: Fault, at_ns: int) -> bytes:
-    """The class of a run from its beginning."""
-    placed = msgspec.structs.replace(plan, faults=(msgspec.structs.replace(fault, at=Duration(at_ns)),))
-    conductor = Conductor(placed, SimBackend(default_program()))
-    conductor.run()
-    return digest_of(history(conductor.records, conductor.directory, timed=False))
+    assert forked.classes > 2
+    assert told(explore_exhaustively(*searched, **bounds)) == told(forked)

@@ -200,6 +200,8 @@ def test_what_draws_nothing_is_left_alone() -> None:
     assert list(fates.singled_out(world(Loss(target="host0", at=at(9))))) == []
     assert list(fates.singled_out(world(JitterFault(target="host0", at=at(9), by=at(0.1))))) != []
     assert list(fates.singled_out(world(network=Network(loss=0.1)))) != []
+    # When it ends, what it withheld is on its way again: no message alone can do that.
+    assert list(fates.singled_out(world(DeliveryTimeout(target="host0", at=at(3), share=0.5, for_=at(9))))) == []
 
 
 def test_a_loss_by_chance_shrinks_to_the_one_message_that_matters() -> None:

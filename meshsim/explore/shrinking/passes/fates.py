@@ -1,5 +1,5 @@
 """Faults that draw, as what they drew: the messages that a loss of every third one took, each with a fate of its own,
-or that a delivery timeout of every third one withheld.
+or that a delivery timeout of every third one withheld, unless it ended: then they were on their way again.
 
 Then the fault can go, and the messages one by one after it: most of them had no part in what follows.
 """
@@ -41,6 +41,8 @@ def singled_out(scenario: Scenario) -> Iterator[Scenario]:
 def _draws(fault: Fault) -> bool:
     if isinstance(fault, kinds.JitterFault | kinds.Reordering):
         return True
+    if isinstance(fault, kinds.DeliveryTimeout) and fault.for_ is not None:
+        return False
     by_share = kinds.Latency | kinds.Loss | kinds.Duplication | kinds.DeliveryTimeout
     return isinstance(fault, by_share) and fault.share < 1
 
@@ -55,6 +57,6 @@ def _fates(scenario: Scenario) -> list[Fate | Withheld]:
     except ScenarioError:
         return []
     conductor = Conductor(planned, SimBackend(program_of(planned)))
-    conductor.network.notes_fates = True
+    conductor.network.note_fates()
     conductor.run()
     return list(conductor.network.fates)
