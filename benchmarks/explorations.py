@@ -137,6 +137,7 @@ def page(shares: Sequence[Share], options: argparse.Namespace, load: float) -> l
         )
     aim = f" (aim: {QUIRKS_AIM})" if options.profile == DEFAULT_PROFILE else ""
     quirks = f"{len(named)} quirk ids{aim}{': ' if named else ''}{', '.join(named)}"
+    lines += ["", "A run is violated also where a fault made an operation fail, which is no finding."]
     lines += ["", f"Together {len(distinct)} distinct findings, of {quirks}."]
     faults = [each.faults for share in shares for each in share.done]
     if faults:
