@@ -169,7 +169,7 @@ def _run(chosen: str | None, backend: Wanted, settings: Settings, page: Path | N
         table(("kind", "on", *backends, "struck", "the kernel"), rows)
         print_findings(suite)
     if page is not None:
-        write_whole(page, fault_page(cells, f"meshsim faults --run --page {page}"))
+        write_whole(page, fault_page(cells, f"meshsim faults --run --backend {backend} --page {page}"))
     return VIOLATED if any(each.outcome in RED for each in cells) else exit_code(suite)
 
 
