@@ -6,12 +6,15 @@ A fate is about a message and its whole way. Whether one is withheld is asked at
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 from msgspec import UNSET, UnsetType
 
 from meshsim.faults.links import Fate as Judged
 from meshsim.faults.links import Hop, Parcel
+from meshsim.model.config import Config
 from meshsim.scenario.decisions import Decision, Fate, Withheld
+from meshsim.scenario.plan import Plan
 from meshsim.trace.records import Diverted
 from meshsim.units import Duration
 
@@ -23,26 +26,39 @@ LOST = Judged(is_lost=True)
 _Sent = tuple[int, str, str, str]
 
 
-class DecidedFates:
-    """Counts messages that are alike, and knows which of them have a fate of their own. False when none can have."""
+_Kind = TypeVar("_Kind", Fate, Withheld)
 
-    def __init__(self, decisions: Sequence[Decision], on_decision: Callable[[int, str, Diverted], None]) -> None:
-        self._fates = {
-            ((int(fate.at), fate.src, fate.dst, fate.message), fate.number): (index, fate)
-            for index, fate in enumerate(decisions)
-            if isinstance(fate, Fate)
+
+class _Decided(Generic[_Kind]):
+    """Counts messages that are alike, and knows what is decided of which of them. False when nothing is."""
+
+    def __init__(self, kind: type[_Kind], decisions: Sequence[Decision]) -> None:
+        self._decided: dict[tuple[_Sent, int], tuple[int, _Kind]] = {
+            ((int(each.at), each.src, each.dst, each.message), each.number): (index, each)
+            for index, each in enumerate(decisions)
+            if isinstance(each, kind)
         }
-        self._on_decision = on_decision
         self._counts: dict[_Sent, int] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._fates)
+        return bool(self._decided)
+
+    def _next(self, sent: _Sent) -> tuple[int, _Kind | None]:
+        """What is decided of one message more, and by which of the decisions."""
+        number = self._counts[sent] = self._counts.get(sent, -1) + 1
+        return self._decided.get((sent, number), (-1, None))
+
+
+class DecidedFates(_Decided[Fate]):
+    """Which messages have a fate of their own."""
+
+    def __init__(self, decisions: Sequence[Decision], on_decision: Callable[[int, str, Diverted], None]) -> None:
+        super().__init__(Fate, decisions)
+        self._on_decision = on_decision
 
     def of(self, parcel: Parcel, now_ns: int, judged: Judged) -> Judged:
         """The fate of a message that is sent now: the decided one, or what it was judged to."""
-        sent = _sent(parcel, now_ns)
-        number = self._counts[sent] = self._counts.get(sent, -1) + 1
-        index, fate = self._fates.get((sent, number), (-1, None))
+        index, fate = self._next(_sent(parcel, now_ns))
         if fate is None:
             return judged
         judged = _judged(fate)
@@ -66,39 +82,29 @@ class DecidedFates:
         )
 
 
-class DecidedHolds:
-    """Counts messages that are alike at a hop, and knows which are told to stay there. False when none is."""
+class DecidedHolds(_Decided[Withheld]):
+    """Which messages are told to stay at a hop, or to pass it."""
 
     def __init__(
-        self,
-        decisions: Sequence[Decision],
-        on_decision: Callable[[int, str, Diverted | UnsetType], None],
-        stays_ns: int,
+        self, plan: Plan, decisions: Sequence[Decision], on_decision: Callable[[int, str, Diverted | UnsetType], None]
     ) -> None:
-        """`stays_ns`: how long a message that is not acknowledged stays in a channel before that gives up."""
-        self._decided = {
-            ((int(each.at), each.src, each.dst, each.message), each.number): (index, each)
-            for index, each in enumerate(decisions)
-            if isinstance(each, Withheld)
-        }
+        super().__init__(Withheld, decisions)
+        self._plan = plan
         self._on_decision = on_decision
-        self._stays_ns = stays_ns
-        self._counts: dict[_Sent, int] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._decided)
 
     def of(self, hop: Hop, kind: str, now_ns: int, *, judged: bool) -> bool:
         """Whether a message that is written now is withheld: as decided, or as it was judged."""
-        sent = (now_ns, *hop, kind)
-        number = self._counts[sent] = self._counts.get(sent, -1) + 1
-        index, decided = self._decided.get((sent, number), (-1, None))
+        index, decided = self._next((now_ns, *hop, kind))
         if decided is None:
             return judged
         way = f"{decided.src} -> {decided.dst}"
-        diverted = UNSET if decided.passes else Diverted("delivery_timeout", way, now_ns + self._stays_ns)
+        diverted = UNSET if decided.passes else Diverted("delivery_timeout", way, now_ns + self._stays_ns())
         self._on_decision(index, f"{kind} {way} {'not ' if decided.passes else ''}withheld", diverted)
         return not decided.passes
+
+    def _stays_ns(self) -> int:
+        """How long a message that is not acknowledged stays in a channel before that gives up."""
+        return Config.of(self._plan.config, self._plan.quirks_off).message_delivery_timeout
 
     def noted(self, hop: Hop, kind: str, now_ns: int) -> Withheld:
         """That the message `of` was asked about last is withheld, as a decision."""

@@ -18,7 +18,6 @@ from meshsim.faults.kinds import MessageFault
 from meshsim.faults.links import Fate as Judged
 from meshsim.faults.links import Hop, Parcel, Rule, is_cut, is_withheld, judge
 from meshsim.model.alloc.places import Place, latency_ns
-from meshsim.model.config import Config
 from meshsim.model.ids import Node, ProcId
 from meshsim.scenario.decisions import Fate, Withheld
 from meshsim.scenario.plan import Plan
@@ -69,12 +68,9 @@ class Network:
         self._notes_fates = False
         decisions = () if plan.decisions is UNSET else plan.decisions
         self._decided = DecidedFates(decisions, on_decision)
-        stays_ns = Config.of(plan.config, plan.quirks_off).message_delivery_timeout
-        self._holds = DecidedHolds(decisions, on_decision, stays_ns)
-        #: Whether a decision may withhold a message, at any time.
+        self._holds = DecidedHolds(plan, decisions, on_decision)
+        #: Whether a message may be withheld, or is counted for that, at any time.
         self.may_withhold = bool(self._holds)
-        #: Whether a message that is written now may stay in its channel, and so has to be looked at.
-        self.may_stop = self.may_withhold
         self._may_draw = any(isinstance(fault, MessageFault) for fault in plan.faults)
         is_plain = not plan.network.links and not plan.network.jitter and not plan.network.loss
         uniform = is_plain and not self._decided and not self._holds
@@ -89,7 +85,7 @@ class Network:
         self._notes_fates = True
         if self._may_draw:
             self.uniform_ns = None
-            self.may_stop = self.may_withhold = True
+            self.may_withhold = True
 
     def place(self, proc: ProcId, place: Place) -> None:
         """A simulated proc has a place: messages between two such procs take the time of their distance."""
@@ -144,6 +140,11 @@ class Network:
         return (at_ns, *(at_ns + after_ns for after_ns in fate.copies_ns))
 
     @property
+    def may_stop(self) -> bool:
+        """Whether a message that is written now may stay in its channel, and so has to be looked at."""
+        return bool(self.rules) or self.may_withhold
+
+    @property
     def is_judged(self) -> bool:
         """Whether each message has to be judged by what it is."""
         return bool(self.rules) or bool(self._decided) or self._notes_fates
@@ -166,14 +167,12 @@ class Network:
         self.rules = (*self.rules, rule)
         self._has_had_rules = True
         self.uniform_ns = None
-        self.may_stop = True
 
     def remove_rule(self, key: int) -> bool:
         """Take the oldest rule of this key away; False when there is none."""
         for index, rule in enumerate(self.rules):
             if rule.key == key:
                 self.rules = (*self.rules[:index], *self.rules[index + 1 :])
-                self.may_stop = bool(self.rules) or self.may_withhold
                 return True
         return False
 

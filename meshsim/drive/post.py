@@ -101,29 +101,27 @@ class Post(Undelivered):
         if dst is None:
             self._dial_nobody(src, envelope, cause)
             return
+        now_ns = self._agenda.instant
+        message = Underway(src, dst, envelope, cause, now_ns)
         if dst == src and proc_of(envelope.dest) in self.network.places:
             # Between two places of one process: nothing of a channel is on the way.
-            now_ns = self._agenda.instant
             procs = proc_of(envelope.sender), proc_of(envelope.dest)
-            arrivals = self.network.arrivals_within(*procs, tag_of(envelope.message), now_ns)
-            self._travel(Underway(src, dst, envelope, cause, now_ns), arrivals)
+            self._travel(message, self.network.arrivals_within(*procs, tag_of(envelope.message), now_ns))
             return
         first = self._first_stop(src, dst)
         if (src, first) in self.closed:
             self._give_back(src, envelope, cause, (closed_error(None),))
             return
         if self._returns.is_unknown((src, first)) and self._reachable[first]:
-            self._returns.write_in_vain((src, first), Underway(src, dst, envelope, cause, self._agenda.instant))
+            self._returns.write_in_vain((src, first), message)
             return
         if self._length_max is not None and _length(envelope) > self._length_max:
-            self._send_oversize((src, first), Underway(src, dst, envelope, cause, self._agenda.instant))
+            self._send_oversize((src, first), message)
             return
         reached = processes_reached(self._ttl, 1 if first == dst else 2) if self._is_short_lived else None
         if reached == 0:
             self._give_back(src, envelope, cause, (TTL_EXPIRED,))
             return
-        now_ns = self._agenda.instant
-        message = Underway(src, dst, envelope, cause, now_ns)
         if self.network.may_stop and self._cuts.keeps((src, first), message):
             return
         arrivals = self._arrivals(src, dst, tag_of(envelope.message))
@@ -230,8 +228,7 @@ class Post(Undelivered):
             return
         first = self._first_stop(src, dst)
         can_pass_on = first != dst and self._processes.running[first] and first not in self._ended_ns
-        message = Underway(src, dst, envelope, cause, self._agenda.now_ns)
-        if can_pass_on and self._cuts.keeps((first, dst), message):
+        if can_pass_on and self._cuts.keeps((first, dst), Underway(src, dst, envelope, cause, self._agenda.now_ns)):
             return
         self._deliver(src, dst, envelope, cause, sent_ns)
         for hop in Parcel(src, dst, first, "").hops:

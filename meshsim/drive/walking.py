@@ -30,7 +30,7 @@ class InTurn(Script):
             step = self._steps[self._next]
             is_set_up = not step.bring_up and not stage.ready.triggered
             is_in_turn = step.operation.at is None
-            if self._before is not None and not self._before.processed and (is_set_up or is_in_turn):
+            if (is_set_up or is_in_turn) and self._is_behind:
                 return self._before
             if is_set_up:
                 stage.ready.succeed()
@@ -39,10 +39,15 @@ class InTurn(Script):
             self._before = stage.end_of(step)
             self._next += 1
         if not stage.ready.triggered:
-            if self._before is not None and not self._before.processed:
+            if self._is_behind:
                 return self._before
             stage.ready.succeed()
         return None
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the step before is not over."""
+        return self._before is not None and not self._before.processed
 
 
 class AtItsTime(Script):

@@ -60,8 +60,7 @@ def begin(conductor: Conductor) -> None:
     conductor.begin()
     env = conductor.env
     # Timed operations and faults of the plan begin to wait: what is numbered so far goes before all else of its time.
-    while env.peek() == 0 and env._queue[0][1] <= URGENT:
-        env.step()
+    _start_scripts(env)
     env._eid = count(_NUMBERED_LATER)
 
 
@@ -90,10 +89,14 @@ def strike_later(conductor: Conductor, plan: Plan) -> None:
     env._eid = count(_NUMBERED_BETWEEN)
     for index, fault in enumerate(faults, len(plan.faults) - len(faults)):
         inject_one(conductor, index, fault)
-    # In front of them may be what ended `run`: SimPy keeps that.
+    _start_scripts(env)
+    env._eid = count(following)
+
+
+def _start_scripts(env: simpy.Environment) -> None:
+    """Have what was started now begin; in front of it may be what ended `run`, as SimPy keeps that."""
     while env.peek() == env.now and env._queue[0][1] <= URGENT:
         env.step()
-    env._eid = count(following)
 
 
 class _Pickler(pickle.Pickler):

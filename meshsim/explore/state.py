@@ -144,9 +144,9 @@ def settled_digest(world: World, machines: Mapping[Node, NodeMachine], more: Seq
     """16 bytes of what has become of a run: machines, what is under way, and the trace but for orders in an instant."""
     due, timers = world.pending()
     state = blake2b(digest_size=16)
-    state.update(_encoded({node: machine.snapshot() for node, machine in machines.items()}))
+    state.update(encoded({node: machine.snapshot() for node, machine in machines.items()}))
     state.update("\n".join(text for _, _, text in sorted(map(_pending, due), key=lambda each: each[:2])).encode())
-    state.update(_encoded(sorted((*timer, due_ns) for timer, due_ns in timers.items())))
+    state.update(encoded(sorted((*timer, due_ns) for timer, due_ns in timers.items())))
     state.update(b"\n".join(sorted(_recorded(record) for record in world.records)))
     state.update("\n".join(more).encode())
     return state.digest()
@@ -160,15 +160,16 @@ def _pending(at_and_entry: tuple[int, Entry]) -> tuple[int, str, str]:
 
 def pending_text(at_ns: int, entry: Entry) -> str:
     """Something that is due, with the message that it carries."""
-    messages = [_encoded(each).decode() for each in entry[1] if isinstance(each, Envelope)]
+    messages = [encoded(each).decode() for each in entry[1] if isinstance(each, Envelope)]
     return f"{at_ns} {label(entry)} {' '.join(messages)}"
 
 
 def _recorded(record: Record) -> bytes:
-    return b"%d %s %s" % (record.at, record.node.encode(), _encoded(record.what))
+    return b"%d %s %s" % (record.at, record.node.encode(), encoded(record.what))
 
 
-_encoded = msgspec.json.Encoder(enc_hook=repr).encode
+#: Plain values as bytes; what JSON has no word for as Python prints it.
+encoded = msgspec.json.Encoder(enc_hook=repr).encode
 
 
 def renamings_of(groups: Sequence[Sequence[Node]]) -> tuple[Renaming, ...]:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import hashlib
+from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
-_T = TypeVar("_T", bound=msgspec.Struct)
+_T = TypeVar("_T")
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def copied(machine: _T) -> _T:
-    """An independent copy: changing one does not change the other."""
-    return copy.deepcopy(machine)
+def copied(machine: _T, shared: Sequence[object] = ()) -> _T:
+    """An independent copy: changing one does not change the other. What is `shared` never changes: it is in both."""
+    return copy.deepcopy(machine, {id(each): each for each in shared})
 
 
 def fingerprint(machine: msgspec.Struct) -> str:

@@ -53,10 +53,10 @@ class Takes(_Decision, frozen=True, kw_only=True, tag="takes"):
     queue: Queue
 
 
-class Fate(_Decision, frozen=True, kw_only=True, tag="fate"):
-    """What becomes of one message, whatever the network and its faults would have made of it."""
+class _OfMessage(_Decision, frozen=True, kw_only=True):
+    """What is decided of one message."""
 
-    #: When it is sent.
+    #: When it is sent, or written at a hop of its way.
     at: Duration
     #: Processes; procs, by their ids, if they are simulated and share a process.
     src: str = msgspec.field(name="from")
@@ -65,6 +65,11 @@ class Fate(_Decision, frozen=True, kw_only=True, tag="fate"):
     message: str
     #: Which one, of several that are alike, from 0.
     number: _Count = 0
+
+
+class Fate(_OfMessage, frozen=True, kw_only=True, tag="fate"):
+    """What becomes of one message, whatever the network and its faults would have made of it."""
+
     lost: bool = False
     #: It takes longer than its link takes; what one process sends another keeps its order.
     delay: Duration = duration(0)
@@ -74,20 +79,11 @@ class Fate(_Decision, frozen=True, kw_only=True, tag="fate"):
     copies: list[Duration] = []
 
 
-class Withheld(_Decision, frozen=True, kw_only=True, tag="withheld"):
+class Withheld(_OfMessage, frozen=True, kw_only=True, tag="withheld"):
     """One message is written to a connection that stays, and never acknowledged, as by a `delivery_timeout` without an
-    end: it waits until the channel gives up.
+    end: it waits until the channel gives up. It is of one hop: what is for a proc is written to its host first.
     """
 
-    #: When it is written.
-    at: Duration
-    #: The process that writes it, and the one that it is written to: what is for a proc is written to its host first.
-    src: str = msgspec.field(name="from")
-    dst: str = msgspec.field(name="to")
-    #: Tag of the message: `get_state`.
-    message: str
-    #: Which one, of several that are alike, from 0.
-    number: _Count = 0
     #: It is not withheld, although a fault would have it.
     passes: bool = False
 

@@ -13,9 +13,8 @@ from hashlib import blake2b
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from meshsim.explore.exhaustive.ties import concerned
+from meshsim.explore.state import encoded
 from meshsim.model.commands import CancelTimer, NodeCommand, SetTimer
 from meshsim.model.messages import Envelope
 from meshsim.model.notes import NOTE_TYPES, OperationEnded, ProcPlaced
@@ -63,7 +62,7 @@ def _try_all(machine: NodeMachine, messages: Sequence[Envelope], now_ns: int) ->
             return False
         if not all(map(_comes_later, commands)):
             return False
-        notes = sorted(_encoded(command) for command in commands if type(command) in NOTE_TYPES)
+        notes = sorted(encoded(command) for command in commands if type(command) in NOTE_TYPES)
         asked = [command for command in commands if type(command) not in NOTE_TYPES]
         ends.append((asked, _digest(copy.snapshot(), notes)))
         if ends[-1] != ends[0]:
@@ -78,10 +77,7 @@ def _comes_later(command: NodeCommand) -> bool:
 
 
 def _digest(*parts: object) -> bytes:
-    return blake2b(_encoded(parts), digest_size=16).digest()
-
-
-_encoded = msgspec.json.Encoder(enc_hook=repr).encode
+    return blake2b(encoded(parts), digest_size=16).digest()
 
 
 class Commuting:

@@ -25,7 +25,7 @@ import msgspec
 
 from meshsim.explore.concerning import nodes_of
 from meshsim.explore.exhaustive.ties import concerned
-from meshsim.explore.state import pending_text, taken_line
+from meshsim.explore.state import encoded, pending_text, taken_line
 from meshsim.faults import kinds
 from meshsim.faults.kinds import Fault
 from meshsim.model.config import Config
@@ -108,7 +108,7 @@ class Timeless:
         now, later = state, state.copy()
         for at_ns, digest in ((now_ns, now), (next_ns - 1, later)):
             if at_ns < last_ns + self._ack_ns:
-                digest.update(_encoded(sorted(self._fresh, key=lambda each: each[1])))
+                digest.update(encoded(sorted(self._fresh, key=lambda each: each[1])))
         return now.digest(), later.digest()
 
     def settled(self, more: Sequence[str] = ()) -> bytes:
@@ -143,7 +143,7 @@ class Timeless:
             conductor.post.remembered(),
             more,
         )
-        return [*(self._machines[node] for node in sorted(self._machines)), _encoded(rest)]
+        return [*(self._machines[node] for node in sorted(self._machines)), encoded(rest)]
 
     def _in_order(self, due: Sequence[tuple[int, Entry]]) -> list[str]:
         """What is to come, in an order that is the same whenever the orders of what depends on each other are."""
@@ -171,7 +171,7 @@ class Timeless:
                 self._fresh.append((record.at, node, text))
         self._seen = len(records)
         for node in backend.touched:
-            self._machines[node] = node.encode() + _encoded(backend.nodes[node].snapshot())
+            self._machines[node] = node.encode() + encoded(backend.nodes[node].snapshot())
         backend.touched.clear()
 
 
@@ -180,7 +180,7 @@ def _recorded(record: Record) -> bytes:
     what = record.what
     if isinstance(what, FaultStruck | FaultEnded):
         what = msgspec.structs.replace(what, index=0)
-    return b"%d %s %s" % (record.at, record.node.encode(), _encoded(what))
+    return b"%d %s %s" % (record.at, record.node.encode(), encoded(what))
 
 
 def _without_times(parts: Sequence[bytes]) -> bytes:
@@ -200,6 +200,3 @@ def _time_of(found: re.Match[bytes]) -> int:
 def _first(entry: Entry) -> str:
     """The node that something is due for."""
     return (nodes_of(entry) or ("",))[0]
-
-
-_encoded = msgspec.json.Encoder(enc_hook=repr).encode

@@ -17,7 +17,6 @@ Source: supervision.md 1.1, 3.7, 4.5 steps 9 and 10; mesh_model.md 3.2, 6.2, 6.4
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -102,6 +101,7 @@ from meshsim.model.runtime.snapshots import Snapshot, Snapshots
 from meshsim.model.runtime.spawning import Counters, SpawnError, already_spawned, next_child
 from meshsim.model.runtime.teardown import TEARDOWN_TIMER
 from meshsim.model.shapes.extent import Extent, ViewRank, ranked_display_name
+from meshsim.model.state import copied
 from meshsim.model.supervision import ActorPhase, ActorSupervisionEvent
 from meshsim.model.wall_clock import TRUE_CLOCK
 
@@ -207,8 +207,8 @@ class NodeMachine(SharedProcess):
         }
 
     def copied(self) -> NodeMachine:
-        """An independent copy: changing one does not change the other. What never changes is not copied."""
-        return copy.deepcopy(self, {id(each): each for each in (self.boot, self.config, self._program)})
+        """An independent copy."""
+        return copied(self, (self.boot, self.config, self._program))
 
     # --- boot ----------------------------------------------------------------------------------------------
 

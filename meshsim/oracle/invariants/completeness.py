@@ -127,8 +127,7 @@ class Completeness(Invariant):
         bound = self._detect(watched)
         due = world.extended(failure.at + bound.total_ns, failure.at, places)
         ended = (watched.unwatched_at, None if watched.stopped is None else watched.stopped.at)
-        is_due = self._is_due(watched.controller, due) and not world.is_kept_from_polling(watched.controller)
-        if due <= ended_ns and all(at is None or at > due for at in ended) and is_due:
+        if due <= ended_ns and all(at is None or at > due for at in ended) and self._had_to_look(watched, due):
             self.overdue("detect", subject, bound_ns=bound.total_ns, record=failure.seq)
             yield self._late(watched, failure, "its controller never looked", bound, (due, failure.seq))
 
@@ -241,8 +240,7 @@ class Completeness(Invariant):
         due = world.extended(failure.at + self._report(watched).total_ns, failure.at, places)
         if watched.stopped is not None and watched.stopped.at <= due:
             return None
-        has_looked = self._is_due(watched.controller, due) and not world.is_kept_from_polling(watched.controller)
-        return due if has_looked and self._is_due(listener, due) else None
+        return due if self._is_due(listener, due) and self._had_to_look(watched, due) else None
 
     def _was_kept_apart(self, watched: Watched, failure: Failure, until: int) -> bool:
         """Whether a fault of the network was between the controller and a rank, from its failure to the news of it."""
@@ -269,6 +267,10 @@ class Completeness(Invariant):
             return own
         both = [*own, *world.place_of(watched.controller)]
         return [*both, *world.place_of(self._member(watched, failure.rank))] if rank else both
+
+    def _had_to_look(self, watched: Watched, deadline: int) -> bool:
+        """Whether a controller still lived at the deadline, and could look."""
+        return self._is_due(watched.controller, deadline) and watched.controller not in self.world.late
 
     def _is_due(self, actor: ActorId, deadline: int) -> bool:
         """Whether an actor still lived at the deadline, and could do its part."""
